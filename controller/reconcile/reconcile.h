@@ -1,0 +1,22 @@
+#pragma once
+
+#include "model/group.h"
+#include "model/memory.h"
+#include "model/observation.h"
+#include "model/plan.h"
+#include "policies/policy.h"
+
+namespace weir {
+
+/// What one turn comes to: what to do, what to remember, and the servers as they were classified.
+struct Turn {
+  Plan plan;
+  Memory memory;
+  std::vector<Server> servers;
+};
+
+/// The whole of weir's judgement: classify, decide, plan, verify. Pure: no clock, no I/O, same input, same turn. `plan`, `run`
+/// and everything else that decides call this and nothing else.
+[[nodiscard]] Turn reconcile(const Group& group, const Policies& policies, const Observation& observation, Memory memory);
+
+}  // namespace weir

@@ -1,0 +1,81 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/settings.h"
+#include "model/time.h"
+
+namespace weir {
+
+/// How one server is asked whether it can serve.
+struct HealthCheck {
+  enum class Kind { http, tcp };
+  Kind kind = Kind::tcp;
+  std::string path;  ///< http only
+  Duration interval{5000};
+  Duration timeout{2000};
+  int healthy_after = 2;       ///< good answers in a row
+  int unhealthy_after = 3;     ///< bad answers in a row
+  Duration deadline{600'000};  ///< a server not healthy this long after its launch is given up
+  bool operator==(const HealthCheck&) const = default;
+};
+
+/// At most `servers` or `percent` of the group's size within any span of `per`.
+struct RateLimit {
+  std::optional<int> servers;
+  std::optional<double> percent;
+  Duration per{60'000};
+  bool operator==(const RateLimit&) const = default;
+};
+
+/// What holds one direction of scaling back.
+struct ScalingRule {
+  enum class Select { max, min, disabled };  ///< which of several limits counts: the one that allows most, least, or none at all
+  Duration cooldown{0};
+  Duration stabilization_window{0};
+  std::vector<RateLimit> limits;
+  Select select = Select::max;
+  bool operator==(const ScalingRule&) const = default;
+};
+
+/// What to do with servers that carry the group's owner tag but that weir does not remember.
+enum class OrphanRule { adopt, report, remove };
+
+/// A policy or balancer as configured: its type's own table has checked `settings`.
+struct PolicySpec {
+  std::string name;
+  std::string type;
+  Settings settings;
+  bool operator==(const PolicySpec&) const = default;
+};
+struct BalancerSpec {
+  std::string name;  ///< for people: the type and the file
+  std::string type;
+  Settings settings;
+  bool operator==(const BalancerSpec&) const = default;
+};
+
+/// What the user configured for one fleet, parsed and checked; immutable while it is in force.
+struct Group {
+  std::string name;
+  std::string provider;  ///< key in `providers:`
+  std::string version;   ///< what the first servers run; afterwards Memory knows
+  Settings server;       ///< the provider's own keys
+  int min = 1;           ///< servers in service; >= 0
+  int max = 1;           ///< servers launched; >= min
+  bool elastic = true;   ///< false: the provider's list is fixed, weir only routes to the healthy ones
+  Duration interval{15'000};
+  Duration warm_up{60'000};  ///< after admission, before its effect on the metrics is believed
+  HealthCheck health;
+  Duration drain_timeout{60'000};
+  std::vector<BalancerSpec> balancers;
+  std::vector<PolicySpec> policies;
+  ScalingRule scale_out;
+  ScalingRule scale_in;
+  OrphanRule orphans = OrphanRule::adopt;
+  bool operator==(const Group&) const = default;
+};
+
+}  // namespace weir

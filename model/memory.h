@@ -1,0 +1,89 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/server.h"
+#include "model/time.h"
+
+namespace weir {
+
+/// What a policy hands from one turn to the next.
+struct PolicyMemory {
+  std::string policy;
+  std::optional<TimePoint> above_since;  ///< start of an unbroken breach in the scale-out direction
+  std::optional<TimePoint> below_since;  ///< likewise for scale-in
+  std::optional<TimePoint> good_at;      ///< when `good_value` was seen
+  double good_value = 0;
+  bool operator==(const PolicyMemory&) const = default;
+};
+
+/// Why a server is being drained.
+enum class DrainCause { surplus, unhealthy, gone_wrong };
+
+/// What we know of one server beyond what the provider lists. Written before anything is done to the server.
+struct ServerMemory {
+  std::string id;
+  std::string token;
+  std::string address;
+  std::string version;
+  TimePoint launched_at{};
+  TimePoint seen_at{};                   ///< last listed by the provider
+  int missed = 0;                        ///< lists in a row that did not have it
+  std::optional<TimePoint> admitted_at;  ///< proven healthy and given to the balancers
+  std::optional<TimePoint> drain_at;     ///< taken from the balancers in order to remove it
+  DrainCause drain_cause = DrainCause::surplus;
+  std::optional<TimePoint> idle_since;    ///< draining, out of the balancer, no connections
+  std::optional<TimePoint> terminate_at;  ///< removal asked for (repeated until it is gone)
+  bool operator==(const ServerMemory&) const = default;
+};
+
+/// A launch that was decided and has not been seen in the provider's list yet.
+struct LaunchIntent {
+  std::string token;
+  std::string version;
+  TimePoint decided_at{};
+  int attempts = 0;
+  TimePoint next_attempt_at{};
+  std::string last_error;
+  bool operator==(const LaunchIntent&) const = default;
+};
+
+/// A recommendation that still bounds the stabilization window.
+struct Recommendation {
+  TimePoint at{};
+  int servers = 0;
+  bool operator==(const Recommendation&) const = default;
+};
+
+/// A change of desired, for rate limits.
+struct ScaleEvent {
+  TimePoint at{};
+  int change = 0;
+  bool operator==(const ScaleEvent&) const = default;
+};
+
+/// All that one turn of a group hands to the next. Saved before the plan of the same turn is applied.
+struct Memory {
+  std::string nonce;  ///< random, given once by the store: makes launch tokens unique across state files
+  std::uint64_t next_token = 1;
+  std::optional<int> desired;  ///< absent before the first turn that saw the provider's list
+  std::string version;         ///< what new servers run; empty before the first turn
+  std::optional<TimePoint> scaled_out_at;
+  std::optional<TimePoint> scaled_in_at;
+  std::optional<TimePoint> turned_at;      ///< the last turn
+  std::optional<TimePoint> watched_since;  ///< start of turns without a gap: what lies before was not seen
+  std::vector<Recommendation> highest;     ///< scale-in window: strictly falling values
+  std::vector<Recommendation> lowest;      ///< scale-out window: strictly rising values
+  std::vector<ScaleEvent> events;          ///< youngest last, as far back as any rate limit looks
+  std::vector<PolicyMemory> policies;
+  std::vector<ServerMemory> servers;  ///< sorted by id
+  std::vector<LaunchIntent> launches;
+  int launch_failures = 0;                     ///< in a row: servers that never became healthy, launches refused
+  std::optional<TimePoint> launch_not_before;  ///< back-off after failures
+  bool operator==(const Memory&) const = default;
+};
+
+}  // namespace weir

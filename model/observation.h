@@ -1,0 +1,55 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/error.h"
+#include "model/query.h"
+#include "model/server.h"
+#include "model/time.h"
+
+namespace weir {
+
+/// One server as a balancer knows it.
+struct Peer {
+  std::string server;   ///< Server::id; empty for a peer found in the balancer that no server matches
+  std::string address;  ///< host:port
+  int weight = 1;
+  bool operator==(const Peer&) const = default;
+};
+
+/// What one balancer says now.
+struct BalancerView {
+  struct Connections {
+    std::string address;
+    int count = 0;
+    bool operator==(const Connections&) const = default;
+  };
+  bool known = false;     ///< false: it could not be read; `detail` says why
+  bool in_force = false;  ///< the peers below are proven to be the ones traffic goes to
+  std::vector<Peer> peers;
+  std::optional<std::vector<Connections>> connections;  ///< of the addresses asked about; absent = cannot be known from here
+  std::string detail;
+  bool operator==(const BalancerView&) const = default;
+};
+
+/// How an earlier action ended, as far as anybody knows.
+struct Outcome {
+  enum class Kind { launch, terminate };
+  Kind kind = Kind::launch;
+  std::string subject;  ///< launch: the token; terminate: the server id
+  std::optional<Error> error;
+};
+
+/// The facts of one instant about one group. Nothing here is a decision.
+struct Observation {
+  TimePoint at;
+  std::optional<std::vector<Server>> servers;  ///< sorted by id; absent = the provider gave no trustworthy list
+  std::string servers_detail;                  ///< why it is absent
+  std::vector<Sample> samples;                 ///< one per policy, in their order (a policy without query has a failed one)
+  std::vector<BalancerView> balancers;         ///< one per balancer, in their order
+  std::vector<Outcome> outcomes;               ///< of actions applied since the last turn
+};
+
+}  // namespace weir

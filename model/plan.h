@@ -1,0 +1,67 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/observation.h"
+#include "model/time.h"
+
+namespace weir {
+
+/// One policy's answer. `content` = good data and no wish; `abstains` = no data it trusts (which forbids scale-in).
+struct Vote {
+  enum class Stance { wants, content, abstains };
+  std::string policy;
+  std::string_view type;  ///< of static storage: the catalog's name
+  Stance stance = Stance::abstains;
+  int wants = 0;                ///< servers, when stance is wants
+  std::optional<double> value;  ///< the number it looked at
+  bool scales_out = true;       ///< has a say in scaling out
+  bool scales_in = true;        ///< has a say in scaling in
+  std::string why;
+};
+
+/// One stage of decide(): what came in, what went out, why. Recorded even when nothing changed.
+struct Step {
+  std::string_view stage;
+  int from = 0;
+  int to = 0;
+  std::string why;
+};
+
+/// How many servers there should be, and how we got there.
+struct Decision {
+  int previous = 0;
+  int desired = 0;
+  std::vector<Vote> votes;
+  std::vector<Step> steps;
+};
+
+/// One change of the world. Launch names a token, the rest a server.
+struct Action {
+  enum class Kind { launch, admit, drain, readmit, terminate, set_weight };
+  Kind kind = Kind::launch;
+  std::string server;   ///< server id; for launch: the token
+  std::string address;  ///< empty for launch
+  std::string version;
+  int weight = 1;  ///< set_weight only
+  std::string why;
+};
+
+/// What one turn came to. `actions` are in the order in which they are applied.
+struct Plan {
+  Decision decision;
+  std::vector<Action> actions;
+  std::vector<Peer> peers;              ///< what every balancer of the group must say afterwards, sorted by address
+  bool write_balancers = false;         ///< some balancer does not say that yet, or is not proven to
+  std::vector<std::string> notes;       ///< things a person should know: suspected probe, orphan, waiting for the provider
+  std::optional<TimePoint> revisit_at;  ///< something falls due before the next interval
+  std::string refused;                  ///< non-empty: verify() found this plan unsafe, so it was emptied; a bug, never expected
+};
+
+[[nodiscard]] std::string_view to_string(Vote::Stance stance);
+[[nodiscard]] std::string_view to_string(Action::Kind kind);
+
+}  // namespace weir

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "model/time.h"
+
+namespace weir {
+
+/// Where a server stands on its way through a group. A provider reports pending, warming (it runs; nothing is proven) or
+/// terminating; only classify() says in_service and draining.
+enum class Phase { pending, warming, in_service, draining, terminating };
+
+/// What the health checks say. `unknown` until healthy_after or unhealthy_after answers in a row agree.
+enum class HealthStatus { unknown, healthy, unhealthy };
+
+struct Health {
+  HealthStatus status = HealthStatus::unknown;
+  std::string detail;  ///< the last failed check, for people: "GET /health: 503", "connection refused"
+  bool operator==(const Health&) const = default;
+};
+
+/// One app server, as seen at one instant.
+struct Server {
+  std::string id;       ///< the provider's name for it; unique within the provider for ever
+  std::string group;    ///< the owner tag it carries
+  std::string token;    ///< the launch token it carries; empty if it was not launched by weir
+  std::string address;  ///< host:port; empty until the provider knows it
+  std::string version;
+  Phase phase = Phase::pending;
+  Health health = {};
+  TimePoint launched_at = {};
+  std::optional<int> connections = {};       ///< from the balancer, counted now; absent = cannot be known
+  std::optional<TimePoint> paid_until = {};  ///< end of the period already paid for
+  std::string failure = {};                  ///< non-empty: the provider knows it can never serve (exited, suspended), and why
+  std::string protection = {};               ///< non-empty: the provider would refuse to terminate it, and why
+  bool operator==(const Server&) const = default;
+};
+
+[[nodiscard]] std::string_view to_string(Phase phase);
+[[nodiscard]] std::string_view to_string(HealthStatus status);
+
+}  // namespace weir
