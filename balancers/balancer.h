@@ -52,6 +52,7 @@ struct BalancerType {
   std::vector<SettingsError> (*check)(const BalancerRequest& request) = nullptr;
 };
 
+/// All kinds of balancer.
 [[nodiscard]] std::span<const BalancerType> balancer_catalog();
 
 /// Builds balancers; those that share a process to reload (one nginx for many groups) share it within one maker, so that their

@@ -14,6 +14,7 @@ enum class Phase { pending, warming, in_service, draining, terminating };
 /// What the health checks say. `unknown` until healthy_after or unhealthy_after answers in a row agree.
 enum class HealthStatus { unknown, healthy, unhealthy };
 
+/// What the health checks came to so far.
 struct Health {
   HealthStatus status = HealthStatus::unknown;
   std::string detail;  ///< the last failed check, for people: "GET /health: 503", "connection refused"

@@ -23,6 +23,7 @@ struct HttpAccess {
   std::vector<std::pair<std::string, std::string>> headers;
 };
 
+/// One exchange to make. http:// and https:// URLs.
 struct HttpRequest {
   std::string method = "GET";
   std::string url;
@@ -36,6 +37,7 @@ struct HttpRequest {
   bool connect_only = false;           ///< TCP check: success as soon as the connection stands
 };
 
+/// The answer, whatever its status.
 struct HttpResponse {
   int status = 0;
   std::string content_type;

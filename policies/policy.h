@@ -42,6 +42,7 @@ class Policy {
   [[nodiscard]] virtual Vote vote(const Sample& sample, const Fleet& fleet, TimePoint at, PolicyMemory& memory) const = 0;
 };
 
+/// The policies of one group, in the order of the configuration.
 using Policies = std::vector<std::unique_ptr<const Policy>>;
 
 /// One kind of policy. The list of all is catalog.cpp.
@@ -53,6 +54,7 @@ struct PolicyType {
   std::unique_ptr<const Policy> (*make)(const PolicySpec& spec, const Group& group) = nullptr;
 };
 
+/// All kinds of policy.
 [[nodiscard]] std::span<const PolicyType> policy_catalog();
 
 /// Builds the policies of a checked group, in order.
