@@ -15,20 +15,20 @@ namespace weir {
 
 /// Credentials and trust for a server we talk to. Secrets in here never reach a message.
 struct HttpAccess {
-  std::string bearer_token;
-  std::string username;  ///< basic auth when not empty
-  std::string password;
-  std::string ca_file;           ///< PEM; empty = the system's
-  std::string certificate_file;  ///< PEM; shown to servers that ask who we are (mutual TLS), with `key_file`
-  std::string key_file;
+  std::string bearer_token = {};
+  std::string username = {};  ///< basic auth when not empty
+  std::string password = {};
+  std::string ca_file = {};           ///< PEM; empty = the system's
+  std::string certificate_file = {};  ///< PEM; shown to servers that ask who we are (mutual TLS), with `key_file`
+  std::string key_file = {};
   bool verify = true;
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string url;
-  std::string body;  ///< sent with Content-Type `content_type`
+  std::string url = {};
+  std::string body = {};  ///< sent with Content-Type `content_type`
   std::string content_type = "application/x-www-form-urlencoded";
   HttpAccess access = {};
   std::string unix_socket = {};
@@ -41,8 +41,8 @@ struct HttpRequest {
 
 struct HttpResponse {
   int status = 0;
-  std::string content_type;
-  std::string body;
+  std::string content_type = {};
+  std::string body = {};
   Duration elapsed{0};
 };
 
