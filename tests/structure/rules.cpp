@@ -222,6 +222,31 @@ void check_test_line(const SourceFile& file, std::size_t i, Violations& found) {
   if (skip && code.find("<<", *skip) == Text::npos) found.push_back(at(file, i + 1) + "skips without saying why");
 }
 
+void check_pure_includes(const SourceFile& file, Violations& found) {
+  for (const Include& include : file.includes) {
+    if (std::ranges::find(kImpureHeaders, include.path) == std::end(kImpureHeaders)) continue;
+    found.push_back(at(file, include.line) + "a pure file includes <" + include.path + ">");
+  }
+}
+
+void check_pure_line(const SourceFile& file, std::size_t i, Violations& found) {
+  for (const Text name : kImpureNames) {
+    if (uses(file.code[i], name) && !is_excepted(file.path, name))
+      found.push_back(at(file, i + 1) + "a pure file uses " + std::string(name));
+  }
+}
+
+void check_include(const SourceFile& file, const Arrow& arrow, const Include& include, Violations& found) {
+  if (!include.quoted) return;
+  const std::string where = at(file, include.line);
+  if (arrow_for(include.path) == nullptr) {
+    found.push_back(where + "\"" + include.path + "\" is not from the root");
+    return;
+  }
+  if (!allows(arrow, include.path)) found.push_back(where + std::string(arrow.folder) + " must not include " + include.path);
+  if (crosses_family(file.path, include.path)) found.push_back(where + "one of a family must not include another: " + include.path);
+}
+
 }  // namespace
 
 Violations check_arrows(const Tree& tree) {
@@ -232,15 +257,7 @@ Violations check_arrows(const Tree& tree) {
       found.push_back(file.path + ": in no folder of the house");
       continue;
     }
-    for (const Include& include : file.includes) {
-      const std::string where = at(file, static_cast<std::size_t>(include.line));
-      if (include.quoted && arrow_for(include.path) == nullptr)
-        found.push_back(where + "\"" + include.path + "\" is not from the root");
-      if (!include.quoted || arrow_for(include.path) == nullptr) continue;
-      if (!allows(*arrow, include.path)) found.push_back(where + std::string(arrow->folder) + " must not include " + include.path);
-      if (crosses_family(file.path, include.path))
-        found.push_back(where + "one of a family must not include another: " + include.path);
-    }
+    for (const Include& include : file.includes) check_include(file, *arrow, include, found);
   }
   return found;
 }
@@ -249,17 +266,8 @@ Violations check_purity(const Tree& tree) {
   Violations found;
   for (const SourceFile& file : tree) {
     if (!is_pure(file.path)) continue;
-    for (const Include& include : file.includes) {
-      if (std::ranges::find(kImpureHeaders, include.path) == std::end(kImpureHeaders)) continue;
-      found.push_back(at(file, static_cast<std::size_t>(include.line)) + "a pure file includes <" + include.path + ">");
-    }
-    for (std::size_t i = 0; i < file.code.size(); ++i) {
-      for (const Text name : kImpureNames) {
-        if (uses(file.code[i], name) && !is_excepted(file.path, name)) {
-          found.push_back(at(file, i + 1) + "a pure file uses " + std::string(name));
-        }
-      }
-    }
+    check_pure_includes(file, found);
+    for (std::size_t i = 0; i < file.code.size(); ++i) check_pure_line(file, i, found);
   }
   return found;
 }
