@@ -20,7 +20,7 @@ add_library(weir_options INTERFACE)
 target_include_directories(weir_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(weir_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
-  -Wnull-dereference -Wimplicit-fallthrough -Werror)
+  -Wnull-dereference -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these for correct uses of std::optional and std::string at -O2 (GCC bugs 105562, 105651, 108860).
   target_compile_options(weir_options INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-null-dereference -fpch-preprocess)
