@@ -113,6 +113,7 @@ class Planner {
   }
 
   void give_up_failed() {
+    if (!observation_.listed) return;
     for (std::size_t index = 0; index < size(); ++index) {
       const Server& one = server(index);
       ServerMemory& memory = known(index);
@@ -190,7 +191,7 @@ class Planner {
     }
     const int missing = *memory_.desired - live;
     if (!observation_.listed) {
-      plan_.notes.push_back("no launch and no removal: " + observation_.listed_detail);
+      if (!observation_.listed_detail.empty()) plan_.notes.push_back("no launch and no removal: " + observation_.listed_detail);
       return;
     }
     if (missing >= 0) {
