@@ -21,11 +21,12 @@
 
 extern char** environ;
 
-namespace weir::test {
+namespace weir {
 namespace {
 
 std::string replaced(std::string text, std::string_view what, const std::string& with) {
-  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size())) text.replace(at, what.size(), with);
+  for (std::size_t at = text.find(what); at != std::string::npos; at = text.find(what, at + with.size()))
+    text.replace(at, what.size(), with);
   return text;
 }
 
@@ -50,6 +51,8 @@ http {
 {http}
 }
 )";
+
+constexpr std::chrono::seconds kPatience{20};
 
 pid_t spawn(const std::vector<std::string>& command) {
   posix_spawn_file_actions_t files;
@@ -81,7 +84,8 @@ std::optional<HttpAnswer> http_get(int port, const std::string& path) {
   if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 &&
       ::send(socket, request.data(), request.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(request.size())) {
     std::array<char, 4096> part{};
-    for (ssize_t count = 0; (count = ::recv(socket, part.data(), part.size(), 0)) > 0;) text.append(part.data(), static_cast<std::size_t>(count));
+    for (ssize_t count = 0; (count = ::recv(socket, part.data(), part.size(), 0)) > 0;)
+      text.append(part.data(), static_cast<std::size_t>(count));
   }
   ::close(socket);
   const std::size_t body = text.find("\r\n\r\n");
@@ -90,7 +94,11 @@ std::optional<HttpAnswer> http_get(int port, const std::string& path) {
 }
 
 NginxServer::NginxServer(std::string http) : port_(free_port()) {
-  const std::string text = replaced(replaced(replaced(kConfig, "{http}", http), "{directory}", directory().string()), "{port}", std::to_string(port_));
+  // The workers run as another user.
+  std::filesystem::permissions(directory(), std::filesystem::perms::others_read | std::filesystem::perms::others_exec,
+                               std::filesystem::perm_options::add);
+  const std::string text =
+      replaced(replaced(replaced(kConfig, "{http}", http), "{directory}", directory().string()), "{port}", std::to_string(port_));
   std::ofstream(config_file()) << text;
 }
 
@@ -116,9 +124,8 @@ bool NginxServer::start() {
   const std::vector<std::string> nginx = command({});
   words.insert(words.end(), nginx.begin(), nginx.end());
   pid_ = spawn(words);
-  return pid_ != 0 && wait_until([this] {
-           return find_nginx_master(pid_file()) == pid_ && serving_workers(pid_).size() == 2;
-         });
+  return pid_ != 0 &&
+         wait_until(kPatience, [this] { return find_nginx_master(pid_file()) == pid_ && serving_workers(pid_).size() == 2; });
 }
 
 void NginxServer::stop() {
@@ -126,7 +133,7 @@ void NginxServer::stop() {
   const std::vector<pid_t> family = nginx_processes(pid_);
   for (const pid_t pid : family) (void)::kill(pid, SIGKILL);
   (void)::waitpid(pid_, nullptr, 0);
-  (void)wait_until([&] {
+  (void)wait_until(kPatience, [&] {
     for (const pid_t pid : family) {
       if (is_alive(pid)) return false;
     }
@@ -138,7 +145,8 @@ void NginxServer::stop() {
 std::string NginxServer::address() const { return fmt::format("127.0.0.1:{}", port_); }
 
 std::vector<std::string> NginxServer::command(std::vector<std::string> more) const {
-  std::vector<std::string> words = {"nginx", "-p", directory().string(), "-c", config_file().string(), "-e", (directory() / "error.log").string()};
+  std::vector<std::string> words = {
+      "nginx", "-p", directory().string(), "-c", config_file().string(), "-e", (directory() / "error.log").string()};
   words.insert(words.end(), more.begin(), more.end());
   return words;
 }
@@ -155,4 +163,4 @@ int NginxServer::reloads() const {
   return count;
 }
 
-}  // namespace weir::test
+}  // namespace weir

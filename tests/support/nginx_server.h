@@ -9,7 +9,7 @@
 
 #include "tests/support/temp_directory.h"
 
-namespace weir::test {
+namespace weir {
 
 /// One GET over a connection of its own. Absent if no complete answer came.
 struct HttpAnswer {
@@ -28,7 +28,8 @@ class NginxServer {
   NginxServer(const NginxServer&) = delete;
   NginxServer& operator=(const NginxServer&) = delete;
 
-  /// A server at {port} that passes everything to the upstream `app`, whose lines are in {directory}/upstream.conf (layout servers).
+  /// A server at {port} that passes everything to the upstream `app`, whose lines are in {directory}/upstream.conf (layout
+  /// servers).
   [[nodiscard]] static std::string proxy();
   /// The same for layout upstream: the whole block is in the file.
   [[nodiscard]] static std::string proxy_to_included_block();
@@ -43,9 +44,9 @@ class NginxServer {
   [[nodiscard]] const std::filesystem::path& directory() const { return directory_.path(); }
   [[nodiscard]] int port() const { return port_; }
   [[nodiscard]] std::string address() const;  ///< 127.0.0.1:port
-  [[nodiscard]] std::filesystem::path upstream_file() const { return directory_ / "upstream.conf"; }
-  [[nodiscard]] std::filesystem::path pid_file() const { return directory_ / "nginx.pid"; }
-  [[nodiscard]] std::filesystem::path config_file() const { return directory_ / "nginx.conf"; }
+  [[nodiscard]] std::filesystem::path upstream_file() const { return directory() / "upstream.conf"; }
+  [[nodiscard]] std::filesystem::path pid_file() const { return directory() / "nginx.pid"; }
+  [[nodiscard]] std::filesystem::path config_file() const { return directory() / "nginx.conf"; }
   [[nodiscard]] std::vector<std::string> test_command() const;
   [[nodiscard]] std::vector<std::string> reload_command() const;
   [[nodiscard]] std::string error_log() const;
@@ -61,4 +62,4 @@ class NginxServer {
   pid_t pid_ = 0;  ///< of the master, our child; 0 = not running
 };
 
-}  // namespace weir::test
+}  // namespace weir

@@ -1,21 +1,18 @@
 #pragma once
 
-#include <sys/stat.h>
-
 #include <cstdlib>
 #include <filesystem>
-#include <stdexcept>
 #include <string>
 #include <system_error>
 
-namespace weir::test {
+namespace weir {
 
-/// A directory of its own, readable by everybody (nginx's workers run as another user), gone with the object.
+/// A fresh directory, removed with all it holds when the object goes.
 class TempDirectory {
  public:
   TempDirectory() {
     std::string name = (std::filesystem::temp_directory_path() / "weir-test-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr || ::chmod(name.c_str(), 0755) != 0) throw std::runtime_error("cannot make " + name);
+    if (::mkdtemp(name.data()) == nullptr) std::abort();
     path_ = name;
   }
   ~TempDirectory() {
@@ -26,10 +23,9 @@ class TempDirectory {
   TempDirectory& operator=(const TempDirectory&) = delete;
 
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
-  [[nodiscard]] std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
  private:
   std::filesystem::path path_;
 };
 
-}  // namespace weir::test
+}  // namespace weir

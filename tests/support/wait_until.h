@@ -1,21 +1,19 @@
 #pragma once
 
-#include <poll.h>
-
 #include <chrono>
+#include <thread>
 
-namespace weir::test {
+namespace weir {
 
-/// Looks again and again until the condition holds; false if it does not within the time. For things that happen outside this
-/// process; inside it, use a condition variable or a future.
-template <typename Condition>
-[[nodiscard]] bool wait_until(Condition condition, std::chrono::milliseconds within = std::chrono::seconds(20)) {
-  const auto deadline = std::chrono::steady_clock::now() + within;
-  while (!condition()) {
-    if (std::chrono::steady_clock::now() > deadline) return false;
-    (void)::poll(nullptr, 0, 2);
+/// Polls a condition that another thread or process brings about. False: it was not true before the deadline.
+template <typename Predicate>
+[[nodiscard]] bool wait_until(std::chrono::milliseconds deadline, Predicate predicate) {
+  const auto end = std::chrono::steady_clock::now() + deadline;
+  while (!predicate()) {
+    if (std::chrono::steady_clock::now() >= end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
   }
   return true;
 }
 
-}  // namespace weir::test
+}  // namespace weir
