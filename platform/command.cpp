@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
-#include <sys/pidfd.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -18,6 +17,10 @@
 #include <optional>
 
 #include "platform/descriptor.h"
+
+extern "C" {  // which glibc 2.36 forgets to say itself
+#include <sys/pidfd.h>
+}
 
 extern char** environ;
 

@@ -163,9 +163,10 @@ void NginxReloader::change(std::list<Change>& changes) {
 }
 
 std::vector<NginxReloader::Change*> NginxReloader::find_fault(Changes changes, const Error& error) const {
-  // A configuration that includes a file which is yet to be written cannot be tested without it.
-  const bool complete = std::ranges::all_of(changes, [](const Change* each) { return each->need.existed; });
-  if (const auto present = complete ? run_test() : Result<void>{}; !present) {
+  // Only a test that failed asks for its reason; and what includes a file that is yet to be written cannot be tested without it.
+  const bool testable =
+      error.kind == ErrorKind::invalid && std::ranges::all_of(changes, [](const Change* each) { return each->need.existed; });
+  if (const auto present = testable ? run_test() : Result<void>{}; !present) {
     for (Change* each : changes) {
       each->result =
           failure(ErrorKind::unavailable, fmt::format("nginx's configuration is broken already, so {} is left as it is: {}",
