@@ -192,7 +192,8 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
       result.admitted.push_back(server.id);
     }
     server.in_service_since = known.admitted_at;
-    if (server.phase != Phase::in_service) continue;
+    const bool taken_out = server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy;
+    if (server.phase != Phase::in_service && !taken_out) continue;
     ++in_service;
     if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
   }
