@@ -103,7 +103,7 @@ class ConfigBuilder {
   ConfigResult build(std::string_view text) {
     const auto root = parse_yaml(text);
     if (!root) {
-      reader_.complain(root.error().mark, "", "not YAML: " + root.error().message);
+      reader_.complain(root.error().mark, "", root.error().message);
       return std::unexpected(reader_.take_errors());
     }
     config_.fingerprint = fingerprint_of(text);
@@ -144,7 +144,7 @@ class ConfigBuilder {
     if (!settings.has("listen")) return;
     auto listen = parse_listen(settings.text("listen"));
     if (listen) controller.listen = *std::move(listen);
-    if (!listen) complain(settings, place, "listen", listen.error());
+    if (!listen) complain(settings, place, "listen", listen.error().expected);
   }
 
   void read_prometheus(const Settings& settings, const Place& place) {
@@ -206,7 +206,7 @@ class ConfigBuilder {
     const auto name = reader_.scalar(*node, path, fmt::format("one of {}", fmt::join(known, ", ")));
     if (!name) return nullptr;
     const Type* type = type_named(catalog, *name);
-    if (type == nullptr) reader_.complain_unknown(node->mark, path, "type", *name, known);
+    if (type == nullptr) reader_.complain_unknown(node->mark, path, "type", node->text, known);
     return type;
   }
 
@@ -245,8 +245,8 @@ class ConfigBuilder {
     if (fixed) refuse_scaling(*type, settings, place);
     if (!fixed) check_size(settings, place);
     check_health(settings.section("health"), place);
-    check_limits(settings.section("scale_out"), {place.node, join_path(place.path, "scale_out")});
-    check_limits(settings.section("scale_in"), {place.node, join_path(place.path, "scale_in")});
+    check_limits({child(place.node, "scale_out"), join_path(place.path, "scale_out")});
+    check_limits({child(place.node, "scale_in"), join_path(place.path, "scale_in")});
     if (!fixed) read_policies(group, place);
     read_balancers(group, place);
     if (reader_.error_count() == before && type != nullptr) finish(group, *type, place);
@@ -288,7 +288,8 @@ class ConfigBuilder {
     const std::vector<std::string_view> known(provider_names_.begin(), provider_names_.end());
     // One that exists but could not be read has had its complaint.
     if (std::ranges::find(known, group.provider) != known.end()) return nullptr;
-    reader_.complain_unknown(settings.mark("provider"), join_path(place.path, "provider"), "provider", group.provider, known);
+    reader_.complain_unknown(settings.mark("provider"), join_path(place.path, "provider"), "provider",
+                             child(place.node, "provider").text, known);
     return nullptr;
   }
 
@@ -348,14 +349,15 @@ class ConfigBuilder {
     }
   }
 
-  void check_limits(const Settings& rule, const Place& place) {
-    const auto& limits = rule.sections("limits");
-    for (std::size_t i = 0; i < limits.size(); ++i) {
-      if (limits[i].has("servers") != limits[i].has("percent")) continue;
-      const bool both = limits[i].has("servers");
-      const SourceMark mark = both ? limits[i].mark("percent") : rule.mark("limits");
-      reader_.complain(mark, join_path(join_path(place.path, "limits"), i),
-                       fmt::format("expected either 'servers' or 'percent', {}", both ? "found both" : "found neither"));
+  void check_limits(const Place& rule) {
+    const Place list{child(rule.node, "limits"), join_path(rule.path, "limits")};
+    for (std::size_t i = 0; i < list.node.items.size(); ++i) {
+      const YamlNode& limit = list.node.items[i];
+      const bool servers = find(limit, "servers") != nullptr;
+      const bool percent = find(limit, "percent") != nullptr;
+      if (servers != percent || limit.kind != YamlNode::Kind::mapping) continue;
+      reader_.complain(limit.mark, join_path(list.path, i),
+                       fmt::format("expected either 'servers' or 'percent', {}", servers ? "found both" : "found neither"));
     }
   }
 

@@ -48,7 +48,8 @@ struct PrometheusSettings {
   HttpAccess access;
 };
 
-/// One entry of `providers:`; its type's own table has checked `settings`.
+/// One entry of `providers:`; its type's own table has checked `settings`, which also hold `type` (as those of policies and
+/// balancers hold their `name` and `type`).
 struct ProviderSpec {
   std::string type;
   Settings settings;

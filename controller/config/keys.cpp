@@ -148,7 +148,7 @@ constexpr Key kScaleOut[] = {with_default(kCooldown, "60s"), with_default(kStabi
 constexpr Key kScaleIn[] = {with_default(kCooldown, "300s"), with_default(kStabilizationWindow, "300s"), kLimits, kSelect};
 
 constexpr Key kGroup[] = {
-    {.name = "name", .doc = "Lower-case letters, digits, '-' and '_', at most 63; unique.", .required = true},
+    {.name = "name", .doc = "The group's unique name: lower-case letters, digits, '-' and '_', at most 63.", .required = true},
     {.name = "provider", .doc = "A key of `providers`.", .required = true},
     {.name = "version", .doc = "What the group runs at first; afterwards deploys decide."},
     {.name = "server", .type = KeyType::section, .doc = "What a server is: the keys of the provider's type."},
@@ -204,7 +204,7 @@ constexpr Key kRoot[] = {
 };
 
 constexpr Key kPolicy[] = {
-    {.name = "name", .doc = "For people and metrics; unique in its group.", .required = true},
+    {.name = "name", .doc = "The policy's name, unique in its group, for people and metrics.", .required = true},
 };
 
 constexpr std::array<std::string_view, 1> kUnsupportedGroupKeys = {"deploy"};

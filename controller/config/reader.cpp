@@ -107,7 +107,9 @@ void Reader::complain_unknown(SourceMark mark, std::string path, std::string_vie
                               std::span<const std::string_view> known) {
   const std::string_view near = nearest(name, {known.begin(), known.end()});
   const std::string hint = near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
-  complain(mark, std::move(path), fmt::format("unknown {}{} (known: {})", what, hint, fmt::join(known, ", ")));
+  // A path that ends in the unknown word itself need not repeat it.
+  const std::string word = what == "key" ? "" : fmt::format(" '{}'", shown(name));
+  complain(mark, std::move(path), fmt::format("unknown {}{}{} (known {}s: {})", what, word, hint, what, fmt::join(known, ", ")));
 }
 
 ConfigErrors Reader::take_errors() {
@@ -202,8 +204,8 @@ void Reader::read_secret_file(const YamlEntry& entry, const Key& key, const std:
 
 Reader::Value Reader::default_value(const Key& key, const std::string& path) {
   if (key.fallback.empty()) return std::nullopt;
-  const bool structured = key.type == KeyType::section || key.type == KeyType::sections || key.type == KeyType::texts ||
-                          key.type == KeyType::text_map || key.type == KeyType::fallback;
+  if (key.fallback == "{}") return value({}, key, path);
+  const bool structured = key.fallback.starts_with('{') || key.fallback.starts_with('[');
   if (!structured) return value({.kind = YamlNode::Kind::scalar, .text = std::string(key.fallback)}, key, path);
   auto node = parse_yaml(key.fallback);
   // A table with a default that is no YAML is a bug no user can mend.
@@ -262,7 +264,9 @@ Reader::Value Reader::parsed(const YamlNode& node, const std::string& path, std:
   auto value = parse(*text);
   if (value) return *std::move(value);
   // What the file says, not what a variable holds: that may be a secret.
-  complain(node.mark, path, fmt::format("{}, {}", value.error(), found(node)));
+  const Mismatch& mismatch = value.error();
+  complain(node.mark, path,
+           fmt::format("{}, {}{}{}", mismatch.expected, found(node), mismatch.hint.empty() ? "" : ": ", mismatch.hint));
   return std::nullopt;
 }
 
@@ -296,11 +300,23 @@ Reader::Value Reader::choice(const YamlNode& node, const Key& key, const std::st
 }
 
 Reader::Value Reader::command(const YamlNode& node, const std::string& path) {
-  if (node.kind != YamlNode::Kind::list) return parsed(node, path, "a command as text or as a list of words", parse_command);
+  if (node.kind != YamlNode::Kind::list) return command_text(node, path);
   Value words = texts(node, path);
   const bool empty = words && (std::get<Settings::Texts>(*words).empty() || std::get<Settings::Texts>(*words).front().empty());
   if (!empty) return words;
   complain(node.mark, path, "expected a command, found no word");
+  return std::nullopt;
+}
+
+Reader::Value Reader::command_text(const YamlNode& node, const std::string& path) {
+  const auto text = scalar(node, path, "a command as text or as a list of words");
+  if (!text) return std::nullopt;
+  auto words = parse_command(*text);
+  if (words) return *std::move(words);
+  // Not shown: a command may have a secret among its words.
+  const Mismatch& mismatch = words.error();
+  complain(node.mark, path,
+           mismatch.hint.empty() ? "expected a command, found no word" : fmt::format("{}: {}", mismatch.expected, mismatch.hint));
   return std::nullopt;
 }
 

@@ -50,6 +50,7 @@ class Reader {
   [[nodiscard]] Value text(const YamlNode& node, const Key& key, const std::string& path);
   [[nodiscard]] Value choice(const YamlNode& node, const Key& key, const std::string& path);
   [[nodiscard]] Value command(const YamlNode& node, const std::string& path);
+  [[nodiscard]] Value command_text(const YamlNode& node, const std::string& path);
   [[nodiscard]] Value texts(const YamlNode& node, const std::string& path);
   [[nodiscard]] Value text_map(const YamlNode& node, const std::string& path);
   [[nodiscard]] Value fallback(const YamlNode& node, const std::string& path);

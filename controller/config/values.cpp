@@ -10,6 +10,7 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <utility>
 
 namespace weir {
 namespace {
@@ -74,7 +75,7 @@ class WordSplitter {
       if (!step(text_[at_++])) return std::unexpected(error_);
     }
     end_word();
-    if (words_.empty()) return std::unexpected("expected a command, found no word");
+    if (words_.empty()) return std::unexpected(Mismatch{"expected a command"});
     return std::move(words_);
   }
 
@@ -98,8 +99,7 @@ class WordSplitter {
       case ';':
       case '<':
       case '>':
-        error_ =
-            fmt::format("expected words, found the shell operator '{}': no shell runs this; quote it or write [sh, -c, \"…\"]", c);
+        error_ = {"expected a command", fmt::format("no shell runs it, so quote the {} or write [sh, -c, \"…\"]", c)};
         return false;
       default:
         add(c);
@@ -135,7 +135,7 @@ class WordSplitter {
   }
 
   bool unterminated(std::string_view what) {
-    error_ = fmt::format("expected a command, found {} without its end", what);
+    error_ = {"expected a command", fmt::format("the {} has no end", what)};
     return false;
   }
 
@@ -155,14 +155,14 @@ class WordSplitter {
   bool in_word_ = false;
   std::string word_;
   std::vector<std::string> words_;
-  std::string error_;
+  Mismatch error_;
 };
 
 }  // namespace
 
 Parsed<Duration> parse_duration(std::string_view text) {
-  constexpr const char* kExpected = "expected a duration such as 90s, 5m, 1h30m or 250ms";
-  if (whole<double>(text)) return std::unexpected(fmt::format("{}: add a unit to the number", kExpected));
+  const Mismatch expected{"expected a duration such as 90s, 5m, 1h30m or 250ms"};
+  if (whole<double>(text)) return std::unexpected(Mismatch{expected.expected, "add a unit to the number"});
   std::string_view rest = text;
   std::size_t next_unit = 0;
   std::int64_t sum = 0;
@@ -171,8 +171,9 @@ Parsed<Duration> parse_duration(std::string_view text) {
     const std::string_view name = take_while(rest, is_letter);
     const auto* unit =
         std::find_if(std::begin(kUnits) + next_unit, std::end(kUnits), [&](const Unit& u) { return u.name == name; });
-    if (!count || unit == std::end(kUnits)) return std::unexpected(kExpected);
-    if (*count > (kLongest - sum) / unit->milliseconds) return std::unexpected("expected a duration of at most 100 years");
+    if (!count || unit == std::end(kUnits)) return std::unexpected(expected);
+    if (*count > (kLongest - sum) / unit->milliseconds)
+      return std::unexpected(Mismatch{"expected a duration of at most 100 years"});
     sum += *count * unit->milliseconds;
     next_unit = static_cast<std::size_t>(unit - std::begin(kUnits)) + 1;
   } while (!rest.empty());
@@ -180,25 +181,26 @@ Parsed<Duration> parse_duration(std::string_view text) {
 }
 
 Parsed<std::int64_t> parse_integer(std::string_view text) {
-  const auto value = whole<std::int32_t>(text);
-  if (!value) return std::unexpected("expected a whole number");
+  const auto value = whole<std::int64_t>(text);
+  if (!value) return std::unexpected(Mismatch{"expected a whole number"});
+  if (!std::in_range<std::int32_t>(*value)) return std::unexpected(Mismatch{"expected a whole number of at most 9 digits"});
   return *value;
 }
 
 Parsed<double> parse_number(std::string_view text) {
   const auto value = whole<double>(text);
-  if (!value || !std::isfinite(*value)) return std::unexpected("expected a finite number");
+  if (!value || !std::isfinite(*value)) return std::unexpected(Mismatch{"expected a finite number"});
   return *value;
 }
 
 Parsed<bool> parse_boolean(std::string_view text) {
   if (text == "true") return true;
   if (text == "false") return false;
-  return std::unexpected("expected true or false");
+  return std::unexpected(Mismatch{"expected true or false"});
 }
 
 Parsed<Change> parse_change(std::string_view text) {
-  const std::string expected = "expected a change: +N, -N, \"+N%\", \"-N%\" or \"=N\"";
+  const Mismatch expected{"expected a change: +N, -N, \"+N%\", \"-N%\" or \"=N\""};
   if (text.empty() || !std::string_view("+-=").contains(text.front())) return std::unexpected(expected);
   const char sign = text.front();
   std::string_view digits = text.substr(1);
@@ -211,15 +213,16 @@ Parsed<Change> parse_change(std::string_view text) {
   if (!servers && !share) return std::unexpected(expected);
   const double amount = servers ? *servers : *share;
   if (sign == '=') return Change{Change::Kind::to_exactly, amount};
-  if (amount == 0) return std::unexpected("expected a change other than zero");
-  if (amount > 1e6 || (percent && sign == '-' && amount > 100)) return std::unexpected("expected a change that a fleet can make");
+  if (amount == 0) return std::unexpected(Mismatch{"expected a change other than zero"});
+  if (amount > 1e6 || (percent && sign == '-' && amount > 100))
+    return std::unexpected(Mismatch{"expected a change that a fleet can make"});
   return Change{percent ? Change::Kind::by_percent : Change::Kind::by_servers, sign == '-' ? -amount : amount};
 }
 
 Parsed<std::vector<std::string>> parse_command(std::string_view text) { return WordSplitter(text).split(); }
 
 Parsed<Listen> parse_listen(std::string_view text) {
-  const std::string expected = "expected HOST:PORT, such as 127.0.0.1:8600 or [::1]:8600";
+  const Mismatch expected{"expected HOST:PORT, such as 127.0.0.1:8600 or [::1]:8600"};
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos) return std::unexpected(expected);
   std::string_view host = text.substr(0, colon);
@@ -245,7 +248,7 @@ std::string_view nearest(std::string_view word, const std::vector<std::string_vi
   return best;
 }
 
-Parsed<std::string> substitute(std::string_view text, const Environment& environment) {
+std::expected<std::string, std::string> substitute(std::string_view text, const Environment& environment) {
   std::string result;
   for (;;) {
     const auto at = text.find("${");

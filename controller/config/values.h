@@ -11,9 +11,14 @@
 
 namespace weir {
 
-/// A value, or what was expected in its place ("expected true or false").
+/// Why a text is not a value: "expected true or false", and perhaps what to do about it.
+struct Mismatch {
+  std::string expected;
+  std::string hint = {};
+  bool operator==(const Mismatch&) const = default;
+};
 template <typename T>
-using Parsed = std::expected<T, std::string>;
+using Parsed = std::expected<T, Mismatch>;
 
 /// `90s`, `1h30m`: whole numbers with ms, s, m, h, d, each unit once, largest first; at most 100 years.
 [[nodiscard]] Parsed<Duration> parse_duration(std::string_view text);
@@ -33,7 +38,7 @@ using Parsed = std::expected<T, std::string>;
 /// The word of `known` that `word` was probably meant to be; empty if none is near. Ignores case and `-` for `_`.
 [[nodiscard]] std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known);
 
-/// Replaces `${NAME}` by the variable's value and `$${` by `${`. The error names what is missing.
-[[nodiscard]] Parsed<std::string> substitute(std::string_view text, const Environment& environment);
+/// Replaces `${NAME}` by the variable's value and `$${` by `${`. The error is a message: it names what is missing.
+[[nodiscard]] std::expected<std::string, std::string> substitute(std::string_view text, const Environment& environment);
 
 }  // namespace weir

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <map>
 #include <optional>
+#include <ranges>
 #include <set>
 #include <sstream>
 #include <utility>
@@ -40,6 +41,12 @@ void merge_into(YamlNode& target, YamlNode source) {
     if (!present.contains(entry.key)) target.entries.push_back(std::move(entry));
   }
 }
+
+/// What this file refuses, though it is YAML.
+class Refusal : public YAML::ParserException {
+ public:
+  using ParserException::ParserException;
+};
 
 /// Builds the tree from yaml-cpp's events. Its own node type would share aliased nodes and lose how a scalar was quoted. Refuses
 /// by throwing yaml-cpp's exception, as the parser around it does.
@@ -97,9 +104,7 @@ class Builder final : public YAML::EventHandler {
     YamlEntry key;
   };
 
-  [[noreturn]] static void refuse(const YAML::Mark& mark, const std::string& message) {
-    throw YAML::ParserException(mark, message);
-  }
+  [[noreturn]] static void refuse(const YAML::Mark& mark, const std::string& message) { throw Refusal(mark, message); }
 
   static std::string too_deep() { return fmt::format("nested more than {} levels deep", kMaxDepth); }
 
@@ -186,6 +191,20 @@ std::optional<YamlError> find_control_character(std::string_view text) {
   return std::nullopt;
 }
 
+/// The commonest slips, for which yaml-cpp has no words, on the line of the error or the one before.
+std::string hint(std::string_view text, int line) {
+  int at = 0;
+  for (const auto part : std::views::split(text, '\n')) {
+    if (++at > line) break;
+    if (at + 1 < line) continue;
+    const std::string_view content(part.begin(), part.end());
+    const std::string_view indent = content.substr(0, content.find_first_not_of(" \t"));
+    if (indent.contains('\t')) return fmt::format("; line {} is indented with a tab, YAML takes only spaces", at);
+    if (content.contains("${")) return fmt::format("; inside braces or brackets ${{NAME}} needs quotes (line {})", at);
+  }
+  return "";
+}
+
 }  // namespace
 
 std::expected<YamlNode, YamlError> parse_yaml(std::string_view text) {
@@ -199,8 +218,11 @@ std::expected<YamlNode, YamlError> parse_yaml(std::string_view text) {
     Builder second;
     if (parser.HandleNextDocument(second)) return std::unexpected(YamlError{{}, "expected one YAML document, found several"});
     return builder.take();
-  } catch (const YAML::Exception& error) {
+  } catch (const Refusal& error) {
     return std::unexpected(YamlError{mark_of(error.mark), error.msg});
+  } catch (const YAML::Exception& error) {
+    const SourceMark mark = mark_of(error.mark);
+    return std::unexpected(YamlError{mark, fmt::format("not YAML: {}{}", error.msg, hint(text, mark.line))});
   }
 }
 
