@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <future>
 #include <latch>
 
 #include "balancers/nginx/balancer.h"
+#include "platform/command.h"
 #include "platform/file.h"
 #include "tests/balancers/write_peers.h"
 #include "tests/support/temp_directory.h"
@@ -104,8 +107,6 @@ TEST_P(NginxReloaderTest, of_many_changes_only_the_guilty_one_fails) {
     balancers.push_back(std::make_unique<NginxBalancer>(file(group), *reloader_));
   for (const auto& each : balancers) ASSERT_TRUE(write_peers(*each, peers(1)).has_value());
 
-  // Something slow is under way, so that the others are made together.
-  ASSERT_EQ(::mkfifo((directory_.path() / "gate").c_str(), 0600), 0);
   std::vector<std::promise<Result<void>>> results(4);
   for (std::size_t i = 0; i < 4; ++i) {
     balancers[i]->write(peers(i == 2 ? 99999 : 7), [&, i](Result<void> result) { results[i].set_value(std::move(result)); });
@@ -289,18 +290,15 @@ TEST_P(NginxReloaderTest, reloads_keep_their_distance_and_the_first_comes_at_onc
 
 TEST_P(NginxReloaderTest, what_waits_is_cancelled_when_the_reloader_goes) {
   auto reloader_ = reloader({.between_reloads = 10min});
-  NginxBalancer balancer(file(), *reloader_);
-  ASSERT_TRUE(write_peers(balancer, peers(1)).has_value());
-  NginxReloaders unused;
-  std::promise<Result<void>> promise;
-  {
-    NginxReloader waiting({.test = {"true"}, .reload = {"true"}, .pid_file = {}}, {.between_reloads = 10min}, GetParam());
-    auto other = std::make_unique<NginxBalancer>(file("other"), waiting);
-    ASSERT_TRUE(write_peers(*other, peers(1)).has_value());
-    other->write(peers(2), [&](Result<void> result) { promise.set_value(std::move(result)); });
-    other.reset();
-  }
-  EXPECT_EQ(promise.get_future().get().error().kind, ErrorKind::cancelled);
+  std::promise<Result<void>> first;
+  Result<void> second;
+  reloader_->submit(this, file(), peers(1), [&](Result<void> result) { first.set_value(std::move(result)); });
+  ASSERT_TRUE(first.get_future().get().has_value());
+  reloader_->submit(this, file(), peers(2), [&](Result<void> result) { second = std::move(result); });
+  reloader_.reset();
+  ASSERT_FALSE(second.has_value());
+  EXPECT_EQ(second.error().kind, ErrorKind::cancelled);
+  EXPECT_TRUE(text("app.conf").contains("srv-1"));
 }
 
 /// What a crash between two steps leaves on the disk, made by hand.
@@ -379,6 +377,46 @@ const auto kBothWays = ::testing::Values(NginxStaging::private_mount, NginxStagi
 const auto kName = [](const auto& each) { return each.param == NginxStaging::private_mount ? "private_mount" : "in_place"; };
 INSTANTIATE_TEST_SUITE_P(, NginxReloaderTest, kBothWays, kName);
 INSTANTIATE_TEST_SUITE_P(, NginxCrashTest, kBothWays, kName);
+
+/// Looks at the file from inside and from outside of where the test command runs.
+class NginxStagingTest : public ::testing::Test {
+ protected:
+  void write_twice() {
+    const std::string dir = directory_.path();
+    const std::string test =
+        fmt::format("cat {0}/app.conf > {0}/inside; cat /proc/{1}/root{0}/app.conf > {0}/outside", dir, ::getpid());
+    NginxReloader reloader({.test = {"sh", "-c", test}, .reload = {"true"}, .pid_file = {}}, {.between_reloads = Duration{0}});
+    NginxBalancer balancer({.path = directory_.path() / "app.conf", .format = {.group = "app"}}, reloader);
+    for (const std::string id : {"old", "new"}) {
+      const auto written = write_peers(balancer, {{id, "127.0.0.1:1", 1}});
+      ASSERT_TRUE(written.has_value()) << written.error().message;
+    }
+  }
+  std::string text(const std::string& name) { return read_file(directory_.path() / name).value_or("(no file)"); }
+
+  TempDirectory directory_;
+};
+
+TEST_F(NginxStagingTest, in_a_private_mount_only_the_test_sees_the_new_text) {
+  if (run_command({"unshare", "--mount", "true"}, 20s).value_or(CommandResult{.status = 1, .output = {}}).status != 0) {
+    GTEST_SKIP() << "no permission to make a mount namespace";
+  }
+  write_twice();
+  EXPECT_TRUE(text("inside").contains("# new"));
+  EXPECT_TRUE(text("outside").contains("# old"));
+}
+
+TEST_F(NginxStagingTest, where_mounts_are_not_permitted_the_text_is_tested_in_place) {
+  const auto denied = directory_.path() / "unshare";
+  std::ofstream(denied) << "#!/bin/sh\necho 'unshare: unshare failed: Operation not permitted'\nexit 1\n";
+  std::filesystem::permissions(denied, std::filesystem::perms::owner_all);
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", (directory_.path().string() + ":" + path).c_str(), 1);
+  write_twice();
+  ::setenv("PATH", path.c_str(), 1);
+  EXPECT_TRUE(text("inside").contains("# new"));
+  EXPECT_TRUE(text("outside").contains("# new"));
+}
 
 TEST(NginxReloaders, one_for_each_nginx) {
   NginxReloaders reloaders;
