@@ -140,8 +140,24 @@ class Planner {
     }
   }
 
+  /// Most look unhealthy by now: those taken out on the same evidence come back.
+  void take_back_unhealthy() {
+    for (std::size_t index = 0; index < size(); ++index) {
+      if (server(index).phase != Phase::draining || known(index).drain_cause != DrainCause::unhealthy) continue;
+      readmit(index, "most servers look unhealthy, so the check is suspected");
+    }
+  }
+
+  void readmit(std::size_t index, std::string why) {
+    known(index).drain_at.reset();
+    known(index).idle_since.reset();
+    server(index).phase = Phase::in_service;
+    act(Action::Kind::readmit, server(index), std::move(why));
+  }
+
   /// A tenth of the fleet, at least one, may be out for replacement at a time (AWS Auto Scaling replaces at most 10 %).
   void replace_unhealthy() {
+    if (now_.probe_suspected) take_back_unhealthy();
     if (now_.probe_suspected || now_.list_suspected || !observation_.listed) return;
     int budget = std::max(1, memory_.desired.value_or(0) / 10);
     for (std::size_t index = 0; index < size(); ++index) {
@@ -155,6 +171,11 @@ class Planner {
     for (std::size_t index = 0; index < size(); ++index) {
       const Server& one = server(index);
       if (one.phase != Phase::in_service || one.health.status != HealthStatus::unhealthy || !one.protection.empty()) continue;
+      if (is_last_hope(one)) {
+        plan_.notes.push_back(
+            fmt::format("{} is unhealthy ({}), but the only one: it stays until another serves", one.id, one.health.detail));
+        continue;
+      }
       if (budget <= 0) {
         plan_.notes.push_back(
             fmt::format("{} is unhealthy ({}) and waits for its replacement: one in ten at a time", one.id, one.health.detail));
@@ -163,6 +184,11 @@ class Planner {
       --budget;
       drain(index, DrainCause::unhealthy, "unhealthy: " + one.health.detail);
     }
+  }
+
+  /// The only server left is not taken away on the word of its health check alone, as long as there may be another beside it.
+  bool is_last_hope(const Server& one) const {
+    return group_.max > 1 && one.phase == Phase::in_service && one.health.status == HealthStatus::unhealthy && serving() == 0;
   }
 
   void drain(std::size_t index, DrainCause cause, std::string why) {
@@ -187,7 +213,8 @@ class Planner {
     if (!memory_.desired) return;
     int live = 0;
     for (const Server& one : now_.servers) {
-      if (one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service) ++live;
+      const bool counts = one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service;
+      if (counts && !is_last_hope(one)) ++live;
     }
     const int missing = *memory_.desired - live;
     if (!observation_.listed) {
@@ -207,10 +234,7 @@ class Planner {
       const ServerMemory& one = known(index);
       if (server(index).phase != Phase::draining || one.drain_cause != DrainCause::surplus) continue;
       if (server(index).health.status == HealthStatus::unhealthy) continue;
-      known(index).drain_at.reset();
-      known(index).idle_since.reset();
-      server(index).phase = Phase::in_service;
-      act(Action::Kind::readmit, server(index), "the load returned while it was draining");
+      readmit(index, "the load returned while it was draining");
       --missing;
     }
     const int open = static_cast<int>(memory_.launches.size());
@@ -329,10 +353,8 @@ class Planner {
     return sum;
   }
 
-  bool is_last_resort(const Server& one) const {
-    return one.health.status == HealthStatus::unhealthy &&
-           std::ranges::none_of(now_.servers, [&](const Server& other) { return can_serve(other, now_.probe_suspected); });
-  }
+  /// In a group of one there is nobody to wait for: unhealthy, it makes way although the balancer cannot do without it.
+  bool is_alone(const Server& one) const { return group_.max == 1 && one.health.status == HealthStatus::unhealthy; }
 
   void finish_drains() {
     for (std::size_t index = 0; index < size(); ++index) {
@@ -341,8 +363,7 @@ class Planner {
       if (one.phase != Phase::draining || memory.drain_at == at_) continue;
       revisit(at_ + kSoon);
       const bool expired = at_ - *memory.drain_at >= group_.drain_timeout;
-      // The last server of all cannot leave a balancer that must not become empty; unhealthy, it makes way after its time.
-      if (in_any_balancer(one) && !(expired && is_last_resort(one) && memory.drain_cause == DrainCause::unhealthy)) {
+      if (in_any_balancer(one) && !(expired && is_alone(one))) {
         memory.idle_since.reset();
         continue;
       }
@@ -372,7 +393,7 @@ class Planner {
     if (plan_.peers.empty()) keep_last_peers();
     std::ranges::sort(plan_.peers, {}, &Peer::address);
     for (const BalancerView& view : observation_.balancers) {
-      if (plan_.peers.empty() && view.known && !view.peers.empty()) continue;
+      if (plan_.peers.empty() && (!view.known || !view.peers.empty())) continue;
       if (!view.known || !view.in_force || !says(view, plan_.peers)) plan_.write_balancers = true;
     }
   }

@@ -147,8 +147,10 @@ void write_server(JsonWriter& out, const Server& server, std::string_view group)
   out.field_if("health_detail", server.health.detail);
   out.field("version", server.version);
   out.field("launched_at", server.launched_at);
+  out.field_if("in_service_since", server.in_service_since);
   out.field("connections", server.connections);
   out.field_if("paid_until", server.paid_until);
+  if (!server.listed) out.field("listed", false);
   out.field_if("failure", server.failure);
   out.field_if("protection", server.protection);
 }
@@ -425,8 +427,10 @@ void read(Fields& in, Server& server) {
   in.read("health_detail", server.health.detail);
   in.read("version", server.version);
   in.read("launched_at", server.launched_at);
+  in.read("in_service_since", server.in_service_since);
   in.read("connections", server.connections);
   in.read("paid_until", server.paid_until);
+  in.read("listed", server.listed);
   in.read("failure", server.failure);
   in.read("protection", server.protection);
 }
@@ -527,12 +531,6 @@ Result<void> read_versioned(std::string_view text, std::string_view what, Readin
 }
 
 }  // namespace
-
-int count_phase(const std::vector<Server>& servers, Phase phase) {
-  int count = 0;
-  for (const Server& server : servers) count += server.phase == phase ? 1 : 0;
-  return count;
-}
 
 std::string memory_json(const Memory& memory) {
   const auto item = [](JsonWriter& to, const auto& what) { write(to, what); };

@@ -31,7 +31,7 @@ class SqliteStore final : public Store {
     Retention retention = {};
     Duration eventual_delay{500};           ///< how long an eventual save may wait for company
     Duration retry_delay{1000};             ///< after a failed write
-    std::size_t max_waiting = 16UL << 20U;  ///< bytes; more eventual saves wait for the disk, unless it fails
+    std::size_t max_waiting = 4UL << 20U;  ///< bytes; more eventual saves wait for the disk, unless it fails
   };
 
   /// Opens or makes the file, as the only controller. Errors: denied (another controller, permissions), invalid (damaged, not
