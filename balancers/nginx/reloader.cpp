@@ -195,8 +195,11 @@ Result<void> NginxReloader::try_out(Changes changes) const {
   const bool can_mount = std::ranges::all_of(changes, [](const Change* each) { return each->need.existed; });
   if (staging_ == NginxStaging::private_mount && can_mount) {
     const auto tried = try_mounted(changes);
-    if (!tried) return std::unexpected(tried.error());
-    if (*tried == Mounted::yes) return {};
+    if (tried && *tried == Mounted::yes) return {};
+    if (!tried) {
+      take_back(changes);  // what a crash left behind may be just as bad
+      return std::unexpected(tried.error());
+    }
   }
   return try_in_place(changes);
 }
