@@ -532,12 +532,6 @@ Result<void> read_versioned(std::string_view text, std::string_view what, Readin
 
 }  // namespace
 
-int count_phase(const std::vector<Server>& servers, Phase phase) {
-  int count = 0;
-  for (const Server& server : servers) count += server.phase == phase ? 1 : 0;
-  return count;
-}
-
 std::string memory_json(const Memory& memory) {
   const auto item = [](JsonWriter& to, const auto& what) { write(to, what); };
   std::string text;

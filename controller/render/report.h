@@ -52,6 +52,11 @@ struct GroupStatus {
   std::string why;                       ///< of the last turn, one sentence
 };
 
+/// How many of the servers are in this phase.
 [[nodiscard]] int count_phase(const std::vector<Server>& servers, Phase phase);
+
+/// Why a turn came out as it did, in one sentence: what kept it from being done, the stage that changed desired last, the first
+/// action, or else the last stage.
+[[nodiscard]] std::string turn_reason(const Plan& plan);
 
 }  // namespace weir

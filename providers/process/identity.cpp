@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include <array>
@@ -19,6 +19,12 @@
 
 namespace weir {
 namespace {
+
+// <sys/pidfd.h> of glibc 2.36 forgets extern "C".
+int pidfd_open(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0U)); }
+int pidfd_send_signal(int handle, int signal) {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, handle, signal, nullptr, 0U));
+}
 
 std::unexpected<Error> system_failure(std::string_view tried, pid_t pid, int error) {
   const ErrorKind kind = error == EACCES || error == EPERM ? ErrorKind::denied : ErrorKind::unavailable;
@@ -110,7 +116,7 @@ bool was_started_with(pid_t pid, const std::string& variable) {
 }
 
 Result<void> signal_process(const ProcessFacts& process, int signal) {
-  const Descriptor handle(::pidfd_open(process.pid, 0));
+  const Descriptor handle(pidfd_open(process.pid));
   const int open_error = handle.get() < 0 ? errno : 0;
   if (open_error == ESRCH) return {};
   const bool without_handle = open_error == ENOSYS || open_error == EPERM;  // an old kernel or a strict seccomp filter
@@ -119,7 +125,7 @@ Result<void> signal_process(const ProcessFacts& process, int signal) {
   const Result<std::optional<ProcessFacts>> now = read_process(process.pid);
   if (!now) return std::unexpected(now.error());
   if (!*now || (*now)->start_time != process.start_time) return {};
-  const int sent = without_handle ? ::kill(process.pid, signal) : ::pidfd_send_signal(handle.get(), signal, nullptr, 0);
+  const int sent = without_handle ? ::kill(process.pid, signal) : pidfd_send_signal(handle.get(), signal);
   if (sent != 0 && errno != ESRCH) return system_failure("signal", process.pid, errno);
   return {};
 }

@@ -75,6 +75,7 @@ enum class Condition {
   interrupted,  ///< weir died during the launch: the program never ran
   alive,
   dead,
+  of_another_boot,  ///< dead, with all it ever started
 };
 
 Server to_server(const ServerRecord& record, Condition condition) {
@@ -90,6 +91,7 @@ Server to_server(const ServerRecord& record, Condition condition) {
   // The end of a server that was asked to stop is not a failure.
   if (record.stop_asked_at || condition == Condition::alive) return server;
   if (condition == Condition::interrupted) server.failure = "its launch was interrupted before the program ran";
+  if (condition == Condition::of_another_boot) server.failure = "ended when this machine was restarted";
   if (condition == Condition::dead) {
     server.failure = fmt::format("{} (log: {})", record.ended.empty() ? "no longer running" : record.ended, record.log.string());
   }
@@ -98,7 +100,8 @@ Server to_server(const ServerRecord& record, Condition condition) {
 
 /// The living processes of a server: its own and those it started, as long as they stayed in its process group.
 Result<std::vector<ProcessFacts>> members(const ServerRecord& record, Condition condition) {
-  if (condition == Condition::interrupted) return std::vector<ProcessFacts>();
+  const bool none = condition == Condition::interrupted || condition == Condition::of_another_boot;
+  if (none) return std::vector<ProcessFacts>();
   Result<std::vector<ProcessFacts>> processes = read_processes();
   if (!processes) return processes;
   std::erase_if(*processes, [&](const ProcessFacts& process) {
@@ -164,10 +167,7 @@ Result<Condition> ProcessProvider::settle(ServerRecord& record) const {
   if (record.pid == 0) return Condition::interrupted;
   const Result<std::string> boot = read_boot_id();
   if (!boot) return std::unexpected(boot.error());
-  if (record.boot_id != *boot) {
-    record.ended = "ended when this machine was restarted";
-    return Condition::dead;
-  }
+  if (record.boot_id != *boot) return Condition::of_another_boot;
   const Result<std::optional<ProcessFacts>> process = read_process(record.pid);
   if (!process) return std::unexpected(process.error());
   if (!*process || (*process)->start_time != record.start_time) return Condition::dead;

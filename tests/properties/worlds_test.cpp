@@ -40,6 +40,8 @@ World random_world(std::uint64_t seed) {
     group.policies.push_back({"hot", "threshold", out});
   }
   if (roll(0, 7) == 0) group.balancers.clear();
+  // A balancer must not become empty, so its group cannot be configured to.
+  if (!group.balancers.empty()) group.min = std::max(1, group.min);
   World world(group, dice());
   world.boot = std::chrono::milliseconds(roll(0, 6000));
   world.list_lag = std::chrono::milliseconds(roll(0, 1) * roll(0, 2500));
@@ -58,6 +60,7 @@ struct Trouble {
       if (world.chance(10)) faults.crash_at = world.between(0, 6);
       return faults;
     }
+    const bool lied = faults.list_empty;
     faults = {};
     left = world.between(1, 6);
     if (world.chance(50)) return faults;
@@ -74,8 +77,8 @@ struct Trouble {
     faults.balancer_fails = world.chance(15);
     faults.balancer_unreadable = world.chance(8);
     faults.save_fails = world.chance(5);
-    // A list that lies is believed only when the checks agree with it, or after three: here it lies once.
-    if (world.chance(6)) {
+    // Two lists in a row without a server are proof where its checks or its removal agree, so here a list lies only once.
+    if (!lied && world.chance(6)) {
       faults.list_empty = true;
       left = 0;
     }
@@ -88,8 +91,8 @@ void tell(const World& world) {
   static const bool wanted = std::getenv("WEIR_TRACE") != nullptr;
   if (!wanted || !world.last) return;
   const Turn& turn = *world.last;
-  std::printf("%s desired %d running %d load %.1f%s\n", format_time(world.now).c_str(), turn.plan.decision.desired, world.running(), world.load,
-              world.crashed ? " CRASH" : "");
+  std::printf("%s desired %d running %d load %.1f%s\n", format_time(world.now).c_str(), turn.plan.decision.desired, world.running(),
+              world.load, world.crashed ? " CRASH" : "");
   for (const Server& server : turn.observation.servers) {
     std::printf("    %s %s %s%s\n", server.id.c_str(), std::string(to_string(server.phase)).c_str(),
                 std::string(to_string(server.health.status)).c_str(), world.is_loaded(server.address) ? " loaded" : "");
@@ -99,7 +102,8 @@ void tell(const World& world) {
   }
   for (const std::string& note : turn.plan.notes) std::printf("  note: %s\n", note.c_str());
   for (const Step& step : turn.plan.decision.steps) {
-    if (step.from != step.to || step.stage == "inventory") std::printf("  %s: %d -> %d, %s\n", std::string(step.stage).c_str(), step.from, step.to, step.why.c_str());
+    if (step.from != step.to || step.stage == "inventory")
+      std::printf("  %s: %d -> %d, %s\n", std::string(step.stage).c_str(), step.from, step.to, step.why.c_str());
   }
 }
 
