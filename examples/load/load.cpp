@@ -47,7 +47,8 @@ Duration length_of(const LoadProfile& profile) {
 double rate_at(const LoadProfile& profile, Duration time) {
   if (time < Duration{0}) return 0;
   for (const LoadSegment& segment : profile) {
-    if (time < segment.length) return segment.from_rps + (segment.to_rps - segment.from_rps) * seconds(time) / seconds(segment.length);
+    if (time < segment.length)
+      return segment.from_rps + (segment.to_rps - segment.from_rps) * seconds(time) / seconds(segment.length);
     time -= segment.length;
   }
   return 0;
@@ -97,9 +98,7 @@ Load::~Load() {
   stop();
 }
 
-microseconds Load::now() const {
-  return std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - started_);
-}
+microseconds Load::now() const { return std::chrono::duration_cast<microseconds>(std::chrono::steady_clock::now() - started_); }
 
 Duration Load::elapsed() const { return std::chrono::duration_cast<Duration>(now()); }
 
@@ -157,7 +156,7 @@ void Load::send(microseconds due) {
 }
 
 void Load::answered(microseconds due, Result<HttpResponse> response) {
-  LoadRecord record{.due = due, .latency = now() - due};
+  LoadRecord record{.due = due, .latency = now() - due, .status = 0, .error = {}};
   if (response) record.status = response->status;
   if (!response) record.error = response.error().message;
   const bool cancelled = !response && response.error().kind == ErrorKind::cancelled;

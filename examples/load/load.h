@@ -37,11 +37,11 @@ struct LoadOptions {
   std::string url;
   std::string method = "GET";
   std::string body;
-  LoadProfile profile;          ///< open loop: requests leave on time, whatever becomes of the earlier ones
-  int clients = 0;              ///< > 0: closed loop instead; so many clients ask again as soon as they are answered …
-  Duration length{0};           ///< … for that long
-  bool keep_alive = true;       ///< false: a connection for each request. Take that for POST: see Load
-  int max_connections = 512;    ///< open loop: more requests than that wait inside the client, and the wait counts as latency
+  LoadProfile profile;        ///< open loop: requests leave on time, whatever becomes of the earlier ones
+  int clients = 0;            ///< > 0: closed loop instead; so many clients ask again as soon as they are answered …
+  Duration length{0};         ///< … for that long
+  bool keep_alive = true;     ///< false: a connection for each request. Take that for POST: see Load
+  int max_connections = 512;  ///< open loop: more requests than that wait inside the client, and the wait counts as latency
   Duration timeout{10'000};
 };
 
@@ -66,8 +66,11 @@ struct LoadSummary {
   std::string first_failure;  ///< "503", or the error
 };
 
+/// Later than any request.
+inline constexpr Duration kEver = std::chrono::years(100);
+
 /// Of the requests due in [from, to).
-[[nodiscard]] LoadSummary summarize(const std::vector<LoadRecord>& records, Duration from, Duration to);
+[[nodiscard]] LoadSummary summarize(const std::vector<LoadRecord>& records, Duration from = Duration{0}, Duration to = kEver);
 
 /// HTTP load on one URL. A request on a reused connection that the server closed before any answer byte is repeated by the HTTP
 /// client (RFC 9112 9.3.1), as browsers do; only what is left after that is a failure. libcurl repeats a POST in this case too, so
@@ -88,7 +91,7 @@ class Load {
   /// The answered requests so far, in the order of their answers.
   [[nodiscard]] std::vector<LoadRecord> records() const;
   /// The same summary as of records(), without the copy.
-  [[nodiscard]] LoadSummary summary(Duration from, Duration to) const;
+  [[nodiscard]] LoadSummary summary(Duration from = Duration{0}, Duration to = kEver) const;
   /// Sends nothing more and waits for what is under way.
   void stop();
   /// Waits for the last answer, or for the stop request.
