@@ -18,7 +18,9 @@ struct HttpAccess {
   std::string bearer_token;
   std::string username;  ///< basic auth when not empty
   std::string password;
-  std::string ca_file;  ///< PEM; empty = the system's
+  std::string ca_file;           ///< PEM; empty = the system's
+  std::string certificate_file;  ///< PEM; shown to servers that ask who we are (mutual TLS), with `key_file`
+  std::string key_file;
   bool verify = true;
   std::vector<std::pair<std::string, std::string>> headers;
 };
@@ -30,9 +32,10 @@ struct HttpRequest {
   std::string content_type = "application/x-www-form-urlencoded";
   HttpAccess access = {};
   std::string unix_socket = {};
-  Duration timeout{5000};              ///< whole exchange; connecting included
+  Duration timeout{5000};              ///< whole exchange; waiting for a free connection and connecting included
   std::size_t max_body = 64ull << 20;  ///< a larger answer fails
-  bool fresh_connection = false;       ///< no connection reuse: for health checks and load without keep-alive
+  bool fresh_connection = false;       ///< no connection reuse: for health checks, load without keep-alive, and requests
+                                       ///< that must never be sent twice
   bool connect_only = false;           ///< TCP check: success as soon as the connection stands
 };
 
@@ -43,24 +46,32 @@ struct HttpResponse {
   Duration elapsed{0};
 };
 
+/// The URL without user, password, query and fragment: what may appear in a message.
+[[nodiscard]] std::string redacted_url(const std::string& url);
+
 /// All outbound HTTP: one thread, one libcurl multi handle, deadlines, immediate cancellation. A request on a reused connection
-/// that is closed before any answer byte is repeated once (RFC 9112 9.3.1; libcurl does it). Thread-safe.
+/// that is closed before any answer byte is repeated once (RFC 9112 9.3.1; libcurl does it). HTTP/1.1, http and https only;
+/// redirects are answers like any other; proxies named in the environment are not used, since a health check or a metric read
+/// through a proxy says nothing about the server. Thread-safe.
 class HttpClient {
  public:
   struct Options {
-    int max_connections_per_host = 8;
+    int max_connections_per_host = 8;  ///< further exchanges with the same host and port wait for their turn
     int max_connections = 1024;
   };
   using Done = std::function<void(Result<HttpResponse>)>;
 
   HttpClient();
   explicit HttpClient(Options options);
-  ~HttpClient();  ///< cancels what is under way; every Done has been called when it returns
+  /// Cancels what is under way; every Done has been called when it returns. A Done told `cancelled` must not send again.
+  ~HttpClient();
   HttpClient(const HttpClient&) = delete;
   HttpClient& operator=(const HttpClient&) = delete;
 
-  /// Starts an exchange. `done` runs once on the client's own thread and must not block. Any HTTP status is a success here;
-  /// errors are `unavailable` (no usable answer: refused, timeout, truncated, too large) or `cancelled`.
+  /// Starts an exchange. `done` runs once on the client's own thread and must neither block nor throw. Any HTTP status is a
+  /// success here. Errors: `unavailable` (no usable answer: refused, timeout, truncated, too large), `cancelled`, `invalid` (no
+  /// such URL or header can be sent), `out_of_capacity` (this machine has no file descriptor or port left: the server was not
+  /// asked).
   void send(HttpRequest request, Done done, std::stop_token stop = {});
 
   /// The same, waiting for the answer. Not to be called from a Done.
