@@ -156,7 +156,7 @@ void Load::send(microseconds due) {
 }
 
 void Load::answered(microseconds due, Result<HttpResponse> response) {
-  LoadRecord record{.due = due, .latency = now() - due, .status = 0, .error = {}};
+  LoadRecord record{.due = due, .latency = now() - due};
   if (response) record.status = response->status;
   if (!response) record.error = response.error().message;
   const bool cancelled = !response && response.error().kind == ErrorKind::cancelled;

@@ -34,10 +34,10 @@ using LoadProfile = std::vector<LoadSegment>;
 [[nodiscard]] std::optional<std::chrono::microseconds> due_at(const LoadProfile& profile, std::uint64_t request);
 
 struct LoadOptions {
-  std::string url;
+  std::string url = {};
   std::string method = "GET";
-  std::string body;
-  LoadProfile profile;        ///< open loop: requests leave on time, whatever becomes of the earlier ones
+  std::string body = {};
+  LoadProfile profile = {};   ///< open loop: requests leave on time, whatever becomes of the earlier ones
   int clients = 0;            ///< > 0: closed loop instead; so many clients ask again as soon as they are answered …
   Duration length{0};         ///< … for that long
   bool keep_alive = true;     ///< false: a connection for each request. Take that for POST: see Load
@@ -49,8 +49,8 @@ struct LoadOptions {
 struct LoadRecord {
   std::chrono::microseconds due{0};  ///< since the start of the load
   std::chrono::microseconds latency{0};
-  int status = 0;     ///< 0 without an answer
-  std::string error;  ///< non-empty without an answer
+  int status = 0;          ///< 0 without an answer
+  std::string error = {};  ///< non-empty without an answer
 };
 
 /// A 5xx, or no usable answer.

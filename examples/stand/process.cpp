@@ -6,8 +6,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <spawn.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -32,9 +32,7 @@ remaining() {
     [ "$(readlink "${name%comm}cwd")" = "$1" ] && echo "$name"
   done
 }
-for
-  turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20;
-do
+for turn in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
   pids=$(remaining "$1" 2>/dev/null | cut -d/ -f3)
   [ -n "$pids" ] || break
   kill -9 $pids 2>/dev/null
@@ -70,6 +68,7 @@ class Spawn {
   }
   void open(int target, const char* path, int flags) { posix_spawn_file_actions_addopen(&actions_, target, path, flags, 0644); }
   void duplicate(int source, int target) { posix_spawn_file_actions_adddup2(&actions_, source, target); }
+  void close_the_rest() { posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1); }
   void change_directory(const char* path) { posix_spawn_file_actions_addchdir_np(&actions_, path); }
 
   Result<pid_t> run(std::vector<std::string> command, std::vector<std::string> environment) const {
@@ -90,6 +89,9 @@ class Spawn {
   posix_spawnattr_t attributes_{};
   posix_spawn_file_actions_t actions_{};
 };
+
+/// glibc 2.36 declares pidfd_open() without extern "C".
+int open_process(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
 
 /// Ours, without the mark of a stand around us.
 std::vector<std::string> inherited_environment() {
@@ -138,12 +140,13 @@ Result<Program> Program::start(const ProgramOptions& options) {
   spawn.open(STDIN_FILENO, "/dev/null", O_RDONLY);
   spawn.open(STDOUT_FILENO, options.log.c_str(), O_WRONLY | O_CREAT | O_APPEND);
   spawn.duplicate(STDOUT_FILENO, STDERR_FILENO);
+  spawn.close_the_rest();
   spawn.change_directory(options.directory.c_str());
   std::vector<std::string> environment = inherited_environment();
   environment.push_back(std::string(kMark) + options.directory.string());
   const Result<pid_t> pid = spawn.run(options.command, std::move(environment));
   if (!pid) return std::unexpected(pid.error());
-  return Program(*pid, Descriptor(::pidfd_open(*pid, 0)), options.killed);
+  return Program(*pid, Descriptor(open_process(*pid)), options.killed);
 }
 
 Program::~Program() {
@@ -199,6 +202,7 @@ Result<Keeper> Keeper::start(const std::filesystem::path& directory, Directory a
   spawn.duplicate(read_end.get(), STDIN_FILENO);
   spawn.open(STDOUT_FILENO, "/dev/null", O_WRONLY);
   spawn.duplicate(STDOUT_FILENO, STDERR_FILENO);
+  spawn.close_the_rest();
   spawn.change_directory("/");
   const std::string what = afterwards == Directory::remove ? "remove" : "keep";
   const Result<pid_t> pid =

@@ -29,9 +29,9 @@ class Descriptor {
 
 /// What a program of the stand is started with.
 struct ProgramOptions {
-  std::vector<std::string> command;  ///< argv, found on PATH
-  std::filesystem::path directory;   ///< working directory; also the value of WEIR_STAND in its environment
-  std::filesystem::path log;         ///< standard output and error are appended here
+  std::vector<std::string> command = {};  ///< argv, found on PATH
+  std::filesystem::path directory = {};   ///< working directory; also the value of WEIR_STAND in its environment
+  std::filesystem::path log = {};         ///< standard output and error are appended here
   enum class Killed { alone, with_group };
   Killed killed = Killed::alone;  ///< whether kill() reaches the children that stayed in its process group
 };

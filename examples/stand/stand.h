@@ -45,23 +45,24 @@ class Piece {
 };
 
 struct StandOptions {
-  std::string weir;  ///< the weir program; empty for a stand without
-  std::string app;   ///< the weir-example-app program
+  std::string weir = {};  ///< the weir program; empty for a stand without
+  std::string app = {};   ///< the weir-example-app program
   Duration scrape_interval{1000};
   enum class Layout { servers, upstream };
   Layout layout = Layout::servers;  ///< what weir's file for nginx holds: lines inside an upstream block, or the whole block
-  std::filesystem::path directory;  ///< an empty or missing one to work in and to keep; empty: a temporary one, removed at the end
+  std::filesystem::path directory =
+      {};  ///< an empty or missing one to work in and to keep; empty: a temporary one, removed at the end
 };
 
 /// The part of weir's configuration that says what to do with the app servers.
 struct StandGroup {
   std::string name = "app";
   std::string version = "v1";
-  std::vector<std::string> app_options;  ///< for weir-example-app, besides --port and --version
+  std::vector<std::string> app_options = {};  ///< for weir-example-app, besides --port and --version
   int min = 2;
   int max = 8;
   Duration interval{1000};  ///< controller.interval
-  std::string rest;         ///< more YAML lines of the group, not indented: policies, warm_up, health, scale_out …
+  std::string rest = {};    ///< more YAML lines of the group, not indented: policies, warm_up, health, scale_out …
 };
 
 /// One line of nginx's access log.
