@@ -195,6 +195,7 @@ Stand::Stand(StandOptions options, fs::path directory, PortBlock ports, Keeper k
       "prometheus",
       ProgramOptions{.command = {"prometheus", "--config.file=" + (prometheus / "prometheus.yml").string(),
                                  "--storage.tsdb.path=" + (prometheus / "data").string(), "--log.level=warn",
+                                 "--scrape.discovery-reload-interval=500ms",
                                  fmt::format("--web.listen-address=127.0.0.1:{}", ports_.port(kPrometheusPort))},
                      .directory = directory_,
                      .log = logs / "prometheus.log"},
