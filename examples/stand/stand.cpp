@@ -268,6 +268,7 @@ groups:
       command: {command}
       ports: "{first_port}-{last_port}"
       log_dir: {apps}
+      env: {{WEIR_STAND: {directory}}}
     min: {min}
     max: {max}
     balancers:
@@ -285,8 +286,8 @@ groups:
       fmt::arg("prometheus", quoted(prometheus_url())), fmt::arg("name", quoted(group.name)),
       fmt::arg("version", quoted(group.version)), fmt::arg("command", Json(command).dump()),
       fmt::arg("first_port", ports_.port(kFirstAppPort)), fmt::arg("last_port", ports_.port(PortBlock::kSize - 1)),
-      fmt::arg("apps", quoted((directory_ / "apps").string())), fmt::arg("min", group.min), fmt::arg("max", group.max),
-      fmt::arg("upstream", quoted(upstream_file().string())),
+      fmt::arg("directory", quoted(directory_.string())), fmt::arg("apps", quoted((directory_ / "apps").string())),
+      fmt::arg("min", group.min), fmt::arg("max", group.max), fmt::arg("upstream", quoted(upstream_file().string())),
       fmt::arg("layout", whole ? "upstream\n        upstream: app\n        keepalive: 64" : "servers"),
       fmt::arg("test", Json(test).dump()), fmt::arg("reload", Json(reload).dump()),
       fmt::arg("pid_file", quoted(nginx + "/nginx.pid")), fmt::arg("targets", quoted(targets_file().string())),

@@ -104,7 +104,9 @@ class Stand {
   [[nodiscard]] std::string app_address(int index) const;
   [[nodiscard]] int app_ports() const;
 
-  /// A weir.yaml with this group: process provider, nginx and file_sd.
+  /// A weir.yaml with this group: process provider, nginx and file_sd. Who writes another one must give the servers
+  /// `env: {WEIR_STAND: directory()}`: the process provider hands down little of weir's environment, and by this mark the stand
+  /// finds the servers that weir leaves running.
   [[nodiscard]] std::string weir_config(const StandGroup& group) const;
   Result<void> write_weir_config(const std::string& text);
 
