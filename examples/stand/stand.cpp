@@ -123,7 +123,7 @@ std::string indented(const std::string& text, const std::string& by) {
 Piece::Piece(std::string name, ProgramOptions options, Probe ready)
     : name_(std::move(name)), options_(std::move(options)), ready_(std::move(ready)) {}
 
-Result<void> Piece::start() {
+Result<void> Piece::start(const std::stop_token& stop) {
   if (running()) return {};
   Result<Program> program = Program::start(options_);
   if (!program) return std::unexpected(program.error());
@@ -134,8 +134,12 @@ Result<void> Piece::start() {
         ready = ready_();
         return ready || !running();
       },
-      kReadyWithin);
+      kReadyWithin, stop);
   if (ready) return {};
+  if (stop.stop_requested()) {
+    kill();
+    return failure(ErrorKind::cancelled, "starting " + name_ + ": interrupted");
+  }
   const std::string what = program_->status()
                                ? fmt::format("ended with status {}", *program_->status())
                                : fmt::format("was not ready within {}: {}", format_duration(kReadyWithin), ready.error().message);

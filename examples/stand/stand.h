@@ -23,8 +23,8 @@ class Piece {
   Piece(std::string name, ProgramOptions options, Probe ready);
 
   /// Returns when it is ready to be used. Starting what runs is success.
-  /// Errors: it ended, or was not ready within 20 s (then it is killed); the end of its log is in the message.
-  Result<void> start();
+  /// Errors: it ended, or was not ready within 20 s (then it is killed); the end of its log is in the message. Cancelled.
+  Result<void> start(const std::stop_token& stop = {});
   /// SIGTERM; the error says that it took SIGKILL.
   Result<void> stop();
   Result<void> restart();
