@@ -43,7 +43,8 @@ int GroupView::count(std::string_view phase) const {
 }
 
 Result<GroupView> parse_group(std::string_view json, std::string_view group) try {
-  for (const Json& entry : Json::parse(json).at("groups")) {
+  const Json answer = Json::parse(json);
+  for (const Json& entry : answer.at("groups")) {
     if (entry.at("name") != group) continue;
     GroupView view;
     view.desired = entry.at("desired").is_null() ? 0 : entry.at("desired").get<int>();
@@ -56,8 +57,9 @@ Result<GroupView> parse_group(std::string_view json, std::string_view group) try
 }
 
 Result<std::vector<DecisionView>> parse_decisions(std::string_view json) try {
+  const Json answer = Json::parse(json);
   std::vector<DecisionView> decisions;
-  for (const Json& record : Json::parse(json).at("decisions")) {
+  for (const Json& record : answer.at("decisions")) {
     DecisionView decision = read_decision(record);
     if (decision.desired != decision.previous || !decision.actions.empty()) decisions.push_back(std::move(decision));
   }
