@@ -161,7 +161,8 @@ class AppServer {
   /// No new connections, idle ones closed, running requests finished.
   void stop() {
     stopping_ = true;
-    acceptor_.close();
+    error_code ignored;
+    (void)acceptor_.close(ignored);
     for (beast::tcp_stream* stream : idle_) stream->cancel();
     if (connections_ == 0) context_.stop();
   }
@@ -178,7 +179,7 @@ class AppServer {
     beast::tcp_stream stream(std::move(socket));
     beast::flat_buffer buffer;
     error_code failed;
-    stream.socket().set_option(tcp::no_delay(true), failed);
+    (void)stream.socket().set_option(tcp::no_delay(true), failed);
     bool more = true;
     while (more && !stopping_) {
       Request request;
@@ -197,7 +198,7 @@ class AppServer {
       co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, failed));
       if (failed) break;
     }
-    stream.socket().shutdown(tcp::socket::shutdown_both, failed);
+    (void)stream.socket().shutdown(tcp::socket::shutdown_both, failed);
   }
 
   awaitable<Response> answer(const Request& request) {
@@ -222,11 +223,11 @@ class AppServer {
   [[nodiscard]] bool booted() const { return SteadyClock::now() - started_ >= options_.boot; }
   [[nodiscard]] bool ready() const { return booted() && !stopping_; }
 
-  static Response plain(http::status status, std::string body) {
+  static Response plain(http::status status, const std::string& body) {
     Response response;
     response.result(status);
     response.set(http::field::content_type, "text/plain; version=0.0.4");
-    response.body() = std::move(body);
+    response.body() = body;
     return response;
   }
 
@@ -262,7 +263,7 @@ int run(const Options& options) {
   asio::io_context context(1);
   AppServer server(context, options);
   fmt::print("listening on {} version={}\n", server.name(), options.version);
-  std::fflush(stdout);
+  (void)std::fflush(stdout);
   asio::co_spawn(context, server.accept(), asio::detached);
 
   asio::steady_timer last_moment(context);

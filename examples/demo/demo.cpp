@@ -310,7 +310,7 @@ int play(const Options& options) {
     played = std::unexpected(stand.error());
   }
   if (played) return 0;
-  std::fflush(stdout);
+  (void)std::fflush(stdout);
   fmt::print(stderr, "\nweir-demo: {}\n", played.error().message);
   return played.error().kind == ErrorKind::cancelled ? 130 : 1;
 }

@@ -16,7 +16,7 @@ Screen::Screen() : terminal_(::isatty(STDOUT_FILENO) == 1) {}
 
 void Screen::say(const std::string& line) {
   fmt::print("{}{}\n", open_row_ ? kEraseLine : "", line);
-  std::fflush(stdout);
+  (void)std::fflush(stdout);
   open_row_ = false;
 }
 
@@ -25,7 +25,7 @@ void Screen::row(const std::string& line) {
   if (is_due(terminal_ ? 5s : 2s)) return say(line);
   if (!terminal_) return;
   fmt::print("{}{}", kEraseLine, line);
-  std::fflush(stdout);
+  (void)std::fflush(stdout);
   open_row_ = true;
 }
 

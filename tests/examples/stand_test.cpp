@@ -2,13 +2,12 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <csignal>
 #include <map>
-#include <set>
 
 #include "examples/load/load.h"
 #include "platform/file.h"
+#include "tests/examples/processes.h"
 
 namespace weir {
 namespace {
@@ -31,20 +30,6 @@ std::unique_ptr<Piece> app(Stand& stand, int index, const std::vector<std::strin
   auto piece = stand.start_app(index, options);
   if (!piece) ADD_FAILURE() << piece.error().message;
   return piece ? std::move(*piece) : nullptr;
-}
-
-/// The processes that work in the directory, as all of a stand do.
-std::vector<std::string> processes_in(const fs::path& directory) {
-  std::vector<std::string> found;
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    std::error_code gone;
-    if (fs::read_symlink(entry.path() / "cwd", gone) == directory) found.push_back(entry.path().filename());
-  }
-  return found;
-}
-
-bool nothing_runs_in(const fs::path& directory) {
-  return Stand::eventually([&] { return processes_in(directory).empty(); }, 10s);
 }
 
 LoadOptions steady(const Stand& stand, double rps, Duration length) {
