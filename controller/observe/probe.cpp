@@ -166,11 +166,13 @@ class NetworkProbe::Scheduler : public std::enable_shared_from_this<Scheduler> {
 
   void wait(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
     const auto is_woken = [this] { return woken_; };
-    const bool can_start = in_flight_ < options_.max_in_flight && !due_.empty();
-    if (can_start)
-      changed_something_.wait_until(lock, stop, due_.top().due, is_woken);
-    else
+    if (in_flight_ < options_.max_in_flight && !due_.empty()) {
+      // A copy: the wait reads it while others move the heap's entries about.
+      const Steady::time_point due = due_.top().due;
+      changed_something_.wait_until(lock, stop, due, is_woken);
+    } else {
       changed_something_.wait(lock, stop, is_woken);
+    }
     woken_ = false;
   }
 

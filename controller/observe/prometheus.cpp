@@ -264,7 +264,8 @@ Sample PrometheusAnswer::one_per_server(const Rows& rows, const std::string& ser
   std::ranges::sort(servers);
   const auto twice = std::ranges::adjacent_find(servers);
   if (twice != servers.end())
-    return failed(fmt::format("more than one series for {}=\"{}\"; aggregate by ({})", server_label, *twice, server_label));
+    return failed(
+        fmt::format("more than one series for {}=\"{}\"; aggregate by ({})", server_label, excerpt(*twice), server_label));
   std::ranges::sort(sample.series, {}, &Sample::Series::server);
   if (!sample.series.empty()) return sample;
   return {.status = Sample::Status::nan,

@@ -225,7 +225,7 @@ TEST(Config, variables_are_replaced_in_every_kind_of_value) {
   const Group group = group_with(R"(
     version: "v-${NAME}${EMPTY}-$${NAME}-${DOLLAR}-$NAME"
     warm_up: ${COUNT}s
-    balancers: [{type: nginx, file: "/etc/${NAME}.conf", keepalive: "${COUNT}", server_options: {max_conns: "${COUNT}"}}]
+    balancers: [{type: nginx, file: "/etc/${NAME}.conf", layout: upstream, upstream: app, keepalive: "${COUNT}", server_options: {max_conns: "${COUNT}"}}]
 )");
   EXPECT_EQ(group.version, "v-app-${NAME}-${NAME}-$NAME");
   EXPECT_EQ(group.warm_up, 7s);
