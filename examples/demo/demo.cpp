@@ -76,7 +76,7 @@ std::string group_settings(Duration length) {
     return format_duration(Duration(std::llround(std::max(1.0, seconds * scale) * 1000)));
   };
   return fmt::format(R"(warm_up: 6s
-health: {{http: /health, interval: 500ms, timeout: 1s, healthy_after: 2, unhealthy_after: 3, deadline: 30s}}
+health: {{http: /health, interval: 500ms, timeout: 500ms, healthy_after: 2, unhealthy_after: 3, deadline: 30s}}
 drain: {{timeout: 10s}}
 policies:
   - name: busy
