@@ -16,10 +16,16 @@ namespace {
 
 constexpr std::string_view kNoFileBefore = "# weir: there was no such file before.\n";
 
-std::filesystem::path followed(const std::filesystem::path& path) {
+/// Also a link to a file that does not exist yet.
+std::filesystem::path followed(std::filesystem::path path) {
+  constexpr int kMostLinks = 40;  // as the kernel
   std::error_code error;
-  std::filesystem::path real = std::filesystem::weakly_canonical(path, error);
-  return error ? path : real;
+  for (int links = 0; links < kMostLinks && std::filesystem::is_symlink(path, error); ++links) {
+    const std::filesystem::path target = std::filesystem::read_symlink(path, error);
+    if (error) break;
+    path = path.parent_path() / target;  // an absolute target replaces it all
+  }
+  return path;
 }
 
 std::filesystem::path beside(const std::filesystem::path& path, std::string_view ending) {

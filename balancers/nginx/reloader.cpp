@@ -195,8 +195,11 @@ Result<void> NginxReloader::try_out(Changes changes) const {
   const bool can_mount = std::ranges::all_of(changes, [](const Change* each) { return each->need.existed; });
   if (staging_ == NginxStaging::private_mount && can_mount) {
     const auto tried = try_mounted(changes);
-    if (!tried) return std::unexpected(tried.error());
-    if (*tried == Mounted::yes) return {};
+    if (tried && *tried == Mounted::yes) return {};
+    if (!tried) {
+      take_back(changes);  // what a crash left behind may be just as bad
+      return std::unexpected(tried.error());
+    }
   }
   return try_in_place(changes);
 }
@@ -214,7 +217,7 @@ Result<NginxReloader::Mounted> NginxReloader::try_mounted(Changes changes) const
   auto tested = staged ? run_command(command, timing_.command) : std::unexpected(staged.error());
   for (const Change* each : changes) (void)std::remove(each->file.staged_path().c_str());
 
-  const bool no_unshare = !tested && tested.error().kind == ErrorKind::not_found;
+  const bool no_unshare = !tested && (tested.error().kind == ErrorKind::not_found || tested.error().kind == ErrorKind::denied);
   if (staged && (no_unshare || (tested && !tested->output.starts_with(kMounted)))) return Mounted::no;
   if (tested) tested->output.erase(0, kMounted.size());
   if (auto good = expect_success(control_.test, tested, ErrorKind::invalid); !good) return std::unexpected(good.error());

@@ -107,7 +107,9 @@ void Reader::complain_missing(const YamlNode& parent, const Key& key, const std:
 
 void Reader::complain_unknown(SourceMark mark, std::string path, std::string_view what, std::string_view name,
                               std::span<const std::string_view> known) {
-  const std::string_view near = nearest(name, {known.begin(), known.end()});
+  // Guessing takes time, and a file with this many errors was not meant for weir.
+  constexpr std::size_t kMany = 200;
+  const std::string_view near = errors_.size() < kMany ? nearest(name, {known.begin(), known.end()}) : std::string_view();
   const std::string hint = near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
   // A path that ends in the unknown word itself need not repeat it.
   const std::string word = what == "key" ? "" : fmt::format(" '{}'", shown(name));

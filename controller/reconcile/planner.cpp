@@ -224,7 +224,7 @@ class Planner {
     if (missing >= 0) {
       grow(missing);
     } else {
-      memory_.launches.clear();
+      abandon_launches(open_launches());
       shrink(-missing);
     }
   }
@@ -237,24 +237,24 @@ class Planner {
       readmit(index, "the load returned while it was draining");
       --missing;
     }
-    const int open = static_cast<int>(memory_.launches.size());
-    if (open > missing) forget_launches(open - missing);
+    const int open = open_launches();
+    if (open > missing) abandon_launches(open - missing);
     if (missing <= open || now_.list_suspected) return;
     if (memory_.launch_not_before && at_ < *memory_.launch_not_before) {
       plan_.notes.push_back(fmt::format("{} servers short; after {} failed launches the next is tried in {}", missing - open,
                                         memory_.launch_failures, format_duration(*memory_.launch_not_before - at_)));
       return revisit(*memory_.launch_not_before);
     }
-    // Everything that exists counts against max, also what is on its way out.
-    const int room = group_.max - static_cast<int>(size()) - open;
-    int count = std::min(missing - open, std::max(0, room));
-    if (count < missing - open) {
-      plan_.notes.push_back(
-          fmt::format("{} servers short until servers on their way out are gone: max is {}", missing - open - count, group_.max));
-    }
     // After a failure one launch at a time shows whether it works again.
-    if (memory_.launch_failures > 0) count = std::min(count, 1);
-    for (; count > 0; --count) {
+    int count = memory_.launch_failures > 0 ? 1 : missing - open;
+    count -= revive_launches(count);
+    // Everything that exists or may exist counts against max, also what is on its way out.
+    const int room = std::max(0, group_.max - static_cast<int>(size() + memory_.launches.size()));
+    if (count > room) {
+      plan_.notes.push_back(
+          fmt::format("{} servers short until servers on their way out are gone: max is {}", count - room, group_.max));
+    }
+    for (count = std::min(count, room); count > 0; --count) {
       memory_.launches.push_back({.token = fmt::format("{}-{}-{}", group_.name, memory_.nonce, memory_.next_token++),
                                   .version = memory_.version,
                                   .decided_at = at_,
@@ -262,12 +262,40 @@ class Planner {
     }
   }
 
-  /// Launches no longer needed: the youngest first. One that may have happened anyway shows up in a list, as ours, and is surplus.
-  void forget_launches(int count) { memory_.launches.resize(memory_.launches.size() - static_cast<std::size_t>(count)); }
+  int open_launches() const {
+    return static_cast<int>(
+        std::ranges::count_if(memory_.launches, [](const LaunchIntent& intent) { return !intent.abandoned_at; }));
+  }
+
+  /// The youngest first. One that was attempted may have happened: it keeps its place until its server must have turned up.
+  void abandon_launches(int count) {
+    for (auto intent = memory_.launches.rbegin(); intent != memory_.launches.rend() && count > 0; ++intent) {
+      if (intent->abandoned_at) continue;
+      intent->abandoned_at = at_;
+      --count;
+    }
+    std::erase_if(memory_.launches, [](const LaunchIntent& intent) { return intent.abandoned_at && intent.attempts == 0; });
+  }
+
+  /// Wanted again: the same token cannot make a second server.
+  int revive_launches(int count) {
+    int revived = 0;
+    for (LaunchIntent& intent : memory_.launches) {
+      if (revived == count) break;
+      if (!intent.abandoned_at || intent.version != memory_.version) continue;
+      intent.abandoned_at.reset();
+      intent.next_attempt_at = at_;
+      ++revived;
+    }
+    return revived;
+  }
 
   void launch_open() {
     if (!observation_.listed) return;
+    std::erase_if(memory_.launches,
+                  [&](const LaunchIntent& intent) { return intent.abandoned_at && at_ - *intent.abandoned_at >= kAcceptedRetry; });
     for (LaunchIntent& intent : memory_.launches) {
+      if (intent.abandoned_at) continue;
       if (intent.next_attempt_at > at_) {
         revisit(intent.next_attempt_at);
         continue;

@@ -101,6 +101,7 @@ void write(JsonWriter& out, const LaunchIntent& intent) {
   out.field_if("attempts", intent.attempts);
   out.field("next_attempt_at", intent.next_attempt_at);
   out.field_if("last_error", intent.last_error);
+  out.field_if("abandoned_at", intent.abandoned_at);
 }
 
 void write(JsonWriter& out, const Vote& vote) {
@@ -382,6 +383,7 @@ void read(Fields& in, LaunchIntent& intent) {
   in.read("attempts", intent.attempts);
   in.read("next_attempt_at", intent.next_attempt_at);
   in.read("last_error", intent.last_error);
+  in.read("abandoned_at", intent.abandoned_at);
 }
 
 void read(Fields& in, Vote& vote) {

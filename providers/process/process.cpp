@@ -1,10 +1,10 @@
 #include "providers/process/process.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <map>
 #include <set>
@@ -56,7 +56,7 @@ std::vector<std::string> environment_of(const Settings& settings, const ServerRe
   variables["WEIR_GROUP"] = record.group;
   variables["WEIR_VERSION"] = record.version;
   std::vector<std::string> environment;
-  for (const auto& [name, value] : variables) environment.push_back(name + "=" + value);
+  for (const auto& [name, value] : variables) environment.push_back(fmt::format("{}={}", name, value));
   return environment;
 }
 
@@ -124,7 +124,7 @@ class ProcessProvider final : public Provider {
 
  private:
   [[nodiscard]] Result<bool> directory_exists();
-  [[nodiscard]] Result<DirectoryLock> make_and_lock(std::stop_token stop);
+  [[nodiscard]] Result<DirectoryLock> make_and_lock(const std::stop_token& stop);
   [[nodiscard]] Result<Condition> settle(ServerRecord& record) const;
   [[nodiscard]] Result<ServerRecord> reserve(const LaunchRequest& request, const std::vector<ServerRecord>& others) const;
   [[nodiscard]] Result<int> choose_port(const Group& group, const std::vector<ServerRecord>& others) const;
@@ -149,7 +149,7 @@ Result<bool> ProcessProvider::directory_exists() {
                  fmt::format("the directory {} of the server records is gone: {}", options_.directory.string(), error.message()));
 }
 
-Result<DirectoryLock> ProcessProvider::make_and_lock(std::stop_token stop) {
+Result<DirectoryLock> ProcessProvider::make_and_lock(const std::stop_token& stop) {
   const Result<bool> exists = directory_exists();
   if (!exists) return std::unexpected(exists.error());
   std::error_code error;
@@ -159,7 +159,7 @@ Result<DirectoryLock> ProcessProvider::make_and_lock(std::stop_token stop) {
     return failure(kind, fmt::format("cannot create {}: {}; nothing was started", options_.directory.string(), error.message()));
   }
   seen_ = true;
-  return DirectoryLock::take(options_.directory, options_.lock_deadline, std::move(stop));
+  return DirectoryLock::take(options_.directory, options_.lock_deadline, stop);
 }
 
 /// Compares the record with the process it names. How a child of ours ended is written down before the kernel may forget it.
@@ -190,7 +190,7 @@ Result<std::vector<Server>> ProcessProvider::list(std::span<const Group* const> 
   const Result<bool> exists = directory_exists();
   if (!exists) return std::unexpected(exists.error());
   if (!*exists) return servers;
-  const Result<DirectoryLock> lock = DirectoryLock::take(options_.directory, options_.lock_deadline, std::move(stop));
+  const Result<DirectoryLock> lock = DirectoryLock::take(options_.directory, options_.lock_deadline, stop);
   if (!lock) return std::unexpected(lock.error());
   const Result<std::vector<ServerRecord>> records = load_records(options_.directory);
   if (!records) return std::unexpected(records.error());
@@ -208,7 +208,7 @@ Result<Server> ProcessProvider::launch(const LaunchRequest& request, std::stop_t
     return failure(ErrorKind::invalid, fmt::format("cannot launch {} for group {}: token and group must do as file names",
                                                    request.token, request.group.name));
   }
-  const Result<DirectoryLock> lock = make_and_lock(std::move(stop));
+  const Result<DirectoryLock> lock = make_and_lock(stop);
   if (!lock) return std::unexpected(lock.error());
   Result<std::vector<ServerRecord>> records = load_records(options_.directory);
   if (!records) return std::unexpected(records.error());
@@ -267,7 +267,9 @@ Result<ServerRecord> ProcessProvider::reserve(const LaunchRequest& request, cons
 Result<void> ProcessProvider::start(const Settings& settings, ServerRecord& record) const {
   step(LaunchStep::reserved);
   const auto give_up = [&](Error error) -> Result<void> {
-    (void)remove_record(options_.directory, record);  // if even this fails, list() shows an interrupted launch
+    // If even this fails, list() shows an interrupted launch.
+    const Result<void> removed = remove_record(options_.directory, record);
+    if (!removed) error.message += "; " + removed.error().message;
     return std::unexpected(std::move(error));
   };
   Result<WaitingProcess> process = WaitingProcess::make(program_of(settings, record));
@@ -295,7 +297,7 @@ Result<void> ProcessProvider::terminate(const Group& group, const std::string& s
   const Result<bool> exists = directory_exists();
   if (!exists) return std::unexpected(exists.error());
   if (!*exists) return {};
-  const Result<DirectoryLock> lock = DirectoryLock::take(options_.directory, options_.lock_deadline, std::move(stop));
+  const Result<DirectoryLock> lock = DirectoryLock::take(options_.directory, options_.lock_deadline, stop);
   if (!lock) return std::unexpected(lock.error());
   Result<std::optional<ServerRecord>> found = load_record(options_.directory, group.name, server);
   if (!found) return std::unexpected(found.error());

@@ -114,7 +114,7 @@ Result<void> load_group(const fs::path& directory, std::vector<ServerRecord>& re
 
 }  // namespace
 
-Result<DirectoryLock> DirectoryLock::take(const fs::path& directory, Duration deadline, std::stop_token stop) {
+Result<DirectoryLock> DirectoryLock::take(const fs::path& directory, Duration deadline, const std::stop_token& stop) {
   const fs::path path = directory / ".lock";
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0644));
   if (file.get() < 0) return directory_failure("open", path, {errno, std::generic_category()});

@@ -35,7 +35,8 @@ struct ServerRecord {
 class DirectoryLock {
  public:
   /// Waits at most `deadline`. The directory must exist. Errors: cancelled, denied, unavailable.
-  [[nodiscard]] static Result<DirectoryLock> take(const std::filesystem::path& directory, Duration deadline, std::stop_token stop);
+  [[nodiscard]] static Result<DirectoryLock> take(const std::filesystem::path& directory, Duration deadline,
+                                                  const std::stop_token& stop);
   ~DirectoryLock();
   DirectoryLock(DirectoryLock&&) noexcept = default;
   DirectoryLock& operator=(DirectoryLock&&) = delete;
