@@ -1,6 +1,5 @@
 #pragma once
 
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
@@ -43,6 +42,9 @@ struct BalancerRequest {
   const BalancerSpec& spec;
 };
 
+/// What balancers of one maker share; balancers/shared.h.
+struct BalancerShared;
+
 /// One kind of balancer. The list of all is catalog.cpp.
 struct BalancerType {
   std::string_view name;
@@ -50,8 +52,10 @@ struct BalancerType {
   std::span<const Key> keys;  ///< besides `type`
   /// Checks beyond the table. Never touches the outside.
   std::vector<SettingsError> (*check)(const BalancerRequest& request) = nullptr;
+  Result<std::unique_ptr<Balancer>> (*make)(const BalancerRequest& request, BalancerShared& shared) = nullptr;
 };
 
+/// All kinds of balancer.
 [[nodiscard]] std::span<const BalancerType> balancer_catalog();
 
 /// Builds balancers; those that share a process to reload (one nginx for many groups) share it within one maker, so that their
@@ -65,8 +69,7 @@ class BalancerMaker {
   [[nodiscard]] Result<std::unique_ptr<Balancer>> make(const BalancerRequest& request);
 
  private:
-  struct Shared;
-  std::unique_ptr<Shared> shared_;
+  std::unique_ptr<BalancerShared> shared_;
 };
 
 }  // namespace weir

@@ -20,7 +20,7 @@ add_library(weir_options INTERFACE)
 target_include_directories(weir_options INTERFACE ${CMAKE_SOURCE_DIR})
 target_compile_options(weir_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
-  -Wnull-dereference -Wimplicit-fallthrough -Werror)
+  -Wnull-dereference -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC 12 reports these for correct uses of std::optional and std::string at -O2 (GCC bugs 105562, 105651, 108860).
   target_compile_options(weir_options INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-null-dereference -fpch-preprocess)
@@ -28,6 +28,10 @@ endif()
 if(WEIR_SANITIZE)
   target_compile_options(weir_options INTERFACE -fsanitize=${WEIR_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   target_link_options(weir_options INTERFACE -fsanitize=${WEIR_SANITIZE})
+endif()
+if(WEIR_FUZZ)
+  target_compile_options(weir_options INTERFACE -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all)
+  target_link_options(weir_options INTERFACE -fsanitize=address,undefined)
 endif()
 if(WEIR_COVERAGE)
   target_compile_options(weir_options INTERFACE --coverage -O0)
@@ -48,14 +52,37 @@ function(weir_library name)
   target_link_libraries(weir_${name} PUBLIC weir_options ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
 endfunction()
 
-# weir_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT s]): one GoogleTest program, each of its tests known to ctest. Label `e2e`
-# means real components; RESOURCE serializes programs that share one.
+# What is built and run together: tests_pure (no effects, counted for coverage), tests_effects (files, threads, sockets, child
+# processes; run under the thread sanitizer), tests_e2e (real components), soak, benchmarks, fuzzers.
+foreach(kind tests_pure tests_effects tests_e2e soak benchmarks fuzzers)
+  add_custom_target(${kind})
+endforeach()
+set(WEIR_PURE_TESTS model policies deploy reconcile controller/reconcile properties golden structure docs)
+
+# weir_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT s] [SERIAL]): one GoogleTest program, each of its tests known to ctest. Its
+# kind is a label too: `e2e` if LABELS says so, else `pure` or `effects` by its folder. With label `soak` `./dev soak` runs the whole
+# program with WEIR_SOAK=1.
 function(weir_test name)
   cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "SOURCES;LINKS;LABELS;DEFINITIONS" ${ARGN})
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
+  if("e2e" IN_LIST ARG_LABELS)
+    set(kind e2e)
+  elseif(folder IN_LIST WEIR_PURE_TESTS)
+    set(kind pure)
+    list(APPEND ARG_LABELS pure)
+  else()
+    set(kind effects)
+    list(APPEND ARG_LABELS effects)
+  endif()
   add_executable(${name}_test ${ARG_SOURCES})
   target_link_libraries(${name}_test PRIVATE weir_options ${ARG_LINKS} GTest::gmock GTest::gtest_main)
   target_compile_definitions(${name}_test PRIVATE WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}" WEIR_BUILD_DIR="${CMAKE_BINARY_DIR}" ${ARG_DEFINITIONS})
   target_precompile_headers(${name}_test REUSE_FROM weir_test_pch)
+  add_dependencies(tests_${kind} ${name}_test)
+  if("soak" IN_LIST ARG_LABELS)
+    add_custom_target(soak_${name} COMMAND ${name}_test USES_TERMINAL VERBATIM)
+    add_dependencies(soak soak_${name})
+  endif()
   if(NOT ARG_TIMEOUT)
     set(ARG_TIMEOUT 120)
   endif()
@@ -64,7 +91,26 @@ function(weir_test name)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" RUN_SERIAL ON)
   else()
+    string(REPLACE ";" "\\;" ARG_LABELS "${ARG_LABELS}")  # gtest_discover_tests would take a second label for a property
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60
       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
   endif()
+endfunction()
+
+# weir_benchmark(NAME SOURCES … LINKS …): one Google Benchmark program NAME_benchmark, run by `./dev bench`.
+function(weir_benchmark name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  find_package(benchmark REQUIRED)
+  add_executable(${name}_benchmark ${ARG_SOURCES})
+  target_link_libraries(${name}_benchmark PRIVATE weir_options ${ARG_LINKS} benchmark::benchmark benchmark::benchmark_main)
+  add_dependencies(benchmarks ${name}_benchmark)
+endfunction()
+
+# weir_fuzz(NAME SOURCES … LINKS …): one libFuzzer program NAME_fuzz, run by `./dev fuzz` with the corpus tests/fuzz/corpus/NAME_fuzz.
+function(weir_fuzz name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name}_fuzz ${ARG_SOURCES})
+  target_link_libraries(${name}_fuzz PRIVATE weir_options ${ARG_LINKS})
+  target_link_options(${name}_fuzz PRIVATE -fsanitize=fuzzer)
+  add_dependencies(fuzzers ${name}_fuzz)
 endfunction()

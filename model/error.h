@@ -23,6 +23,7 @@ struct Error {
   bool operator==(const Error&) const = default;
 };
 
+/// A value or an expected failure.
 template <typename T>
 using Result = std::expected<T, Error>;
 

@@ -45,11 +45,12 @@ struct Outcome {
 /// The facts of one instant about one group. Nothing here is a decision.
 struct Observation {
   TimePoint at;
-  std::optional<std::vector<Server>> servers;  ///< sorted by id; absent = the provider gave no trustworthy list
-  std::string servers_detail;                  ///< why it is absent
-  std::vector<Sample> samples;                 ///< one per policy, in their order (a policy without query has a failed one)
-  std::vector<BalancerView> balancers;         ///< one per balancer, in their order
-  std::vector<Outcome> outcomes;               ///< of actions applied since the last turn
+  bool listed = false;                  ///< `servers` is the provider's own list; false: what we remember, for it gave none
+  std::string listed_detail;            ///< why it gave none
+  std::vector<Server> servers;          ///< sorted by id; health filled in
+  std::vector<Sample> samples;          ///< one per policy, in their order (a policy without query has a failed one)
+  std::vector<BalancerView> balancers;  ///< one per balancer, in their order
+  std::vector<Outcome> outcomes;        ///< of actions applied since the last turn
 };
 
 }  // namespace weir

@@ -14,6 +14,7 @@ enum class Phase { pending, warming, in_service, draining, terminating };
 /// What the health checks say. `unknown` until healthy_after or unhealthy_after answers in a row agree.
 enum class HealthStatus { unknown, healthy, unhealthy };
 
+/// What the health checks came to so far.
 struct Health {
   HealthStatus status = HealthStatus::unknown;
   std::string detail;  ///< the last failed check, for people: "GET /health: 503", "connection refused"
@@ -30,10 +31,12 @@ struct Server {
   Phase phase = Phase::pending;
   Health health = {};
   TimePoint launched_at = {};
-  std::optional<int> connections = {};       ///< from the balancer, counted now; absent = cannot be known
-  std::optional<TimePoint> paid_until = {};  ///< end of the period already paid for
-  std::string failure = {};                  ///< non-empty: the provider knows it can never serve (exited, suspended), and why
-  std::string protection = {};               ///< non-empty: the provider would refuse to terminate it, and why
+  std::optional<TimePoint> in_service_since = {};  ///< filled in by classify(): when it was admitted
+  std::optional<int> connections = {};             ///< from the balancer, counted now; absent = cannot be known
+  std::optional<TimePoint> paid_until = {};        ///< end of the period already paid for
+  bool listed = true;          ///< false: we remember it, but the provider's list does not have it
+  std::string failure = {};     ///< non-empty: the provider knows it can never serve (exited, suspended), and why
+  std::string protection = {};  ///< non-empty: the provider would refuse to terminate it, and why
   bool operator==(const Server&) const = default;
 };
 

@@ -9,6 +9,7 @@
 
 namespace weir {
 
+/// How a program ended.
 struct CommandResult {
   int status = 0;      ///< exit status; 128 + signal if killed
   std::string output;  ///< standard output and error, interleaved, at most 64 KiB

@@ -2,6 +2,7 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -85,6 +86,7 @@ struct Exchange {
   Headers headers;
   HttpResponse response;
   bool too_large = false;
+  int socket_error = 0;  ///< why there is not even a socket
   std::array<char, CURL_ERROR_SIZE> curl_says{};
   std::optional<std::stop_callback<Cancel>> on_stop;
 };
@@ -115,6 +117,14 @@ std::size_t take_body(const char* data, std::size_t size, std::size_t count, voi
   }
   exchange.response.body.append(data, bytes);
   return bytes;
+}
+
+/// Keeps the reason for a failure, which libcurl drops, and the socket from the programs we start.
+curl_socket_t open_socket(void* user, curlsocktype /*purpose*/, curl_sockaddr* address) {
+  auto& exchange = *static_cast<Exchange*>(user);
+  const int file = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  if (file < 0) exchange.socket_error = errno;
+  return file;
 }
 
 /// False if a value could smuggle in another header.
@@ -198,6 +208,7 @@ std::string describe(const Exchange& exchange, CURLcode code, long os_error) {
 Error error_of(const Exchange& exchange, CURLcode code) {
   long os_error = 0;
   curl_easy_getinfo(exchange.easy.get(), CURLINFO_OS_ERRNO, &os_error);
+  if (os_error == 0) os_error = exchange.socket_error;
   ErrorKind kind = ErrorKind::unavailable;
   if (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL) kind = ErrorKind::invalid;
   if (code == CURLE_OUT_OF_MEMORY || (code == CURLE_COULDNT_CONNECT && is_local_shortage(os_error)))
@@ -251,6 +262,16 @@ std::string redacted_url(const std::string& url) {
   if (curl_url_get(parsed.get(), CURLUPART_URL, &text, 0) != CURLUE_OK) return "(malformed URL)";
   std::string result(text);
   curl_free(text);
+  // A password with a slash in it ends up in what looks like the path.
+  if (result.find('@') != std::string::npos) return "(malformed URL)";
+  return result;
+}
+
+std::string url_encoded(std::string_view text) {
+  char* encoded = curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size()));
+  if (encoded == nullptr) std::abort();
+  std::string result(encoded);
+  curl_free(encoded);
   return result;
 }
 
@@ -408,6 +429,8 @@ struct HttpClient::Impl {
     curl_easy_setopt(easy, CURLOPT_USERAGENT, "weir");
     curl_easy_setopt(easy, CURLOPT_PRIVATE, &exchange);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exchange.curl_says.data());
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &exchange);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &exchange);
     curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(exchange.request.max_body));

@@ -5,6 +5,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -15,20 +16,21 @@ namespace weir {
 
 /// Credentials and trust for a server we talk to. Secrets in here never reach a message.
 struct HttpAccess {
-  std::string bearer_token;
-  std::string username;  ///< basic auth when not empty
-  std::string password;
-  std::string ca_file;           ///< PEM; empty = the system's
-  std::string certificate_file;  ///< PEM; shown to servers that ask who we are (mutual TLS), with `key_file`
-  std::string key_file;
+  std::string bearer_token = {};
+  std::string username = {};  ///< basic auth when not empty
+  std::string password = {};
+  std::string ca_file = {};           ///< PEM; empty = the system's
+  std::string certificate_file = {};  ///< PEM; shown to servers that ask who we are (mutual TLS), with `key_file`
+  std::string key_file = {};
   bool verify = true;
-  std::vector<std::pair<std::string, std::string>> headers;
+  std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
+/// One exchange to make. http:// and https:// URLs.
 struct HttpRequest {
   std::string method = "GET";
-  std::string url;
-  std::string body;  ///< sent with Content-Type `content_type`
+  std::string url = {};
+  std::string body = {};  ///< sent with Content-Type `content_type`
   std::string content_type = "application/x-www-form-urlencoded";
   HttpAccess access = {};
   std::string unix_socket = {};
@@ -39,15 +41,19 @@ struct HttpRequest {
   bool connect_only = false;           ///< TCP check: success as soon as the connection stands
 };
 
+/// The answer, whatever its status.
 struct HttpResponse {
   int status = 0;
-  std::string content_type;
-  std::string body;
+  std::string content_type = {};
+  std::string body = {};
   Duration elapsed{0};
 };
 
 /// The URL without user, password, query and fragment: what may appear in a message.
 [[nodiscard]] std::string redacted_url(const std::string& url);
+
+/// Percent-encoded for a query string or a form.
+[[nodiscard]] std::string url_encoded(std::string_view text);
 
 /// All outbound HTTP: one thread, one libcurl multi handle, deadlines, immediate cancellation. A request on a reused connection
 /// that is closed before any answer byte is repeated once (RFC 9112 9.3.1; libcurl does it). HTTP/1.1, http and https only;

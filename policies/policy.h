@@ -19,7 +19,12 @@ struct Fleet {
   int in_service = 0;
   int warmed = 0;
   int on_the_way = 0;               ///< pending, warming, or in service but not warmed
-  std::span<const Server> servers;  ///< all listed, classified
+  std::span<const Server> servers;  ///< all of the group, classified
+  TimePoint warmed_before{};        ///< in service since then or earlier = warmed
+
+  [[nodiscard]] bool is_warmed(const Server& server) const {
+    return server.phase == Phase::in_service && server.in_service_since && *server.in_service_since <= warmed_before;
+  }
 };
 
 /// How many servers one rule wants. Pure: the same input gives the same vote. Objects are immutable and shared by threads.
@@ -37,6 +42,7 @@ class Policy {
   [[nodiscard]] virtual Vote vote(const Sample& sample, const Fleet& fleet, TimePoint at, PolicyMemory& memory) const = 0;
 };
 
+/// The policies of one group, in the order of the configuration.
 using Policies = std::vector<std::unique_ptr<const Policy>>;
 
 /// One kind of policy. The list of all is catalog.cpp.
@@ -48,6 +54,7 @@ struct PolicyType {
   std::unique_ptr<const Policy> (*make)(const PolicySpec& spec, const Group& group) = nullptr;
 };
 
+/// All kinds of policy.
 [[nodiscard]] std::span<const PolicyType> policy_catalog();
 
 /// Builds the policies of a checked group, in order.

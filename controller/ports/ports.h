@@ -34,6 +34,7 @@ class MetricSource {
   [[nodiscard]] virtual std::vector<Sample> query(std::span<const Query> queries, std::stop_token stop) = 0;
 };
 
+/// One server to be asked, and where.
 struct ProbeTarget {
   std::string server;   ///< Server::id
   std::string address;  ///< host:port

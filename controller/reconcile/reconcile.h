@@ -8,15 +8,15 @@
 
 namespace weir {
 
-/// What one turn comes to: what to do, what to remember, and the servers as they were classified.
+/// What one turn comes to: what to do, what to remember, and the facts it was made from with every server classified.
 struct Turn {
   Plan plan;
   Memory memory;
-  std::vector<Server> servers;
+  Observation observation;
 };
 
 /// The whole of weir's judgement: classify, decide, plan, verify. Pure: no clock, no I/O, same input, same turn. `plan`, `run`
 /// and everything else that decides call this and nothing else.
-[[nodiscard]] Turn reconcile(const Group& group, const Policies& policies, const Observation& observation, Memory memory);
+[[nodiscard]] Turn reconcile(const Group& group, const Policies& policies, Observation observation, Memory memory);
 
 }  // namespace weir

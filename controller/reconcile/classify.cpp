@@ -1,0 +1,255 @@
+#include "controller/reconcile/classify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace weir {
+namespace {
+
+/// A clock that was set back must not freeze cooldowns and drains: no mark lies in the future.
+void forget_future(TimePoint at, Memory& memory) {
+  const auto clamp = [at](std::optional<TimePoint>& mark) {
+    if (mark && *mark > at) mark = at;
+  };
+  clamp(memory.scaled_out_at);
+  clamp(memory.scaled_in_at);
+  clamp(memory.turned_at);
+  clamp(memory.watched_since);
+  for (ServerMemory& server : memory.servers) {
+    clamp(server.admitted_at);
+    clamp(server.drain_at);
+    clamp(server.idle_since);
+    clamp(server.terminate_at);
+    server.launched_at = std::min(server.launched_at, at);
+  }
+  // A back-off is never longer than the longest back-off there is.
+  if (memory.launch_not_before) memory.launch_not_before = std::min(*memory.launch_not_before, at + kLongestBackoff);
+  for (LaunchIntent& intent : memory.launches) intent.next_attempt_at = std::min(intent.next_attempt_at, at + kLongestBackoff);
+}
+
+Server remembered_server(const ServerMemory& known, const Group& group) {
+  return {.id = known.id,
+          .group = group.name,
+          .token = known.token,
+          .address = known.address,
+          .version = known.version,
+          .phase = known.address.empty() ? Phase::pending : Phase::warming,
+          .launched_at = known.launched_at,
+          .listed = false};
+}
+
+struct ById {
+  bool operator()(const Server& server, const std::string& id) const { return server.id < id; }
+  bool operator()(const std::string& id, const Server& server) const { return id < server.id; }
+};
+
+ServerMemory remember_server(const Server& server, TimePoint at) {
+  return {.id = server.id,
+          .token = server.token,
+          .address = server.address,
+          .version = server.version,
+          // A provider that does not know when it made a server cannot make us wait for ever for it.
+          .launched_at = server.launched_at == TimePoint{} ? at : std::min(server.launched_at, at),
+          .seen_at = at};
+}
+
+/// Every own server of this turn beside its memory; what is remembered but not listed is in it, with `missed` counted up.
+class Join {
+ public:
+  Join(const Group& group, Observation& observation, Memory& memory, Classified& result)
+      : group_(group), observation_(observation), memory_(memory), result_(result) {}
+
+  void run() {
+    joined_.reserve(observation_.servers.size());
+    result_.servers.reserve(observation_.servers.size());
+    auto known = memory_.servers.begin();
+    for (Server& server : observation_.servers) {
+      for (; known != memory_.servers.end() && known->id < server.id; ++known) keep_missing(*known);
+      if (known != memory_.servers.end() && known->id == server.id) {
+        keep(server, *known);
+        ++known;
+      } else {
+        meet(server);
+      }
+    }
+    for (; known != memory_.servers.end(); ++known) keep_missing(*known);
+    memory_.servers = std::move(joined_);
+    observation_.servers.clear();
+  }
+
+ private:
+  void keep(Server& server, ServerMemory& known) {
+    if (observation_.listed && server.listed) {
+      known.missed = 0;
+      known.seen_at = observation_.at;
+    } else if (observation_.listed) {
+      ++known.missed;
+    }
+    if (!server.address.empty()) known.address = server.address;
+    joined_.push_back(std::move(known));
+    result_.servers.push_back(std::move(server));
+  }
+
+  void keep_missing(ServerMemory& known) {
+    Server server = remembered_server(known, group_);
+    keep(server, known);
+  }
+
+  void meet(Server& server) {
+    const auto intent = std::ranges::find(memory_.launches, server.token, &LaunchIntent::token);
+    const bool intended = !server.token.empty() && intent != memory_.launches.end();
+    if (intended) memory_.launches.erase(intent);
+    const bool ours = intended || !group_.elastic || !memory_.desired || is_own_token(server.token, group_, memory_);
+    if (!ours && group_.orphans != OrphanRule::adopt) {
+      result_.strangers.push_back(std::move(server));
+      return;
+    }
+    if (!ours)
+      result_.notes.push_back(
+          fmt::format("adopted {} at {}: it carries the group's tag and was not known", server.id, server.address));
+    joined_.push_back(remember_server(server, observation_.at));
+    // Memory was lost, not the server: what a balancer is proven to send traffic to has been proven healthy before.
+    if (!intended && serves_already(server)) joined_.back().admitted_at = joined_.back().launched_at;
+    result_.servers.push_back(std::move(server));
+  }
+
+  bool serves_already(const Server& server) const {
+    return std::ranges::any_of(observation_.balancers, [&](const BalancerView& view) {
+      return view.known && view.in_force && std::ranges::any_of(view.peers, [&](const Peer& peer) {
+               return peer.server == server.id && peer.address == server.address;
+             });
+    });
+  }
+
+  const Group& group_;
+  Observation& observation_;
+  Memory& memory_;
+  Classified& result_;
+  std::vector<ServerMemory> joined_;
+};
+
+bool removal_expected(const ServerMemory& known) { return known.terminate_at.has_value(); }
+
+bool is_gone(const Group& group, const Server& server, const ServerMemory& known, bool list_suspected) {
+  if (!group.elastic) return known.missed > 0;
+  const bool plausible = removal_expected(known) || server.health.status == HealthStatus::unhealthy;
+  if (plausible) return known.missed >= 2;
+  return known.missed >= 3 && !list_suspected;
+}
+
+void forget_gone(const Group& group, Classified& result, Memory& memory) {
+  int expected = 0;
+  int lost = 0;
+  for (std::size_t index = 0; index < memory.servers.size(); ++index) {
+    if (removal_expected(memory.servers[index])) continue;
+    ++expected;
+    if (memory.servers[index].missed > 0 && result.servers[index].health.status != HealthStatus::unhealthy) ++lost;
+  }
+  result.list_suspected = group.elastic && lost >= 2 && lost * 2 > expected;
+  if (result.list_suspected) {
+    result.notes.push_back(fmt::format(
+        "the provider's list lacks {} of {} servers whose checks do not fail: not believed, nothing is replaced", lost, expected));
+  }
+  std::size_t kept = 0;
+  for (std::size_t index = 0; index < memory.servers.size(); ++index) {
+    if (is_gone(group, result.servers[index], memory.servers[index], result.list_suspected)) {
+      if (!removal_expected(memory.servers[index])) {
+        result.notes.push_back(fmt::format("{} is gone: the provider has not listed it {} times", result.servers[index].id,
+                                           memory.servers[index].missed));
+      }
+      continue;
+    }
+    if (kept != index) {
+      memory.servers[kept] = std::move(memory.servers[index]);
+      result.servers[kept] = std::move(result.servers[index]);
+    }
+    ++kept;
+  }
+  memory.servers.resize(kept);
+  result.servers.resize(kept);
+}
+
+Phase phase_of(const Server& server, const ServerMemory& known) {
+  if (server.phase == Phase::terminating || known.terminate_at || !server.failure.empty()) return Phase::terminating;
+  if (known.drain_at) return Phase::draining;
+  if (known.admitted_at) return Phase::in_service;
+  return server.phase == Phase::pending ? Phase::pending : Phase::warming;
+}
+
+void give_phases(const Group& group, TimePoint at, Classified& result, Memory& memory) {
+  int in_service = 0;
+  int unhealthy = 0;
+  for (std::size_t index = 0; index < memory.servers.size(); ++index) {
+    Server& server = result.servers[index];
+    ServerMemory& known = memory.servers[index];
+    server.launched_at = known.launched_at;
+    server.phase = phase_of(server, known);
+    if (server.phase == Phase::warming && server.health.status == HealthStatus::healthy && !server.address.empty() &&
+        known.missed == 0) {
+      known.admitted_at = at;
+      server.phase = Phase::in_service;
+      result.admitted.push_back(server.id);
+    }
+    server.in_service_since = known.admitted_at;
+    const bool taken_out = server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy;
+    if (server.phase != Phase::in_service && !taken_out) continue;
+    ++in_service;
+    if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
+  }
+  result.probe_suspected = unhealthy >= 2 && unhealthy * 2 > in_service;
+  if (result.probe_suspected) {
+    result.notes.push_back(
+        fmt::format("{} of {} servers of {} look unhealthy together: the check itself is suspected, nothing is taken out",
+                    unhealthy, in_service, group.name));
+  }
+}
+
+}  // namespace
+
+bool is_own_token(const std::string& token, const Group& group, const Memory& memory) {
+  if (memory.nonce.empty()) return false;
+  const std::string prefix = group.name + "-" + memory.nonce + "-";
+  return token.starts_with(prefix);
+}
+
+bool can_serve(const Server& server, bool probe_suspected) {
+  return server.phase == Phase::in_service && (probe_suspected || server.health.status != HealthStatus::unhealthy);
+}
+
+std::vector<Server> with_remembered(const Group& group, const std::vector<Server>* listed, const Memory& memory) {
+  std::vector<Server> servers;
+  if (listed != nullptr) servers = *listed;
+  const std::size_t count = servers.size();
+  for (const ServerMemory& known : memory.servers) {
+    if (!std::binary_search(servers.begin(), servers.begin() + static_cast<std::ptrdiff_t>(count), known.id, ById())) {
+      servers.push_back(remembered_server(known, group));
+    }
+  }
+  if (servers.size() != count) std::ranges::sort(servers, {}, &Server::id);
+  return servers;
+}
+
+Classified classify(const Group& group, Observation& observation, Memory& memory) {
+  Classified result;
+  forget_future(observation.at, memory);
+  Join(group, observation, memory, result).run();
+  forget_gone(group, result, memory);
+  give_phases(group, observation.at, result, memory);
+  return result;
+}
+
+Fleet fleet_of(const Group& group, const Classified& classified, TimePoint at, int desired) {
+  Fleet fleet{.desired = desired, .servers = classified.servers, .warmed_before = at - group.warm_up};
+  for (const Server& server : classified.servers) {
+    if (server.phase == Phase::in_service) ++fleet.in_service;
+    if (fleet.is_warmed(server)) {
+      ++fleet.warmed;
+    } else if (server.phase != Phase::draining && server.phase != Phase::terminating) {
+      ++fleet.on_the_way;
+    }
+  }
+  return fleet;
+}
+
+}  // namespace weir

@@ -1,0 +1,472 @@
+#include "controller/reconcile/planner.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <tuple>
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Connections must stay at zero this long: a request that an old nginx worker was still reading may yet open one.
+constexpr Duration kQuiet = 1s;
+/// How soon to look again while something is under way.
+constexpr Duration kSoon = 500ms;
+/// An accepted launch that does not appear in the list is asked for again (same token) after this.
+constexpr Duration kAcceptedRetry = 60s;
+/// A server that fails this soon after it was admitted still counts as a failed launch.
+constexpr Duration kProbation = 60s;
+
+class Planner {
+ public:
+  Planner(const Group& group, const Observation& observation, Classified& classified, Memory& memory, Plan& plan)
+      : group_(group), at_(observation.at), observation_(observation), now_(classified), memory_(memory), plan_(plan) {}
+
+  void run() {
+    note_balancers();
+    note_admissions();
+    if (group_.elastic) {
+      learn_from_outcomes();
+      give_up_failed();
+      replace_unhealthy();
+      remove_strangers();
+      resize();
+      launch_open();
+      finish_drains();
+      repeat_terminations();
+    }
+    choose_peers();
+  }
+
+ private:
+  std::size_t size() const { return now_.servers.size(); }
+  Server& server(std::size_t index) { return now_.servers[index]; }
+  ServerMemory& known(std::size_t index) { return memory_.servers[index]; }
+
+  void act(Action::Kind kind, const Server& server, std::string why) {
+    plan_.actions.push_back(
+        {.kind = kind, .server = server.id, .address = server.address, .version = server.version, .why = std::move(why)});
+  }
+
+  void revisit(TimePoint when) {
+    if (!plan_.revisit_at || when < *plan_.revisit_at) plan_.revisit_at = when;
+  }
+
+  void note_balancers() {
+    for (std::size_t index = 0; index < observation_.balancers.size(); ++index) {
+      const BalancerView& view = observation_.balancers[index];
+      if (view.known || view.detail.empty()) continue;
+      plan_.notes.push_back(
+          fmt::format("balancer {}: {}", index < group_.balancers.size() ? group_.balancers[index].name : "", view.detail));
+    }
+  }
+
+  void note_admissions() {
+    for (std::size_t index = 0; index < size(); ++index) {
+      if (std::ranges::find(now_.admitted, server(index).id) == now_.admitted.end()) continue;
+      act(Action::Kind::admit, server(index),
+          fmt::format("healthy {} after its launch", format_duration(at_ - known(index).launched_at)));
+    }
+    // Failures are forgotten once a launched server has stayed in service long enough.
+    const Duration probation = std::max(kProbation, group_.warm_up);
+    for (std::size_t index = 0; index < size(); ++index) {
+      const ServerMemory& one = known(index);
+      if (server(index).phase != Phase::in_service || !one.admitted_at) continue;
+      if (at_ - *one.admitted_at >= probation && (!memory_.turned_at || *memory_.turned_at - *one.admitted_at < probation)) {
+        memory_.launch_failures = 0;
+        memory_.launch_not_before.reset();
+      }
+    }
+  }
+
+  void count_launch_failure() {
+    ++memory_.launch_failures;
+    memory_.launch_not_before = at_ + backoff_after(memory_.launch_failures);
+  }
+
+  void learn_from_outcomes() {
+    for (const Outcome& outcome : observation_.outcomes) {
+      if (outcome.kind != Outcome::Kind::launch) continue;
+      const auto intent = std::ranges::find(memory_.launches, outcome.subject, &LaunchIntent::token);
+      if (intent == memory_.launches.end()) continue;
+      if (!outcome.error) {
+        intent->last_error.clear();
+        intent->next_attempt_at = at_ + kAcceptedRetry;
+        continue;
+      }
+      intent->last_error = outcome.error->message;
+      plan_.notes.push_back(fmt::format("launch {}: {}", outcome.subject, outcome.error->message));
+      // Only an unknown outcome is asked about again; the rest made nothing.
+      if (outcome.error->kind == ErrorKind::unavailable || outcome.error->kind == ErrorKind::cancelled) continue;
+      memory_.launches.erase(intent);
+      count_launch_failure();
+    }
+  }
+
+  void terminate(std::size_t index, std::string why) {
+    known(index).terminate_at = at_;
+    server(index).phase = Phase::terminating;
+    act(Action::Kind::terminate, server(index), std::move(why));
+  }
+
+  void give_up_failed() {
+    if (!observation_.listed) return;
+    for (std::size_t index = 0; index < size(); ++index) {
+      const Server& one = server(index);
+      ServerMemory& memory = known(index);
+      if (memory.terminate_at) continue;
+      if (one.failure.empty() && one.phase == Phase::terminating) {
+        terminate(index, "its removal has begun");
+        continue;
+      }
+      if (!one.failure.empty()) {
+        if (!memory.admitted_at || at_ - *memory.admitted_at < std::max(kProbation, group_.warm_up)) count_launch_failure();
+        terminate(index, one.failure);
+        continue;
+      }
+      const bool never_healthy = one.phase == Phase::pending || one.phase == Phase::warming;
+      if (!never_healthy || !one.protection.empty()) continue;
+      const TimePoint deadline = memory.launched_at + group_.health.deadline;
+      if (at_ < deadline) {
+        revisit(deadline);
+        continue;
+      }
+      count_launch_failure();
+      terminate(index, fmt::format("never healthy within {}{}{}", format_duration(group_.health.deadline),
+                                   one.health.detail.empty() ? "" : ": ", one.health.detail));
+    }
+  }
+
+  /// Most look unhealthy by now: those taken out on the same evidence come back.
+  void take_back_unhealthy() {
+    for (std::size_t index = 0; index < size(); ++index) {
+      if (server(index).phase != Phase::draining || known(index).drain_cause != DrainCause::unhealthy) continue;
+      readmit(index, "most servers look unhealthy, so the check is suspected");
+    }
+  }
+
+  void readmit(std::size_t index, std::string why) {
+    known(index).drain_at.reset();
+    known(index).idle_since.reset();
+    server(index).phase = Phase::in_service;
+    act(Action::Kind::readmit, server(index), std::move(why));
+  }
+
+  /// A tenth of the fleet, at least one, may be out for replacement at a time (AWS Auto Scaling replaces at most 10 %).
+  void replace_unhealthy() {
+    if (now_.probe_suspected) take_back_unhealthy();
+    if (now_.probe_suspected || now_.list_suspected || !observation_.listed) return;
+    int budget = std::max(1, memory_.desired.value_or(0) / 10);
+    for (std::size_t index = 0; index < size(); ++index) {
+      const Phase phase = server(index).phase;
+      const bool leaving = phase == Phase::draining || phase == Phase::terminating;
+      if (phase == Phase::pending || phase == Phase::warming ||
+          (leaving && known(index).drain_cause == DrainCause::unhealthy && known(index).drain_at)) {
+        --budget;
+      }
+    }
+    for (std::size_t index = 0; index < size(); ++index) {
+      const Server& one = server(index);
+      if (one.phase != Phase::in_service || one.health.status != HealthStatus::unhealthy || !one.protection.empty()) continue;
+      if (is_last_hope(one)) {
+        plan_.notes.push_back(
+            fmt::format("{} is unhealthy ({}), but the only one: it stays until another serves", one.id, one.health.detail));
+        continue;
+      }
+      if (budget <= 0) {
+        plan_.notes.push_back(
+            fmt::format("{} is unhealthy ({}) and waits for its replacement: one in ten at a time", one.id, one.health.detail));
+        continue;
+      }
+      --budget;
+      drain(index, DrainCause::unhealthy, "unhealthy: " + one.health.detail);
+    }
+  }
+
+  /// The only server left is not taken away on the word of its health check alone, as long as there may be another beside it.
+  bool is_last_hope(const Server& one) const {
+    return group_.max > 1 && one.phase == Phase::in_service && one.health.status == HealthStatus::unhealthy && serving() == 0;
+  }
+
+  void drain(std::size_t index, DrainCause cause, std::string why) {
+    known(index).drain_at = at_;
+    known(index).drain_cause = cause;
+    known(index).idle_since.reset();
+    server(index).phase = Phase::draining;
+    act(Action::Kind::drain, server(index), std::move(why));
+    revisit(at_ + kSoon);
+  }
+
+  void remove_strangers() {
+    for (const Server& stranger : now_.strangers) {
+      plan_.notes.push_back(
+          fmt::format("orphan {} at {}: it carries the group's tag, but nothing here launched it", stranger.id, stranger.address));
+      if (group_.orphans != OrphanRule::remove || in_any_balancer(stranger) || !stranger.protection.empty()) continue;
+      act(Action::Kind::terminate, stranger, "orphan, and the group says to remove them");
+    }
+  }
+
+  void resize() {
+    if (!memory_.desired) return;
+    int live = 0;
+    for (const Server& one : now_.servers) {
+      const bool counts = one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service;
+      if (counts && !is_last_hope(one)) ++live;
+    }
+    const int missing = *memory_.desired - live;
+    if (!observation_.listed) {
+      if (!observation_.listed_detail.empty()) plan_.notes.push_back("no launch and no removal: " + observation_.listed_detail);
+      return;
+    }
+    if (missing >= 0) {
+      grow(missing);
+    } else {
+      abandon_launches(open_launches());
+      shrink(-missing);
+    }
+  }
+
+  void grow(int missing) {
+    for (std::size_t index = 0; index < size() && missing > 0; ++index) {
+      const ServerMemory& one = known(index);
+      if (server(index).phase != Phase::draining || one.drain_cause != DrainCause::surplus) continue;
+      if (server(index).health.status == HealthStatus::unhealthy) continue;
+      readmit(index, "the load returned while it was draining");
+      --missing;
+    }
+    const int open = open_launches();
+    if (open > missing) abandon_launches(open - missing);
+    if (missing <= open || now_.list_suspected) return;
+    if (memory_.launch_not_before && at_ < *memory_.launch_not_before) {
+      plan_.notes.push_back(fmt::format("{} servers short; after {} failed launches the next is tried in {}", missing - open,
+                                        memory_.launch_failures, format_duration(*memory_.launch_not_before - at_)));
+      return revisit(*memory_.launch_not_before);
+    }
+    // After a failure one launch at a time shows whether it works again.
+    int count = memory_.launch_failures > 0 ? 1 : missing - open;
+    count -= revive_launches(count);
+    // Everything that exists or may exist counts against max, also what is on its way out.
+    const int room = std::max(0, group_.max - static_cast<int>(size() + memory_.launches.size()));
+    if (count > room) {
+      plan_.notes.push_back(
+          fmt::format("{} servers short until servers on their way out are gone: max is {}", count - room, group_.max));
+    }
+    for (count = std::min(count, room); count > 0; --count) {
+      memory_.launches.push_back({.token = fmt::format("{}-{}-{}", group_.name, memory_.nonce, memory_.next_token++),
+                                  .version = memory_.version,
+                                  .decided_at = at_,
+                                  .next_attempt_at = at_});
+    }
+  }
+
+  int open_launches() const {
+    return static_cast<int>(
+        std::ranges::count_if(memory_.launches, [](const LaunchIntent& intent) { return !intent.abandoned_at; }));
+  }
+
+  /// The youngest first. One that was attempted may have happened: it keeps its place until its server must have turned up.
+  void abandon_launches(int count) {
+    for (auto intent = memory_.launches.rbegin(); intent != memory_.launches.rend() && count > 0; ++intent) {
+      if (intent->abandoned_at) continue;
+      intent->abandoned_at = at_;
+      --count;
+    }
+    std::erase_if(memory_.launches, [](const LaunchIntent& intent) { return intent.abandoned_at && intent.attempts == 0; });
+  }
+
+  /// Wanted again: the same token cannot make a second server.
+  int revive_launches(int count) {
+    int revived = 0;
+    for (LaunchIntent& intent : memory_.launches) {
+      if (revived == count) break;
+      if (!intent.abandoned_at || intent.version != memory_.version) continue;
+      intent.abandoned_at.reset();
+      intent.next_attempt_at = at_;
+      ++revived;
+    }
+    return revived;
+  }
+
+  void launch_open() {
+    if (!observation_.listed) return;
+    std::erase_if(memory_.launches,
+                  [&](const LaunchIntent& intent) { return intent.abandoned_at && at_ - *intent.abandoned_at >= kAcceptedRetry; });
+    for (LaunchIntent& intent : memory_.launches) {
+      if (intent.abandoned_at) continue;
+      if (intent.next_attempt_at > at_) {
+        revisit(intent.next_attempt_at);
+        continue;
+      }
+      ++intent.attempts;
+      intent.next_attempt_at = at_ + backoff_after(intent.attempts);
+      revisit(intent.next_attempt_at);
+      std::string why = intent.attempts == 1 ? fmt::format("{} desired", *memory_.desired)
+                                             : fmt::format("attempt {} with the same token: {}", intent.attempts,
+                                                           intent.last_error.empty() ? "not listed yet" : intent.last_error);
+      plan_.actions.push_back(
+          {.kind = Action::Kind::launch, .server = intent.token, .version = intent.version, .why = std::move(why)});
+    }
+  }
+
+  int serving() const {
+    return static_cast<int>(
+        std::ranges::count_if(now_.servers, [&](const Server& one) { return can_serve(one, now_.probe_suspected); }));
+  }
+
+  /// Whom to let go first: what serves nobody, then the unhealthy, then whose paid time ends soonest, then the youngest.
+  std::vector<std::size_t> victims() const {
+    std::vector<std::size_t> order;
+    for (std::size_t index = 0; index < now_.servers.size(); ++index) {
+      const Server& one = now_.servers[index];
+      const bool live = one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service;
+      if (live && one.protection.empty()) order.push_back(index);
+    }
+    const auto rank = [this](std::size_t index) {
+      const Server& one = now_.servers[index];
+      const int use = one.phase != Phase::in_service ? 0 : one.health.status == HealthStatus::unhealthy ? 1 : 2;
+      return std::tuple(use, one.paid_until.value_or(TimePoint::max()), -one.launched_at.time_since_epoch(), index);
+    };
+    std::ranges::sort(order, [&](std::size_t left, std::size_t right) { return rank(left) < rank(right); });
+    return order;
+  }
+
+  void shrink(int surplus) {
+    if (now_.list_suspected) return;
+    int spare = serving() - group_.min;
+    const std::string why = fmt::format("{} desired", *memory_.desired);
+    for (const std::size_t index : victims()) {
+      if (surplus == 0) return;
+      if (server(index).phase != Phase::in_service) {
+        terminate(index, why);
+        --surplus;
+        continue;
+      }
+      const bool serves = can_serve(server(index), now_.probe_suspected);
+      if (serves && spare <= 0) continue;
+      if (serves) --spare;
+      drain(index, DrainCause::surplus, why);
+      --surplus;
+    }
+    if (surplus > 0) {
+      plan_.notes.push_back(
+          fmt::format("{} servers too many stay: protected by the provider, or needed until others serve", surplus));
+    }
+  }
+
+  static bool has_address(const BalancerView& view, const std::string& address) {
+    return std::ranges::find(view.peers, address, &Peer::address) != view.peers.end();
+  }
+
+  /// True unless every balancer is proven not to send it traffic.
+  bool in_any_balancer(const Server& one) const {
+    if (one.address.empty()) return false;
+    return std::ranges::any_of(observation_.balancers, [&](const BalancerView& view) {
+      return !view.known || !view.in_force || has_address(view, one.address);
+    });
+  }
+
+  /// Open connections over all balancers; absent if one of them cannot tell.
+  std::optional<int> connections_of(const Server& one) const {
+    if (observation_.balancers.empty()) return std::nullopt;
+    int sum = 0;
+    for (const BalancerView& view : observation_.balancers) {
+      if (!view.connections) return std::nullopt;
+      for (const BalancerView::Connections& count : *view.connections) {
+        if (count.address == one.address) sum += count.count;
+      }
+    }
+    return sum;
+  }
+
+  /// In a group of one there is nobody to wait for: unhealthy, it makes way although the balancer cannot do without it.
+  bool is_alone(const Server& one) const { return group_.max == 1 && one.health.status == HealthStatus::unhealthy; }
+
+  void finish_drains() {
+    for (std::size_t index = 0; index < size(); ++index) {
+      Server& one = server(index);
+      ServerMemory& memory = known(index);
+      if (one.phase != Phase::draining || memory.drain_at == at_) continue;
+      revisit(at_ + kSoon);
+      const bool expired = at_ - *memory.drain_at >= group_.drain_timeout;
+      if (in_any_balancer(one) && !(expired && is_alone(one))) {
+        memory.idle_since.reset();
+        continue;
+      }
+      one.connections = connections_of(one);
+      if (one.connections != 0) memory.idle_since.reset();
+      if (one.connections == 0 && !memory.idle_since) memory.idle_since = at_;
+      if (!observation_.listed) continue;
+      if (expired) {
+        terminate(index, fmt::format("drain timeout of {} is over{}", format_duration(group_.drain_timeout),
+                                     one.connections ? fmt::format(", {} connections left", *one.connections) : ""));
+      } else if (memory.idle_since && at_ - *memory.idle_since >= kQuiet) {
+        terminate(index, "drained: no connections left");
+      }
+    }
+  }
+
+  void repeat_terminations() {
+    for (std::size_t index = 0; index < size(); ++index) {
+      if (!known(index).terminate_at) continue;
+      revisit(at_ + kSoon);
+      if (*known(index).terminate_at != at_) act(Action::Kind::terminate, server(index), "not gone yet");
+    }
+  }
+
+  void choose_peers() {
+    for (const Server& one : now_.servers) add_peer_if(can_serve(one, now_.probe_suspected), one);
+    if (plan_.peers.empty()) keep_last_peers();
+    std::ranges::sort(plan_.peers, {}, &Peer::address);
+    for (const BalancerView& view : observation_.balancers) {
+      if (plan_.peers.empty() && (!view.known || !view.peers.empty())) continue;
+      if (!view.known || !view.in_force || !says(view, plan_.peers)) plan_.write_balancers = true;
+    }
+  }
+
+  void add_peer_if(bool wanted, const Server& one) {
+    if (wanted && !one.address.empty()) plan_.peers.push_back({.server = one.id, .address = one.address});
+  }
+
+  /// Nobody can serve: an empty balancer helps nobody, so those that served last stay in it until somebody can.
+  void keep_last_peers() {
+    for (std::size_t index = 0; index < size(); ++index) {
+      const bool served = known(index).admitted_at && server(index).phase != Phase::terminating;
+      add_peer_if(served, server(index));
+    }
+    if (!plan_.peers.empty()) plan_.notes.push_back("no server is healthy: the last ones stay in the balancer");
+  }
+
+  static bool says(const BalancerView& view, const std::vector<Peer>& peers) {
+    if (view.peers.size() != peers.size()) return false;
+    for (std::size_t index = 0; index < peers.size(); ++index) {
+      if (view.peers[index].address != peers[index].address || view.peers[index].weight != peers[index].weight) return false;
+    }
+    return true;
+  }
+
+  const Group& group_;
+  TimePoint at_;
+  const Observation& observation_;
+  Classified& now_;
+  Memory& memory_;
+  Plan& plan_;
+};
+
+}  // namespace
+
+Duration backoff_after(int failures) {
+  Duration wait = 5s;
+  for (; failures > 1 && wait < kLongestBackoff; --failures) wait *= 2;
+  return std::min(wait, kLongestBackoff);
+}
+
+void plan_actions(const Group& group, const Observation& observation, Classified& classified, Memory& memory, Plan& plan) {
+  plan.notes.insert(plan.notes.end(), std::make_move_iterator(classified.notes.begin()),
+                    std::make_move_iterator(classified.notes.end()));
+  Planner(group, observation, classified, memory, plan).run();
+}
+
+}  // namespace weir

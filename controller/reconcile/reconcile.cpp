@@ -1,0 +1,86 @@
+#include "controller/reconcile/reconcile.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "controller/reconcile/classify.h"
+#include "controller/reconcile/planner.h"
+#include "controller/reconcile/verify.h"
+#include "policies/decide.h"
+
+namespace weir {
+namespace {
+
+/// Turns further apart than this were not watching: what policies and windows measured before does not count as proof.
+Duration longest_gap(const Group& group) { return std::max<Duration>(3 * group.interval, std::chrono::seconds(10)); }
+
+void keep_watch(const Group& group, TimePoint at, Memory& memory) {
+  const bool gap = !memory.turned_at || at - *memory.turned_at > longest_gap(group);
+  if (!gap) return;
+  memory.watched_since = at;
+  for (PolicyMemory& policy : memory.policies) policy.below_since.reset();
+}
+
+/// The first size of a group is the one found: a fleet that somebody made by hand is not cut to min.
+void start_desired(const Group& group, const Observation& observation, const Classified& classified, Memory& memory) {
+  if (memory.version.empty()) memory.version = group.version;
+  if (memory.desired || !observation.listed) return;
+  const auto live = std::ranges::count_if(classified.servers, [](const Server& server) {
+    return server.phase == Phase::pending || server.phase == Phase::warming || server.phase == Phase::in_service;
+  });
+  memory.desired = std::clamp(static_cast<int>(live), group.min, group.max);
+}
+
+Decision hold(const Memory& memory, std::string why) {
+  const int desired = memory.desired.value_or(0);
+  return {.previous = desired, .desired = desired, .steps = {{"inventory", desired, desired, std::move(why)}}};
+}
+
+Decision decide_or_hold(const Group& group, const Policies& policies, const Observation& observation, const Classified& classified,
+                        Memory& memory) {
+  if (!group.elastic) {
+    memory.desired = static_cast<int>(classified.servers.size());
+    return {.previous = *memory.desired, .desired = *memory.desired};
+  }
+  const bool list_failed = !observation.listed && !observation.listed_detail.empty();
+  if (list_failed || !memory.desired) {
+    // The clocks of scale-in stop: nobody knows what this time proved.
+    memory.watched_since = observation.at;
+    return hold(memory, "the provider gave no list: " + observation.listed_detail);
+  }
+  return decide(group, policies, observation, fleet_of(group, classified, observation.at, *memory.desired), memory);
+}
+
+/// A refused plan does nothing and leaves no intent behind.
+void take_back(TimePoint at, Plan& plan, Memory& memory) {
+  plan.actions.clear();
+  plan.write_balancers = false;
+  memory.desired = plan.decision.previous;
+  for (ServerMemory& server : memory.servers) {
+    if (server.drain_at == at) server.drain_at.reset();
+    if (server.terminate_at == at) server.terminate_at.reset();
+  }
+  std::erase_if(memory.launches, [at](const LaunchIntent& intent) { return intent.decided_at == at; });
+}
+
+}  // namespace
+
+Turn reconcile(const Group& group, const Policies& policies, Observation observation, Memory memory) {
+  Turn turn;
+  std::ranges::sort(memory.servers, {}, &ServerMemory::id);
+  keep_watch(group, observation.at, memory);
+  Classified classified = classify(group, observation, memory);
+  start_desired(group, observation, classified, memory);
+  turn.plan.decision = decide_or_hold(group, policies, observation, classified, memory);
+  plan_actions(group, observation, classified, memory, turn.plan);
+  turn.plan.refused = verify(group, observation, classified, memory, turn.plan);
+  memory.turned_at = observation.at;
+  if (!turn.plan.refused.empty()) take_back(observation.at, turn.plan, memory);
+  observation.servers = std::move(classified.servers);
+  turn.memory = std::move(memory);
+  turn.observation = std::move(observation);
+  return turn;
+}
+
+}  // namespace weir

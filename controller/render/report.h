@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/plan.h"
+#include "model/server.h"
+#include "model/time.h"
+
+namespace weir {
+
+/// What one balancer of a group would be changed to.
+struct BalancerDiff {
+  std::string name;
+  std::string diff;  ///< unified diff; empty: no change
+};
+
+/// The group's price before and after the plan. Absent: the provider does not know prices.
+struct Cost {
+  std::optional<double> per_hour_before;
+  std::optional<double> per_hour_after;
+  std::string currency;  ///< ISO 4217
+};
+
+/// One group's part of `weir plan`.
+struct GroupPlan {
+  std::string group;
+  std::string provider;
+  TimePoint at{};
+  int current = 0;  ///< servers in service now
+  Plan plan;
+  std::vector<Server> servers;  ///< classified
+  std::string servers_detail;   ///< non-empty: the provider's list is not known, and why
+  std::vector<BalancerDiff> balancers;
+  Cost cost;
+};
+
+/// One group as `weir status` and the API show it.
+struct GroupStatus {
+  std::string name;
+  std::string provider;
+  std::string version;
+  int min = 0;
+  int max = 0;
+  std::optional<int> desired;  ///< absent before the first turn
+  bool paused = false;
+  std::vector<Server> servers;           ///< classified
+  std::optional<TimePoint> last_turn;    ///< absent before the first turn
+  std::optional<TimePoint> last_change;  ///< of desired or of a server
+  std::string why;                       ///< of the last turn, one sentence
+};
+
+/// How many of the servers are in this phase.
+[[nodiscard]] int count_phase(const std::vector<Server>& servers, Phase phase);
+
+/// Why a turn came out as it did, in one sentence: what kept it from being done, the stage that changed desired last, the first
+/// action, or else the last stage.
+[[nodiscard]] std::string turn_reason(const Plan& plan);
+
+}  // namespace weir

@@ -1,0 +1,221 @@
+#include "policies/decide.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+namespace weir {
+namespace {
+
+/// What every stage works on: it reads `steps.back().to` and records its own step.
+struct Stages {
+  const Group& group;
+  const Observation& observation;
+  Memory& memory;
+  Decision& decision;
+
+  [[nodiscard]] int proposed() const { return decision.steps.empty() ? decision.previous : decision.steps.back().to; }
+  void record(std::string_view stage, int to, std::string why) {
+    decision.steps.push_back({stage, proposed(), to, std::move(why)});
+  }
+};
+
+PolicyMemory& memory_of(const Policy& policy, std::size_t index, Memory& memory) {
+  // Normally the policies are the ones of the last turn, in their order.
+  if (index < memory.policies.size() && memory.policies[index].policy == policy.name()) return memory.policies[index];
+  const auto found = std::ranges::find(memory.policies, policy.name(), &PolicyMemory::policy);
+  PolicyMemory kept{.policy = policy.name()};
+  if (found != memory.policies.end()) {
+    kept = std::move(*found);
+    memory.policies.erase(found);
+  }
+  index = std::min(index, memory.policies.size());
+  return *memory.policies.insert(memory.policies.begin() + static_cast<std::ptrdiff_t>(index), std::move(kept));
+}
+
+void ask(const Policies& policies, const Observation& observation, const Fleet& fleet, Memory& memory, Decision& decision) {
+  static const Sample none{.status = Sample::Status::failed, .detail = "not asked"};
+  decision.votes.reserve(policies.size());
+  for (std::size_t index = 0; index < policies.size(); ++index) {
+    const Sample& sample = index < observation.samples.size() ? observation.samples[index] : none;
+    decision.votes.push_back(policies[index]->vote(sample, fleet, observation.at, memory_of(*policies[index], index, memory)));
+  }
+  memory.policies.resize(policies.size());
+}
+
+/// Out if any policy says out, the largest wins; in only if every policy that governs scaling in wants it and none abstains.
+void tally_votes(Stages& stages) {
+  const int desired = stages.decision.previous;
+  const Vote* out = nullptr;
+  const Vote* in = nullptr;
+  const Vote* abstains = nullptr;
+  const Vote* content = nullptr;
+  for (const Vote& vote : stages.decision.votes) {
+    if (vote.stance == Vote::Stance::abstains) abstains = &vote;
+    const bool wants = vote.stance == Vote::Stance::wants;
+    if (wants && vote.wants > desired) {
+      if (out == nullptr || vote.wants > out->wants) out = &vote;
+    } else if (wants && vote.wants < desired && vote.scales_in) {
+      if (in == nullptr || vote.wants > in->wants) in = &vote;
+    } else if (vote.scales_in && vote.stance != Vote::Stance::abstains) {
+      content = &vote;
+    }
+  }
+  if (out != nullptr) return stages.record("votes", out->wants, fmt::format("{} wants {}", out->policy, out->wants));
+  if (abstains != nullptr) {
+    return stages.record("votes", desired, fmt::format("{} has no data it trusts, so nobody may scale in", abstains->policy));
+  }
+  if (in == nullptr) return stages.record("votes", desired, stages.decision.votes.empty() ? "no policies" : "all content");
+  if (content != nullptr) {
+    return stages.record("votes", desired, fmt::format("{} wants {}, but {} does not", in->policy, in->wants, content->policy));
+  }
+  stages.record("votes", in->wants, fmt::format("all that scale in agree; {} wants most: {}", in->policy, in->wants));
+}
+
+/// Keeps the values that can still be the extreme of the window, oldest first. `better(a, b)`: a outlives b.
+template <typename Better>
+void remember(std::vector<Recommendation>& kept, Recommendation added, Duration window, Better better) {
+  std::erase_if(kept, [&](const Recommendation& old) { return added.at - old.at >= window; });
+  if (window == Duration{0}) return;
+  while (!kept.empty() && !better(kept.back().servers, added.servers)) kept.pop_back();
+  kept.push_back(added);
+}
+
+/// Kubernetes HPA: scale in to the highest recommendation of the window, out to the lowest. What was not watched counts as desired.
+void stabilize(Stages& stages) {
+  const TimePoint at = stages.observation.at;
+  const int desired = stages.decision.previous;
+  const int proposed = stages.proposed();
+  Memory& memory = stages.memory;
+  const Duration in_window = stages.group.scale_in.stabilization_window;
+  const Duration out_window = stages.group.scale_out.stabilization_window;
+  remember(memory.highest, {at, proposed}, in_window, std::greater<>());
+  remember(memory.lowest, {at, proposed}, out_window, std::less<>());
+  const auto unwatched = [&](Duration window) { return !memory.watched_since || at - *memory.watched_since < window; };
+  if (proposed < desired && in_window > Duration{0}) {
+    const int highest = unwatched(in_window) ? desired : std::clamp(memory.highest.front().servers, proposed, desired);
+    if (highest != proposed) {
+      return stages.record("stabilization_window", highest,
+                           fmt::format("{} was the highest wish within {}", highest, format_duration(in_window)));
+    }
+  }
+  if (proposed > desired && out_window > Duration{0}) {
+    const int lowest = unwatched(out_window) ? desired : std::clamp(memory.lowest.front().servers, desired, proposed);
+    if (lowest != proposed) {
+      return stages.record("stabilization_window", lowest,
+                           fmt::format("{} was the lowest wish within {}", lowest, format_duration(out_window)));
+    }
+  }
+  stages.record("stabilization_window", proposed, proposed == desired ? "no change to steady" : "steady for the whole window");
+}
+
+/// Scaling out waits only for the last scale-out; scaling in for the last change of either direction.
+void cool_down(Stages& stages) {
+  const int desired = stages.decision.previous;
+  const int proposed = stages.proposed();
+  const Memory& memory = stages.memory;
+  if (proposed == desired) return stages.record("cooldown", proposed, "no change to hold");
+  const bool out = proposed > desired;
+  const Duration cooldown = out ? stages.group.scale_out.cooldown : stages.group.scale_in.cooldown;
+  std::optional<TimePoint> last = memory.scaled_out_at;
+  if (!out && memory.scaled_in_at && (!last || *memory.scaled_in_at > *last)) last = memory.scaled_in_at;
+  if (!last || stages.observation.at - *last >= cooldown) return stages.record("cooldown", proposed, "over");
+  stages.record(
+      "cooldown", desired,
+      fmt::format("{} left of {}", format_duration(cooldown - (stages.observation.at - *last)), format_duration(cooldown)));
+}
+
+/// The size a limit allows, counted from the size at the start of its period (Kubernetes HPA).
+int allowed_by(const RateLimit& limit, bool out, int size, const Memory& memory, TimePoint at) {
+  int start = size;
+  for (const ScaleEvent& event : memory.events) {
+    if (at - event.at < limit.per) start -= event.change;
+  }
+  const double step = limit.servers ? *limit.servers : *limit.percent / 100 * start;
+  return out ? static_cast<int>(std::ceil(start + step - 1e-9)) : static_cast<int>(std::floor(start - step + 1e-9));
+}
+
+void limit_rate(Stages& stages) {
+  const int desired = stages.decision.previous;
+  const int proposed = stages.proposed();
+  if (proposed == desired) return stages.record("rate_limits", proposed, "no change to limit");
+  const bool out = proposed > desired;
+  const ScalingRule& rule = out ? stages.group.scale_out : stages.group.scale_in;
+  if (rule.select == ScalingRule::Select::disabled) {
+    return stages.record("rate_limits", desired, out ? "scaling out is disabled" : "scaling in is disabled");
+  }
+  if (rule.limits.empty()) return stages.record("rate_limits", proposed, "no limits");
+  std::optional<int> bound;
+  for (const RateLimit& limit : rule.limits) {
+    const int allowed = allowed_by(limit, out, desired, stages.memory, stages.observation.at);
+    // In both directions `max` takes the limit that lets the size move furthest.
+    const bool further = !bound || (out ? allowed > *bound : allowed < *bound);
+    if (!bound || further == (rule.select == ScalingRule::Select::max)) bound = allowed;
+  }
+  const int limited = out ? std::max(desired, std::min(proposed, *bound)) : std::min(desired, std::max(proposed, *bound));
+  stages.record("rate_limits", limited,
+                limited == proposed ? "within the limits" : fmt::format("the limits allow {} now", limited));
+}
+
+void clamp_size(Stages& stages) {
+  const int proposed = stages.proposed();
+  const int clamped = std::clamp(proposed, stages.group.min, stages.group.max);
+  std::string why = "within min and max";
+  if (clamped > proposed) why = fmt::format("min is {}", stages.group.min);
+  if (clamped < proposed) why = fmt::format("max is {}", stages.group.max);
+  stages.record("min_max", clamped, std::move(why));
+}
+
+Duration longest_period(const Group& group) {
+  Duration longest{0};
+  for (const ScalingRule* rule : {&group.scale_out, &group.scale_in}) {
+    for (const RateLimit& limit : rule->limits) longest = std::max(longest, limit.per);
+  }
+  return longest;
+}
+
+/// When the breach behind a scale-out was first seen.
+std::optional<TimePoint> breach_start(const Decision& decision, const Memory& memory) {
+  std::optional<TimePoint> first;
+  if (decision.desired <= decision.previous) return first;
+  for (std::size_t index = 0; index < decision.votes.size(); ++index) {
+    const Vote& vote = decision.votes[index];
+    const std::optional<TimePoint>& since = memory.policies[index].above_since;
+    const bool wanted = vote.stance == Vote::Stance::wants && vote.wants > decision.previous;
+    if (wanted && since && (!first || *since < *first)) first = since;
+  }
+  return first;
+}
+
+void remember_change(const Group& group, TimePoint at, const Decision& decision, Memory& memory) {
+  memory.desired = decision.desired;
+  const Duration longest = longest_period(group);
+  std::erase_if(memory.events, [&](const ScaleEvent& event) { return at - event.at >= longest; });
+  const int change = decision.desired - decision.previous;
+  if (change == 0) return;
+  (change > 0 ? memory.scaled_out_at : memory.scaled_in_at) = at;
+  if (longest > Duration{0}) memory.events.push_back({at, change});
+}
+
+}  // namespace
+
+Decision decide(const Group& group, const Policies& policies, const Observation& observation, const Fleet& fleet, Memory& memory) {
+  if (!memory.desired) std::abort();
+  Decision decision{.previous = *memory.desired, .desired = *memory.desired};
+  decision.steps.reserve(5);
+  Stages stages{group, observation, memory, decision};
+  ask(policies, observation, fleet, memory, decision);
+  tally_votes(stages);
+  stabilize(stages);
+  cool_down(stages);
+  limit_rate(stages);
+  clamp_size(stages);
+  decision.desired = stages.proposed();
+  decision.breached_at = breach_start(decision, memory);
+  remember_change(group, observation.at, decision, memory);
+  return decision;
+}
+
+}  // namespace weir

@@ -1,0 +1,122 @@
+#include "policies/reading.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <string_view>
+
+namespace weir {
+namespace {
+
+Reading untrusted(std::string why) {
+  Reading reading;
+  reading.why = std::move(why);
+  return reading;
+}
+
+Reading number(double value, const Fleet& fleet) {
+  Reading reading;
+  reading.trusted = true;
+  reading.value = value;
+  reading.measured = fleet.warmed;
+  return reading;
+}
+
+/// The user's rule for an answer that is there but says nothing.
+Reading fall_back(const Fallback& rule, std::string_view what, const Fleet& fleet, TimePoint at, const PolicyMemory& memory) {
+  switch (rule.kind) {
+    case Fallback::Kind::zero:
+      return number(0, fleet);
+    case Fallback::Kind::last:
+      if (memory.good_at && at - *memory.good_at <= rule.window) return number(memory.good_value, fleet);
+      return untrusted(fmt::format("{}, and no good value in the last {}", what, format_duration(rule.window)));
+    case Fallback::Kind::at_least: {
+      Reading reading = untrusted(std::string(what));
+      reading.at_least = rule.servers;
+      return reading;
+    }
+    case Fallback::Kind::hold:
+      break;
+  }
+  return untrusted(std::string(what));
+}
+
+const Sample::Series* series_of(const Sample& sample, const Server& server) {
+  for (const Sample::Series& series : sample.series) {
+    if (series.server == server.id || series.server == server.address) return &series;
+  }
+  return nullptr;
+}
+
+Reading per_server(const Sample& sample, const Fleet& fleet) {
+  Reading reading;
+  reading.per_server = true;
+  double sum = 0;
+  for (const Server& server : fleet.servers) {
+    if (!fleet.is_warmed(server)) continue;
+    const Sample::Series* series = series_of(sample, server);
+    if (series == nullptr) {
+      ++reading.missing;
+      continue;
+    }
+    ++reading.measured;
+    sum += series->value;
+  }
+  if (reading.measured == 0) {
+    reading.why =
+        reading.missing == 0 ? "no server has been in service for its warm_up yet" : "no series matches a server of the group";
+    return reading;
+  }
+  reading.trusted = true;
+  reading.value = sum / reading.measured;
+  return reading;
+}
+
+}  // namespace
+
+Reading read_sample(const Query& query, const Sample& sample, const Fleet& fleet, TimePoint at, PolicyMemory& memory) {
+  switch (sample.status) {
+    case Sample::Status::empty:
+      return fall_back(query.on_empty, "the query returned no series", fleet, at, memory);
+    case Sample::Status::nan:
+      return fall_back(query.on_nan, "the query returned NaN or an infinite value", fleet, at, memory);
+    case Sample::Status::degraded:
+      return untrusted("partial or stale data: " + sample.detail);
+    case Sample::Status::failed:
+      return untrusted("no data: " + sample.detail);
+    case Sample::Status::ok:
+      break;
+  }
+  Reading reading = query.server_label.empty() ? number(sample.value, fleet) : per_server(sample, fleet);
+  if (reading.trusted && !std::isfinite(reading.value)) {
+    return fall_back(query.on_nan, "the query returned NaN or an infinite value", fleet, at, memory);
+  }
+  if (reading.trusted) {
+    memory.good_at = at;
+    memory.good_value = reading.value;
+  }
+  return reading;
+}
+
+void vote_untrusted(const Reading& reading, const Fleet& fleet, Vote& vote) {
+  vote.stance = Vote::Stance::abstains;
+  vote.why = reading.why;
+  if (!reading.at_least) return;
+  if (*reading.at_least > fleet.desired) {
+    vote.stance = Vote::Stance::wants;
+    vote.wants = *reading.at_least;
+  }
+  vote.why += fmt::format("; at least {} servers meanwhile", *reading.at_least);
+}
+
+Query query_from(const Settings& settings) {
+  Query query;
+  query.expression = settings.text("query");
+  query.server_label = settings.text("server_label");
+  for (const auto& [label, value] : settings.text_map("select")) query.select.emplace_back(label, value);
+  query.on_empty = settings.fallback("on_empty");
+  query.on_nan = settings.fallback("on_nan");
+  return query;
+}
+
+}  // namespace weir

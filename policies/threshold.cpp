@@ -1,0 +1,155 @@
+#include "policies/threshold.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "policies/reading.h"
+
+namespace weir {
+namespace {
+
+constexpr auto kKeys = with_query_keys(std::array{
+    Key{.name = "above", .type = KeyType::number, .doc = "Act while the value is greater than this."},
+    Key{.name = "below", .type = KeyType::number, .doc = "Act while the value is less than this."},
+    Key{.name = "for",
+        .type = KeyType::duration,
+        .doc = "How long without a break before it acts.",
+        .fallback = "0s",
+        .minimum = 0},
+    Key{.name = "change", .type = KeyType::change, .doc = "By how much: +N, -N, \"+N%\", \"-N%\" or \"=N\".", .required = true},
+});
+
+class Threshold final : public Policy {
+ public:
+  explicit Threshold(const PolicySpec& spec)
+      : name_(spec.name),
+        query_(query_from(spec.settings)),
+        above_(spec.settings.has("above")),
+        bound_(spec.settings.number(above_ ? "above" : "below")),
+        hold_(spec.settings.duration("for")),
+        change_(spec.settings.change("change")),
+        scales_out_(change_.kind == Change::Kind::to_exactly ? above_ : change_.amount > 0) {}
+
+  [[nodiscard]] const std::string& name() const override { return name_; }
+  [[nodiscard]] const Query* query() const override { return &query_; }
+
+  [[nodiscard]] Vote vote(const Sample& sample, const Fleet& fleet, TimePoint at, PolicyMemory& memory) const override {
+    Vote vote{.policy = name_, .type = kThresholdPolicy.name, .scales_out = scales_out_, .scales_in = !scales_out_};
+    const Reading reading = read_sample(query_, sample, fleet, at, memory);
+    std::optional<TimePoint>& since = scales_out_ ? memory.above_since : memory.below_since;
+    if (!reading.trusted) {
+      // Growing may go on from where it was; shrinking needs unbroken proof.
+      if (!scales_out_) since.reset();
+      vote_untrusted(reading, fleet, vote);
+      return vote;
+    }
+    const double value = cautious_value(reading);
+    vote.value = value;
+    const bool breach = above_ ? value > bound_ : value < bound_;
+    if (!breach) {
+      since.reset();
+      vote.stance = Vote::Stance::content;
+      vote.why = fmt::format("{:.6g} is not {} {:.6g}", value, side(), bound_);
+      return vote;
+    }
+    if (!since || *since > at) since = at;
+    if (at - *since < hold_) {
+      vote.stance = Vote::Stance::content;
+      vote.why = fmt::format("{:.6g} is {} {:.6g} for {}, acts after {}", value, side(), bound_, format_duration(at - *since),
+                             format_duration(hold_));
+      return vote;
+    }
+    decide_size(value, fleet, vote);
+    return vote;
+  }
+
+ private:
+  [[nodiscard]] const char* side() const { return above_ ? "above" : "below"; }
+
+  /// A server without data must not be the reason for the change: it counts as far from the bound as that takes.
+  [[nodiscard]] double cautious_value(const Reading& reading) const {
+    if (reading.missing == 0) return reading.value;
+    const double harmless = above_ ? std::min(0.0, bound_) : std::max(bound_, reading.value);
+    return (reading.value * reading.measured + harmless * reading.missing) / (reading.measured + reading.missing);
+  }
+
+  void decide_size(double value, const Fleet& fleet, Vote& vote) const {
+    if (!scales_out_ && fleet.on_the_way > 0) {
+      vote.stance = Vote::Stance::content;
+      vote.why = fmt::format("{:.6g} is {} {:.6g}, but {} servers are not warmed up yet", value, side(), bound_, fleet.on_the_way);
+      return;
+    }
+    const int wants = changed(scales_out_ ? fleet.warmed : fleet.desired);
+    const bool helps = scales_out_ ? wants > fleet.desired : wants < fleet.desired;
+    if (!helps) {
+      vote.stance = Vote::Stance::content;
+      vote.why = scales_out_ ? fmt::format("{:.6g} is {} {:.6g}; {} from {} warmed servers is {}, already asked for", value, side(),
+                                           bound_, change_text(), fleet.warmed, wants)
+                             : fmt::format("{:.6g} is {} {:.6g}; already as small as {}", value, side(), bound_, change_text());
+      return;
+    }
+    vote.stance = Vote::Stance::wants;
+    vote.wants = wants;
+    vote.why = fmt::format("{:.6g} is {} {:.6g} for at least {}: {}", value, side(), bound_, format_duration(hold_), change_text());
+  }
+
+  [[nodiscard]] int changed(int from) const {
+    if (change_.kind == Change::Kind::to_exactly) return static_cast<int>(change_.amount);
+    if (change_.kind == Change::Kind::by_servers) return std::max(0, from + static_cast<int>(change_.amount));
+    const double servers = from * std::abs(change_.amount) / 100;
+    // Out rounds up, in rounds down, and either is at least one server (AWS: a fraction of a server changes one).
+    if (scales_out_) return from + std::max(1, static_cast<int>(std::ceil(servers - 1e-9)));
+    return std::max(0, from - std::max(1, static_cast<int>(std::floor(servers + 1e-9))));
+  }
+
+  [[nodiscard]] std::string change_text() const {
+    switch (change_.kind) {
+      case Change::Kind::to_exactly:
+        return fmt::format("={:.0f}", change_.amount);
+      case Change::Kind::by_percent:
+        return fmt::format("{:+g}%", change_.amount);
+      case Change::Kind::by_servers:
+        break;
+    }
+    return fmt::format("{:+.0f}", change_.amount);
+  }
+
+  std::string name_;
+  Query query_;
+  bool above_;
+  double bound_;
+  Duration hold_;
+  Change change_;
+  bool scales_out_;
+};
+
+std::vector<SettingsError> check(const PolicySpec& spec) {
+  std::vector<SettingsError> errors;
+  const Settings& settings = spec.settings;
+  if (settings.has("above") == settings.has("below")) {
+    const bool both = settings.has("above");
+    errors.push_back({.path = both ? "below" : "above",
+                      .message = both ? "expected either 'above' or 'below', not both: write two policies"
+                                      : "expected 'above: NUMBER' or 'below: NUMBER'",
+                      .mark = settings.mark(both ? "below" : "query")});
+  }
+  const Change& change = settings.change("change");
+  if (change.amount == 0 && change.kind != Change::Kind::to_exactly) {
+    errors.push_back({.path = "change", .message = "expected a change other than zero", .mark = settings.mark("change")});
+  }
+  return errors;
+}
+
+std::unique_ptr<const Policy> make(const PolicySpec& spec, const Group&) { return std::make_unique<Threshold>(spec); }
+
+}  // namespace
+
+constinit const PolicyType kThresholdPolicy = {.name = "threshold",
+                                               .doc = "A fixed change while a value is above or below a bound.",
+                                               .keys = kKeys,
+                                               .check = check,
+                                               .make = make};
+
+}  // namespace weir

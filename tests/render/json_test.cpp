@@ -1,0 +1,160 @@
+#include "controller/render/json.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/render/examples.h"
+
+namespace weir {
+namespace {
+
+using nlohmann::json;
+
+std::vector<std::string> keys(const json& object) {
+  std::vector<std::string> names;
+  for (const auto& item : object.items()) names.push_back(item.key());
+  return names;
+}
+
+TEST(MemoryJson, comes_back_whole) {
+  for (const Memory& memory : {full_memory(), Memory{}}) {
+    const Result<Memory> read = parse_memory(memory_json(memory));
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(*read, memory);
+  }
+}
+
+TEST(MemoryJson, stays_readable_when_a_foreign_message_is_not_utf_8) {
+  Memory memory = full_memory();
+  memory.launches[0].last_error = "bad \xff byte";
+  const Result<Memory> read = parse_memory(memory_json(memory));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->launches[0].last_error, "bad \xEF\xBF\xBD byte");
+}
+
+TEST(MemoryJson, passes_over_fields_it_does_not_know) {
+  json document = json::parse(memory_json(full_memory()));
+  document["rollout"] = {{"strategy", "rolling"}};
+  document["servers"][0]["colour"] = "blue";
+  const Result<Memory> read = parse_memory(document.dump());
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(*read, full_memory());
+}
+
+TEST(MemoryJson, says_what_is_wrong_with_a_damaged_text) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"", "the remembered state is not valid JSON"},
+      {"{\"format\":1", "the remembered state is not valid JSON"},
+      {"[]", "the remembered state is damaged: the whole: expected an object"},
+      {"{}", "the remembered state has format 0"},
+      {R"({"format":2})", "the remembered state has format 2, this weir knows 1 only"},
+      {R"({"format":1,"desired":"three"})", "desired: expected a whole number"},
+      {R"({"format":1,"desired":99999999999})", "desired: expected a smaller number"},
+      {R"({"format":1,"next_token":-1})", "next_token: expected a whole number, not negative"},
+      {R"({"format":1,"turned_at":"yesterday"})", "turned_at: expected a time"},
+      {R"({"format":1,"servers":{}})", "servers: expected a list"},
+      {R"({"format":1,"servers":[{"id":"a"},{"id":1}]})", "servers[1].id: expected a text"},
+      {R"({"format":1,"servers":[7]})", "servers[0]: expected an object"},
+      {R"({"format":1,"servers":[{"drain_cause":"whim"}]})", "servers[0].drain_cause: expected one of the known names"},
+  };
+  for (const auto& [text, message] : cases) {
+    const Result<Memory> read = parse_memory(text);
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().kind, ErrorKind::invalid);
+    EXPECT_NE(read.error().message.find(message), std::string::npos) << read.error().message;
+  }
+}
+
+TEST(MemoryJson, no_cut_or_changed_byte_crashes_the_reader) {
+  const std::string text = memory_json(full_memory());
+  for (std::size_t index = 0; index < text.size(); ++index) {
+    EXPECT_FALSE(parse_memory(text.substr(0, index)));
+    std::string changed = text;
+    changed[index] = '9';
+    (void)parse_memory(changed);
+  }
+}
+
+TEST(RecordJson, comes_back_whole) {
+  const std::string text = record_json(full_record());
+  const Result<StoredRecord> read = parse_record(text);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->record.servers, full_record().servers);
+  EXPECT_EQ(read->record.plan.decision.votes[0].type, "threshold");
+  EXPECT_EQ(record_json(read->record), text);
+}
+
+TEST(RecordJson, a_copy_outlives_what_it_was_copied_from) {
+  StoredRecord copy;
+  {
+    const Result<StoredRecord> read = parse_record(record_json(full_record()));
+    ASSERT_TRUE(read);
+    copy = *read;
+  }
+  EXPECT_EQ(copy.record.plan.decision.steps[1].stage, "min_max");
+}
+
+TEST(PlansJson, has_the_fields_users_script_against) {
+  const GroupPlan plans[] = {full_plan()};
+  const json document = json::parse(plans_json(plans));
+  const json& group = document.at("groups").at(0);
+  EXPECT_EQ(group.at("group"), "app");
+  EXPECT_EQ(group.at("provider"), "icn");
+  EXPECT_EQ(group.at("current"), 2);
+  EXPECT_EQ(group.at("desired"), 4);
+  EXPECT_EQ(group.at("votes").at(0),
+            json::parse(R"({"policy":"cpu-high","type":"threshold","stance":"wants","desired":4,"value":81.25,
+      "scales_in":false,"why":"cpu 81.25 is above 70 for 5m: +2"})"));
+  EXPECT_TRUE(group.at("votes").at(1).at("desired").is_null());
+  EXPECT_TRUE(group.at("votes").at(2).at("value").is_null());
+  EXPECT_EQ(group.at("votes").at(2).at("stance"), "abstains");
+  EXPECT_EQ(group.at("steps").at(0), json::parse(R"({"stage":"votes","from":2,"to":4,"why":"cpu-high wants 4"})"));
+  EXPECT_EQ(group.at("actions").at(0),
+            json::parse(R"({"kind":"launch","server":"app-a1b2c3-7","version":"v1","why":"desired 4, have 2"})"));
+  EXPECT_EQ(keys(group.at("balancers").at(0)), (std::vector<std::string>{"diff", "name"}));
+  EXPECT_EQ(group.at("cost"), json::parse(R"({"per_hour_before":0.03,"per_hour_after":0.06,"currency":"USD"})"));
+}
+
+TEST(PlansJson, an_unknown_price_is_null_and_an_empty_plan_has_all_its_lists) {
+  const GroupPlan plans[] = {GroupPlan{}};
+  const json group = json::parse(plans_json(plans)).at("groups").at(0);
+  EXPECT_EQ(group.at("cost"), json::parse(R"({"per_hour_before":null,"per_hour_after":null,"currency":null})"));
+  for (const char* list : {"votes", "steps", "actions", "balancers", "servers"}) EXPECT_EQ(group.at(list), json::array()) << list;
+}
+
+TEST(PlansJson, comes_back_whole) {
+  const GroupPlan plans[] = {full_plan(), GroupPlan{}};
+  const std::string text = plans_json(plans);
+  const Result<StoredPlans> read = parse_plans(text);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(plans_json(read->plans), text);
+  EXPECT_FALSE(parse_plans("{}"));
+  EXPECT_FALSE(parse_plans(R"({"format":1,"groups":[{"cost":3}]})"));
+}
+
+TEST(StatusJson, shows_a_group_with_its_servers) {
+  GroupStatus status;
+  status.name = "app";
+  status.min = 2;
+  status.max = 10;
+  status.desired = 4;
+  status.servers = full_record().servers;
+  status.last_turn = full_record().at;
+  status.why = "cpu-high wants 4";
+  const json group = json::parse(status_json(status));
+  EXPECT_EQ(group.at("in_service"), 1);
+  EXPECT_EQ(group.at("paused"), false);
+  EXPECT_EQ(group.at("last_turn"), "2026-03-01T09:30:00.250Z");
+  const json& server = group.at("servers").at(0);
+  EXPECT_EQ(server.at("id"), "i-1");
+  EXPECT_EQ(server.at("phase"), "draining");
+  EXPECT_EQ(server.at("health"), "unhealthy");
+  EXPECT_EQ(server.at("connections"), 17);
+  EXPECT_TRUE(group.at("servers").at(1).at("connections").is_null());
+  const GroupStatus statuses[] = {status, GroupStatus{}};
+  EXPECT_EQ(json::parse(statuses_json(statuses)).at("groups").size(), 2U);
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,156 @@
+#include "controller/state/state_reader.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "controller/render/json.h"
+#include "tests/state/turns.h"
+#include "tests/support/temp_directory.h"
+
+namespace weir {
+namespace {
+
+using Durability = Store::Durability;
+
+std::vector<std::int64_t> numbers(const Result<std::vector<KeptRecord>>& records) {
+  std::vector<std::int64_t> all;
+  for (const KeptRecord& record : records.value()) all.push_back(record.number);
+  return all;
+}
+
+class StateReaderTest : public testing::Test {
+ protected:
+  void open(Retention retention = {}) {
+    auto opened = open_store(path_, retention);
+    ASSERT_TRUE(opened) << opened.error().message;
+    store_ = std::move(*opened);
+  }
+  void save(const Record& record) {
+    ASSERT_TRUE(store_->save(record.group, memory_with(2), record, Durability::eventual));
+    ASSERT_TRUE(store_->flush());
+  }
+  [[nodiscard]] const StateReader& reader() const { return store_->reader(); }
+
+  TempDirectory directory_;
+  std::filesystem::path path_ = directory_.path() / "state.db";
+  std::unique_ptr<SqliteStore> store_;
+};
+
+TEST_F(StateReaderTest, tells_turns_newest_first_with_changes_among_them) {
+  open();
+  for (int turn = 1; turn <= 6; ++turn) {
+    save(turn == 2 || turn == 5 ? changing_turn("app", turn) : quiet_turn("app", turn));
+    save(quiet_turn("web", turn));
+  }
+  EXPECT_EQ(numbers(reader().history("app", 100)), (std::vector<std::int64_t>{6, 5, 4, 3, 2, 1}));
+  EXPECT_EQ(numbers(reader().history("app", 2)), (std::vector<std::int64_t>{6, 5}));
+  EXPECT_EQ(numbers(reader().history("app", 2, quiet_turn("app", 4).at)), (std::vector<std::int64_t>{3, 2}));
+  EXPECT_EQ(numbers(reader().history("app", 100, {}, StateReader::Which::changes)), (std::vector<std::int64_t>{5, 2}));
+  EXPECT_TRUE(reader().history("nobody", 100)->empty());
+}
+
+TEST_F(StateReaderTest, the_last_record_is_whole) {
+  open();
+  EXPECT_FALSE(reader().last("app").value());
+  save(changing_turn("app", 1));
+  EXPECT_TRUE((*reader().last("app"))->change);
+  save(quiet_turn("app", 2));
+  const std::optional<KeptRecord> last = reader().last("app").value();
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->number, 2);
+  EXPECT_FALSE(last->change);
+  EXPECT_EQ(last->at, quiet_turn("app", 2).at);
+  EXPECT_EQ(last->json, record_json(quiet_turn("app", 2)));
+}
+
+TEST_F(StateReaderTest, numbers_go_on_after_a_restart) {
+  open();
+  save(quiet_turn("app", 1));
+  store_.reset();
+  open();
+  save(quiet_turn("app", 2));
+  EXPECT_EQ(numbers(reader().history("app", 100)), (std::vector<std::int64_t>{2, 1}));
+}
+
+TEST_F(StateReaderTest, turns_without_change_go_first_changes_stay) {
+  open({.turns_per_group = 10});
+  save(changing_turn("app", 1));
+  for (int turn = 2; turn <= 40; ++turn) save(quiet_turn("app", turn));
+  const auto kept = numbers(reader().history("app", 100));
+  EXPECT_EQ(kept.size(), 11U);
+  EXPECT_EQ(kept.front(), 40);
+  EXPECT_EQ(kept[9], 31);
+  EXPECT_EQ(kept.back(), 1);
+}
+
+TEST_F(StateReaderTest, changes_of_a_restless_group_are_bounded_and_cost_others_nothing) {
+  open({.changes_per_group = 20});
+  save(changing_turn("calm", 1));
+  for (int turn = 1; turn <= 300; ++turn) save(changing_turn("restless", turn));
+  const auto kept = numbers(reader().history("restless", 1000));
+  EXPECT_GE(kept.size(), 20U);
+  EXPECT_LT(kept.size(), 20U + 64U);
+  EXPECT_EQ(kept.front(), 300);
+  EXPECT_EQ(numbers(reader().history("calm", 10)).size(), 1U);
+}
+
+TEST_F(StateReaderTest, the_bound_for_all_groups_together_holds) {
+  open({.turns = 15, .changes = 15});
+  for (int turn = 1; turn <= 10; ++turn) {
+    for (const char* group : {"a", "b", "c"}) save(turn % 2 == 0 ? changing_turn(group, turn) : quiet_turn(group, turn));
+  }
+  std::size_t kept = 0;
+  for (const char* group : {"a", "b", "c"}) kept += reader().history(group, 100)->size();
+  EXPECT_LE(kept, 30U);
+  EXPECT_GE(kept, 20U);
+}
+
+TEST_F(StateReaderTest, what_is_too_old_goes) {
+  open({.age = std::chrono::days{1}});
+  save(changing_turn("app", 1));
+  save(quiet_turn("app", 2));
+  for (int turn = 1; turn <= 40; ++turn) save(quiet_turn("app", 2 * 86'400 + turn));
+  const auto kept = numbers(reader().history("app", 100));
+  EXPECT_EQ(kept.size(), 40U);
+  EXPECT_EQ(kept.back(), 3);
+}
+
+TEST_F(StateReaderTest, reads_beside_a_running_controller_and_without_one) {
+  const auto none = StateReader::open(path_);
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().kind, ErrorKind::not_found);
+  open();
+  save(changing_turn("app", 1));
+  const auto beside = StateReader::open(path_);
+  ASSERT_TRUE(beside) << beside.error().message;
+  save(changing_turn("app", 2));
+  EXPECT_EQ((*beside)->last("app").value()->number, 2);
+  store_.reset();
+  const auto alone = StateReader::open(path_);
+  ASSERT_TRUE(alone) << alone.error().message;
+  EXPECT_EQ((*alone)->last("app").value()->number, 2);
+  EXPECT_EQ((*alone)->load("app"), memory_with(2));
+}
+
+TEST_F(StateReaderTest, every_read_is_of_one_instant_while_turns_are_written_and_dropped) {
+  open({.turns_per_group = 20});
+  std::atomic<int> wrong = 0;
+  std::jthread thread([&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      const auto records = reader().history("app", 1000);
+      if (!records) ++wrong;
+      for (std::size_t index = 1; records && index < records->size(); ++index) {
+        if ((*records)[index - 1].number != (*records)[index].number + 1) ++wrong;
+      }
+    }
+  });
+  for (int turn = 1; turn <= 300; ++turn) save(turn % 50 == 0 ? changing_turn("web", turn) : quiet_turn("app", turn));
+  thread.request_stop();
+  thread.join();
+  EXPECT_EQ(wrong, 0);
+}
+
+}  // namespace
+}  // namespace weir
