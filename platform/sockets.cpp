@@ -127,6 +127,12 @@ std::expected<std::string, int> read_link(const std::string& path) {
   return std::string(target.data(), static_cast<std::size_t>(length));
 }
 
+/// A process that is ending has no memory left and so no command line, and is closed to everybody but root.
+bool is_ending(pid_t process) {
+  const auto line = read_file(fmt::format("/proc/{}/cmdline", process));
+  return line ? line->empty() : line.error().kind == ErrorKind::not_found;
+}
+
 /// Adds the socket inodes of one process; a process that has ended has none.
 Result<void> add_sockets(pid_t process, Inodes& inodes) {
   const std::string path = fmt::format("/proc/{}/fd", process);
@@ -181,11 +187,11 @@ Result<std::vector<BalancerView::Connections>> count_connections(std::span<const
   Inodes inodes;
   std::map<std::string, pid_t> namespaces;  // each with one process that sees it
   for (const pid_t process : processes) {
-    if (auto added = add_sockets(process, inodes); !added) return std::unexpected(added.error());
+    if (auto added = add_sockets(process, inodes); !added && !is_ending(process)) return std::unexpected(added.error());
     const std::string path = fmt::format("/proc/{}/ns/net", process);
     const auto name = read_link(path);
     if (name) namespaces.emplace(*name, process);
-    if (!name && !is_gone(name.error())) return not_shown(path, name.error());
+    if (!name && !is_gone(name.error()) && !is_ending(process)) return not_shown(path, name.error());
   }
   for (const auto& [name, process] : namespaces) {
     for (const std::string_view table : {"tcp", "tcp6"}) {

@@ -217,7 +217,7 @@ Result<NginxReloader::Mounted> NginxReloader::try_mounted(Changes changes) const
   auto tested = staged ? run_command(command, timing_.command) : std::unexpected(staged.error());
   for (const Change* each : changes) (void)std::remove(each->file.staged_path().c_str());
 
-  const bool no_unshare = !tested && tested.error().kind == ErrorKind::not_found;
+  const bool no_unshare = !tested && (tested.error().kind == ErrorKind::not_found || tested.error().kind == ErrorKind::denied);
   if (staged && (no_unshare || (tested && !tested->output.starts_with(kMounted)))) return Mounted::no;
   if (tested) tested->output.erase(0, kMounted.size());
   if (auto good = expect_success(control_.test, tested, ErrorKind::invalid); !good) return std::unexpected(good.error());

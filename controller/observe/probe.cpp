@@ -36,18 +36,8 @@ HttpRequest request_for(const std::string& address, const HealthCheck& check) {
   return request;
 }
 
-bool is_good(const Result<HttpResponse>& result, const HealthCheck& check) {
-  if (!result) return false;
-  return check.kind == HealthCheck::Kind::tcp || (result->status >= 200 && result->status < 400);
-}
-
 std::string describe(const Result<HttpResponse>& result, const HealthCheck& check) {
   return result ? fmt::format("GET {}: {}", path_of(check), result->status) : result.error().message;
-}
-
-/// The check did not come to the server.
-bool says_nothing(const Result<HttpResponse>& result) {
-  return !result && (result.error().kind == ErrorKind::cancelled || result.error().kind == ErrorKind::out_of_capacity);
 }
 
 }  // namespace
@@ -61,6 +51,12 @@ HealthState advance_health(HealthState state, bool good, std::string detail, con
   if (state.good_in_row >= enough) state.health = {.status = HealthStatus::healthy, .detail = {}};
   if (state.bad_in_row >= enough) state.health.status = HealthStatus::unhealthy;
   return state;
+}
+
+std::optional<bool> is_good_answer(const Result<HttpResponse>& answer, const HealthCheck& check) {
+  if (answer) return check.kind == HealthCheck::Kind::tcp || (answer->status >= 200 && answer->status < 400);
+  if (answer.error().kind == ErrorKind::cancelled || answer.error().kind == ErrorKind::out_of_capacity) return std::nullopt;
+  return false;
 }
 
 Duration next_check_after(HealthStatus before, HealthStatus after, const HealthCheck& check, double spread) {
@@ -216,8 +212,8 @@ class NetworkProbe::Scheduler : public std::enable_shared_from_this<Scheduler> {
   void judge(const std::shared_ptr<Target>& target, Steady::time_point started, const HealthCheck& check,
              const Result<HttpResponse>& result) {
     const HealthStatus before = target->state.health.status;
-    if (!says_nothing(result))
-      target->state = advance_health(std::move(target->state), is_good(result, check), describe(result, check), check);
+    if (const std::optional<bool> good = is_good_answer(result, check))
+      target->state = advance_health(std::move(target->state), *good, describe(result, check), check);
     const HealthStatus after = target->state.health.status;
     const Duration delay =
         next_check_after(before, after, groups_.at(target->group).check, place_in_interval(target->group, target->server));

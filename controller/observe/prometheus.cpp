@@ -112,8 +112,9 @@ void append_key(std::string& key, std::string_view value) {
 
 void replace_all(std::string& text, const std::string& secret) {
   if (secret.empty()) return;
-  for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 1))
+  for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 1)) {
     text.replace(at, secret.size(), "*");
+  }
 }
 
 std::string without_trailing_slash(std::string url) {
@@ -131,9 +132,10 @@ struct PrometheusReader {
     const Json json = parse(response.body);
     if (response.status != 200) return describe_status(response, json);
     if (json.is_discarded()) return not_json(response);
-    if (text_member(json, "status") != "success")
+    if (text_member(json, "status") != "success") {
       return fmt::format("the answer is no success: {}: {}", excerpt(text_member(json, "errorType")),
                          excerpt(text_member(json, "error")));
+    }
     read_warnings(json);
     const Json* data = member(json, "data");
     const Json* result = data == nullptr ? nullptr : member(*data, "result");
@@ -148,7 +150,7 @@ struct PrometheusReader {
 
   /// Discarded if it is no object or cannot be one of Prometheus.
   static Json parse(const std::string& body) {
-    if (!begins_as_object(body) || nests_too_deep(body)) return Json(Json::value_t::discarded);
+    if (!begins_as_object(body) || nests_too_deep(body)) return Json::value_t::discarded;
     return Json::parse(body, nullptr, false);
   }
 
@@ -222,28 +224,34 @@ PrometheusAnswer::PrometheusAnswer(const HttpResponse& response) {
 Sample PrometheusAnswer::sample(const Query& query, TimePoint asked, TimePoint now) {
   if (!problem_.empty()) return failed(problem_);
   if (!warning_.empty()) return without_value(Sample::Status::degraded, "the data may be partial: " + warning_);
-  if (scalar_ && !(query.select.empty() && query.server_label.empty()))
+  if (scalar_ && !(query.select.empty() && query.server_label.empty())) {
     return failed("the query gives a scalar, which has no labels for select or server_label");
+  }
   const Rows& rows = select(query.select);
-  if (rows.empty())
+  if (rows.empty()) {
     return without_value(Sample::Status::empty,
                          query.select.empty() ? "no series" : "no series with " + describe_labels(query.select));
-  if (std::ranges::any_of(rows, [&](std::size_t row) { return rows_[row].histogram; }))
+  }
+  if (std::ranges::any_of(rows, [&](std::size_t row) { return rows_[row].histogram; })) {
     return failed("the query gives a native histogram; take a number from it with histogram_quantile() or histogram_sum()");
+  }
   const double time = rows_[rows.front()].time;
-  if (time > seconds(now) + kClockDifferenceSeconds)
+  if (time > seconds(now) + kClockDifferenceSeconds) {
     return without_value(Sample::Status::degraded,
                          fmt::format("the answer's time is {:.0f} s ahead of ours: clocks differ", time - seconds(now)));
-  if (time < seconds(asked) - kClockDifferenceSeconds)
+  }
+  if (time < seconds(asked) - kClockDifferenceSeconds) {
     return without_value(
         Sample::Status::degraded,
         fmt::format("the answer's time is {:.0f} s behind ours: clocks differ, or it is an old answer", seconds(asked) - time));
+  }
   return query.server_label.empty() ? one_value(rows) : one_per_server(rows, query.server_label);
 }
 
 Sample PrometheusAnswer::one_value(const Rows& rows) const {
-  if (rows.size() > 1)
+  if (rows.size() > 1) {
     return failed(fmt::format("{} series where one is expected; aggregate them, or set select or server_label", rows.size()));
+  }
   const double value = rows_[rows.front()].value;
   if (std::isfinite(value)) return {.status = Sample::Status::ok, .value = value, .series = {}, .detail = {}};
   return {.status = Sample::Status::nan, .value = value, .series = {}, .detail = fmt::format("the value is {}", value)};
@@ -257,15 +265,17 @@ Sample PrometheusAnswer::one_per_server(const Rows& rows, const std::string& ser
   for (const std::size_t index : rows) {
     const Row& row = rows_[index];
     servers.push_back(label(row, server_label));
-    if (servers.back().empty())
+    if (servers.back().empty()) {
       return failed(fmt::format("a series has no label {}: {}", server_label, excerpt(describe_labels(row.labels))));
+    }
     if (std::isfinite(row.value)) sample.series.push_back({.server = std::string(servers.back()), .value = row.value});
   }
   std::ranges::sort(servers);
   const auto twice = std::ranges::adjacent_find(servers);
-  if (twice != servers.end())
+  if (twice != servers.end()) {
     return failed(
         fmt::format("more than one series for {}=\"{}\"; aggregate by ({})", server_label, excerpt(*twice), server_label));
+  }
   std::ranges::sort(sample.series, {}, &Sample::Series::server);
   if (!sample.series.empty()) return sample;
   return {.status = Sample::Status::nan,

@@ -70,6 +70,21 @@ TEST(AdvanceHealth, a_lower_threshold_takes_effect_with_the_next_answer) {
   EXPECT_EQ(state.health.status, kUnhealthy);
 }
 
+TEST(GoodAnswer, is_a_connection_or_a_status_from_200_to_399) {
+  HealthCheck http;
+  http.kind = HealthCheck::Kind::http;
+  for (const auto& [status, good] : {std::pair{199, false}, {200, true}, {302, true}, {399, true}, {400, false}, {503, false}})
+    EXPECT_EQ(is_good_answer(HttpResponse{.status = status}, http), good) << status;
+  EXPECT_EQ(is_good_answer(HttpResponse{}, HealthCheck{}), true);
+}
+
+TEST(GoodAnswer, is_unknown_when_the_check_never_left_this_machine) {
+  EXPECT_EQ(is_good_answer(failure(ErrorKind::unavailable, "refused"), HealthCheck{}), false);
+  EXPECT_EQ(is_good_answer(failure(ErrorKind::invalid, "no such URL"), HealthCheck{}), false);
+  EXPECT_EQ(is_good_answer(failure(ErrorKind::out_of_capacity, "too many open files"), HealthCheck{}), std::nullopt);
+  EXPECT_EQ(is_good_answer(failure(ErrorKind::cancelled, "stop"), HealthCheck{}), std::nullopt);
+}
+
 TEST(NextCheck, is_soon_until_the_server_is_healthy) {
   HealthCheck check;
   check.interval = 5s;

@@ -4,6 +4,7 @@
 #include <signal.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -44,6 +45,7 @@ TEST(Command, words_are_not_read_by_a_shell) {
 }
 
 TEST(Command, a_program_that_does_not_exist_is_not_found) {
+  ::setenv("PATH", "/usr/bin:/bin", 1);  // a directory on it that we may not search would make it `denied`
   const auto result = run_command({"weir-has-no-such-program", "-t"}, 20s);
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().kind, ErrorKind::not_found);

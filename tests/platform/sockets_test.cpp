@@ -171,6 +171,15 @@ TEST(Sockets, a_process_that_has_ended_has_none) {
   EXPECT_EQ(count_of(gone, "127.0.0.1:1"), 0);
 }
 
+TEST(Sockets, a_process_that_is_dead_but_not_reaped_has_none) {
+  const pid_t child = ::fork();
+  if (child == 0) ::_exit(0);
+  siginfo_t ended{};
+  ASSERT_EQ(::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT), 0);
+  EXPECT_EQ(count_of(child, "127.0.0.1:1"), 0);
+  ::waitpid(child, nullptr, 0);
+}
+
 TEST(Sockets, a_host_name_cannot_be_counted) {
   const std::vector<pid_t> self{::getpid()};
   for (const std::string text : {"app.example:80", "127.0.0.1", "127.0.0.1:port", "::1:80"}) {
