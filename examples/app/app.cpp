@@ -161,8 +161,7 @@ class AppServer {
   /// No new connections, idle ones closed, running requests finished.
   void stop() {
     stopping_ = true;
-    error_code ignored;
-    (void)acceptor_.close(ignored);
+    acceptor_.close();
     for (beast::tcp_stream* stream : idle_) stream->cancel();
     if (connections_ == 0) context_.stop();
   }
@@ -179,7 +178,7 @@ class AppServer {
     beast::tcp_stream stream(std::move(socket));
     beast::flat_buffer buffer;
     error_code failed;
-    (void)stream.socket().set_option(tcp::no_delay(true), failed);
+    failed = stream.socket().set_option(tcp::no_delay(true), failed);
     bool more = true;
     while (more && !stopping_) {
       Request request;
@@ -198,7 +197,7 @@ class AppServer {
       co_await http::async_write(stream, response, asio::redirect_error(asio::use_awaitable, failed));
       if (failed) break;
     }
-    (void)stream.socket().shutdown(tcp::socket::shutdown_both, failed);
+    failed = stream.socket().shutdown(tcp::socket::shutdown_both, failed);
   }
 
   awaitable<Response> answer(const Request& request) {
