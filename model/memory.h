@@ -48,6 +48,7 @@ struct LaunchIntent {
   int attempts = 0;
   TimePoint next_attempt_at{};
   std::string last_error;
+  std::optional<TimePoint> abandoned_at;  ///< no longer wanted, but it may have happened: its server may yet turn up
   bool operator==(const LaunchIntent&) const = default;
 };
 

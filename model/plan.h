@@ -35,6 +35,7 @@ struct Step {
 struct Decision {
   int previous = 0;
   int desired = 0;
+  std::optional<TimePoint> breached_at;  ///< scale-out: since when a policy that wanted it has seen the breach
   std::vector<Vote> votes;
   std::vector<Step> steps;
 };

@@ -267,6 +267,14 @@ std::string redacted_url(const std::string& url) {
   return result;
 }
 
+std::string url_encoded(std::string_view text) {
+  char* encoded = curl_easy_escape(nullptr, text.data(), static_cast<int>(text.size()));
+  if (encoded == nullptr) std::abort();
+  std::string result(encoded);
+  curl_free(encoded);
+  return result;
+}
+
 /// Everything below `wake_` belongs to the client's thread. libcurl's own connection limits are not used: an exchange waiting
 /// for them has no deadline there, and one busy host can keep another's from starting.
 struct HttpClient::Impl {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,9 @@ struct HttpResponse {
 
 /// The URL without user, password, query and fragment: what may appear in a message.
 [[nodiscard]] std::string redacted_url(const std::string& url);
+
+/// Percent-encoded for a query string or a form.
+[[nodiscard]] std::string url_encoded(std::string_view text);
 
 /// All outbound HTTP: one thread, one libcurl multi handle, deadlines, immediate cancellation. A request on a reused connection
 /// that is closed before any answer byte is repeated once (RFC 9112 9.3.1; libcurl does it). HTTP/1.1, http and https only;

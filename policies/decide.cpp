@@ -176,6 +176,19 @@ Duration longest_period(const Group& group) {
   return longest;
 }
 
+/// When the breach behind a scale-out was first seen.
+std::optional<TimePoint> breach_start(const Decision& decision, const Memory& memory) {
+  std::optional<TimePoint> first;
+  if (decision.desired <= decision.previous) return first;
+  for (std::size_t index = 0; index < decision.votes.size(); ++index) {
+    const Vote& vote = decision.votes[index];
+    const std::optional<TimePoint>& since = memory.policies[index].above_since;
+    const bool wanted = vote.stance == Vote::Stance::wants && vote.wants > decision.previous;
+    if (wanted && since && (!first || *since < *first)) first = since;
+  }
+  return first;
+}
+
 void remember_change(const Group& group, TimePoint at, const Decision& decision, Memory& memory) {
   memory.desired = decision.desired;
   const Duration longest = longest_period(group);
@@ -200,6 +213,7 @@ Decision decide(const Group& group, const Policies& policies, const Observation&
   limit_rate(stages);
   clamp_size(stages);
   decision.desired = stages.proposed();
+  decision.breached_at = breach_start(decision, memory);
   remember_change(group, observation.at, decision, memory);
   return decision;
 }

@@ -61,6 +61,9 @@ class TargetTracking final : public Policy {
     } else {
       track_average(reading, fleet, vote);
     }
+    const bool breach = vote.stance == Vote::Stance::wants && vote.wants > fleet.desired;
+    if (!breach) memory.above_since.reset();
+    if (breach && !memory.above_since) memory.above_since = at;
     return vote;
   }
 

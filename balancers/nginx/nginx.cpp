@@ -4,6 +4,9 @@
 #include <array>
 #include <string_view>
 
+#include "balancers/nginx/balancer.h"
+#include "balancers/shared.h"
+
 namespace weir {
 namespace {
 
@@ -132,13 +135,38 @@ std::vector<SettingsError> check(const BalancerRequest& request) {
   return complaints.take();
 }
 
+NginxFormat format_of(const std::string& group, const Settings& settings) {
+  const Settings& options = settings.section("server_options");
+  return {.group = group,
+          .layout = settings.text("layout") == "upstream" ? NginxFormat::Layout::upstream : NginxFormat::Layout::servers,
+          .upstream = settings.text("upstream"),
+          .method = settings.text("method"),
+          .keepalive = settings.integer("keepalive"),
+          .zone = settings.text("zone"),
+          .weight = options.has("weight") ? options.integer("weight") : 1,
+          .max_fails = options.integer("max_fails"),
+          .fail_timeout = std::chrono::duration_cast<std::chrono::seconds>(options.duration("fail_timeout")),
+          .max_conns = options.integer("max_conns"),
+          .backup = options.boolean("backup")};
+}
+
+Result<std::unique_ptr<Balancer>> make(const BalancerRequest& request, BalancerShared& shared) {
+  const Settings& settings = request.spec.settings;
+  NginxReloader& reloader = shared.nginx.reloader(
+      {.test = settings.texts("test"), .reload = settings.texts("reload"), .pid_file = settings.text("pid_file")});
+  NginxFile file{
+      .path = settings.text("file"), .format = format_of(request.group.name, settings), .adopt = settings.boolean("adopt")};
+  return std::make_unique<NginxBalancer>(std::move(file), reloader);
+}
+
 }  // namespace
 
 BalancerType nginx_balancer() {
   return {.name = "nginx",
           .doc = "A file that nginx on this host includes; tested, reloaded and proven.",
           .keys = kKeys,
-          .check = check};
+          .check = check,
+          .make = make};
 }
 
 }  // namespace weir

@@ -132,9 +132,9 @@ class Join {
 bool removal_expected(const ServerMemory& known) { return known.terminate_at.has_value(); }
 
 bool is_gone(const Group& group, const Server& server, const ServerMemory& known, bool list_suspected) {
-  if (known.missed == 0) return false;
-  if (removal_expected(known) || !group.elastic) return true;
-  if (known.missed >= 2 && server.health.status == HealthStatus::unhealthy) return true;
+  if (!group.elastic) return known.missed > 0;
+  const bool plausible = removal_expected(known) || server.health.status == HealthStatus::unhealthy;
+  if (plausible) return known.missed >= 2;
   return known.missed >= 3 && !list_suspected;
 }
 
@@ -192,7 +192,8 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
       result.admitted.push_back(server.id);
     }
     server.in_service_since = known.admitted_at;
-    if (server.phase != Phase::in_service) continue;
+    const bool taken_out = server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy;
+    if (server.phase != Phase::in_service && !taken_out) continue;
     ++in_service;
     if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
   }

@@ -113,6 +113,7 @@ class Planner {
   }
 
   void give_up_failed() {
+    if (!observation_.listed) return;
     for (std::size_t index = 0; index < size(); ++index) {
       const Server& one = server(index);
       ServerMemory& memory = known(index);
@@ -139,8 +140,24 @@ class Planner {
     }
   }
 
+  /// Most look unhealthy by now: those taken out on the same evidence come back.
+  void take_back_unhealthy() {
+    for (std::size_t index = 0; index < size(); ++index) {
+      if (server(index).phase != Phase::draining || known(index).drain_cause != DrainCause::unhealthy) continue;
+      readmit(index, "most servers look unhealthy, so the check is suspected");
+    }
+  }
+
+  void readmit(std::size_t index, std::string why) {
+    known(index).drain_at.reset();
+    known(index).idle_since.reset();
+    server(index).phase = Phase::in_service;
+    act(Action::Kind::readmit, server(index), std::move(why));
+  }
+
   /// A tenth of the fleet, at least one, may be out for replacement at a time (AWS Auto Scaling replaces at most 10 %).
   void replace_unhealthy() {
+    if (now_.probe_suspected) take_back_unhealthy();
     if (now_.probe_suspected || now_.list_suspected || !observation_.listed) return;
     int budget = std::max(1, memory_.desired.value_or(0) / 10);
     for (std::size_t index = 0; index < size(); ++index) {
@@ -154,6 +171,11 @@ class Planner {
     for (std::size_t index = 0; index < size(); ++index) {
       const Server& one = server(index);
       if (one.phase != Phase::in_service || one.health.status != HealthStatus::unhealthy || !one.protection.empty()) continue;
+      if (is_last_hope(one)) {
+        plan_.notes.push_back(
+            fmt::format("{} is unhealthy ({}), but the only one: it stays until another serves", one.id, one.health.detail));
+        continue;
+      }
       if (budget <= 0) {
         plan_.notes.push_back(
             fmt::format("{} is unhealthy ({}) and waits for its replacement: one in ten at a time", one.id, one.health.detail));
@@ -162,6 +184,11 @@ class Planner {
       --budget;
       drain(index, DrainCause::unhealthy, "unhealthy: " + one.health.detail);
     }
+  }
+
+  /// The only server left is not taken away on the word of its health check alone, as long as there may be another beside it.
+  bool is_last_hope(const Server& one) const {
+    return group_.max > 1 && one.phase == Phase::in_service && one.health.status == HealthStatus::unhealthy && serving() == 0;
   }
 
   void drain(std::size_t index, DrainCause cause, std::string why) {
@@ -186,17 +213,18 @@ class Planner {
     if (!memory_.desired) return;
     int live = 0;
     for (const Server& one : now_.servers) {
-      if (one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service) ++live;
+      const bool counts = one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service;
+      if (counts && !is_last_hope(one)) ++live;
     }
     const int missing = *memory_.desired - live;
     if (!observation_.listed) {
-      plan_.notes.push_back("no launch and no removal: " + observation_.listed_detail);
+      if (!observation_.listed_detail.empty()) plan_.notes.push_back("no launch and no removal: " + observation_.listed_detail);
       return;
     }
     if (missing >= 0) {
       grow(missing);
     } else {
-      memory_.launches.clear();
+      abandon_launches(open_launches());
       shrink(-missing);
     }
   }
@@ -206,30 +234,27 @@ class Planner {
       const ServerMemory& one = known(index);
       if (server(index).phase != Phase::draining || one.drain_cause != DrainCause::surplus) continue;
       if (server(index).health.status == HealthStatus::unhealthy) continue;
-      known(index).drain_at.reset();
-      known(index).idle_since.reset();
-      server(index).phase = Phase::in_service;
-      act(Action::Kind::readmit, server(index), "the load returned while it was draining");
+      readmit(index, "the load returned while it was draining");
       --missing;
     }
-    const int open = static_cast<int>(memory_.launches.size());
-    if (open > missing) forget_launches(open - missing);
+    const int open = open_launches();
+    if (open > missing) abandon_launches(open - missing);
     if (missing <= open || now_.list_suspected) return;
     if (memory_.launch_not_before && at_ < *memory_.launch_not_before) {
       plan_.notes.push_back(fmt::format("{} servers short; after {} failed launches the next is tried in {}", missing - open,
                                         memory_.launch_failures, format_duration(*memory_.launch_not_before - at_)));
       return revisit(*memory_.launch_not_before);
     }
-    // Everything that exists counts against max, also what is on its way out.
-    const int room = group_.max - static_cast<int>(size()) - open;
-    int count = std::min(missing - open, std::max(0, room));
-    if (count < missing - open) {
-      plan_.notes.push_back(
-          fmt::format("{} servers short until servers on their way out are gone: max is {}", missing - open - count, group_.max));
-    }
     // After a failure one launch at a time shows whether it works again.
-    if (memory_.launch_failures > 0) count = std::min(count, 1);
-    for (; count > 0; --count) {
+    int count = memory_.launch_failures > 0 ? 1 : missing - open;
+    count -= revive_launches(count);
+    // Everything that exists or may exist counts against max, also what is on its way out.
+    const int room = std::max(0, group_.max - static_cast<int>(size() + memory_.launches.size()));
+    if (count > room) {
+      plan_.notes.push_back(
+          fmt::format("{} servers short until servers on their way out are gone: max is {}", count - room, group_.max));
+    }
+    for (count = std::min(count, room); count > 0; --count) {
       memory_.launches.push_back({.token = fmt::format("{}-{}-{}", group_.name, memory_.nonce, memory_.next_token++),
                                   .version = memory_.version,
                                   .decided_at = at_,
@@ -237,12 +262,40 @@ class Planner {
     }
   }
 
-  /// Launches no longer needed: the youngest first. One that may have happened anyway shows up in a list, as ours, and is surplus.
-  void forget_launches(int count) { memory_.launches.resize(memory_.launches.size() - static_cast<std::size_t>(count)); }
+  int open_launches() const {
+    return static_cast<int>(
+        std::ranges::count_if(memory_.launches, [](const LaunchIntent& intent) { return !intent.abandoned_at; }));
+  }
+
+  /// The youngest first. One that was attempted may have happened: it keeps its place until its server must have turned up.
+  void abandon_launches(int count) {
+    for (auto intent = memory_.launches.rbegin(); intent != memory_.launches.rend() && count > 0; ++intent) {
+      if (intent->abandoned_at) continue;
+      intent->abandoned_at = at_;
+      --count;
+    }
+    std::erase_if(memory_.launches, [](const LaunchIntent& intent) { return intent.abandoned_at && intent.attempts == 0; });
+  }
+
+  /// Wanted again: the same token cannot make a second server.
+  int revive_launches(int count) {
+    int revived = 0;
+    for (LaunchIntent& intent : memory_.launches) {
+      if (revived == count) break;
+      if (!intent.abandoned_at || intent.version != memory_.version) continue;
+      intent.abandoned_at.reset();
+      intent.next_attempt_at = at_;
+      ++revived;
+    }
+    return revived;
+  }
 
   void launch_open() {
     if (!observation_.listed) return;
+    std::erase_if(memory_.launches,
+                  [&](const LaunchIntent& intent) { return intent.abandoned_at && at_ - *intent.abandoned_at >= kAcceptedRetry; });
     for (LaunchIntent& intent : memory_.launches) {
+      if (intent.abandoned_at) continue;
       if (intent.next_attempt_at > at_) {
         revisit(intent.next_attempt_at);
         continue;
@@ -315,23 +368,20 @@ class Planner {
     });
   }
 
-  /// Open connections over all balancers; absent if one of them cannot tell.
+  /// Open connections over all balancers; absent if one of them cannot tell, or none carries traffic itself.
   std::optional<int> connections_of(const Server& one) const {
-    if (observation_.balancers.empty()) return std::nullopt;
-    int sum = 0;
+    std::optional<int> sum;
     for (const BalancerView& view : observation_.balancers) {
       if (!view.connections) return std::nullopt;
       for (const BalancerView::Connections& count : *view.connections) {
-        if (count.address == one.address) sum += count.count;
+        if (count.address == one.address) sum = sum.value_or(0) + count.count;
       }
     }
     return sum;
   }
 
-  bool is_last_resort(const Server& one) const {
-    return one.health.status == HealthStatus::unhealthy &&
-           std::ranges::none_of(now_.servers, [&](const Server& other) { return can_serve(other, now_.probe_suspected); });
-  }
+  /// In a group of one there is nobody to wait for: unhealthy, it makes way although the balancer cannot do without it.
+  bool is_alone(const Server& one) const { return group_.max == 1 && one.health.status == HealthStatus::unhealthy; }
 
   void finish_drains() {
     for (std::size_t index = 0; index < size(); ++index) {
@@ -340,8 +390,7 @@ class Planner {
       if (one.phase != Phase::draining || memory.drain_at == at_) continue;
       revisit(at_ + kSoon);
       const bool expired = at_ - *memory.drain_at >= group_.drain_timeout;
-      // The last server of all cannot leave a balancer that must not become empty; unhealthy, it makes way after its time.
-      if (in_any_balancer(one) && !(expired && is_last_resort(one) && memory.drain_cause == DrainCause::unhealthy)) {
+      if (in_any_balancer(one) && !(expired && is_alone(one))) {
         memory.idle_since.reset();
         continue;
       }
@@ -371,7 +420,7 @@ class Planner {
     if (plan_.peers.empty()) keep_last_peers();
     std::ranges::sort(plan_.peers, {}, &Peer::address);
     for (const BalancerView& view : observation_.balancers) {
-      if (plan_.peers.empty() && view.known && !view.peers.empty()) continue;
+      if (plan_.peers.empty() && (!view.known || !view.peers.empty())) continue;
       if (!view.known || !view.in_force || !says(view, plan_.peers)) plan_.write_balancers = true;
     }
   }

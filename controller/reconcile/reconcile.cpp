@@ -43,7 +43,8 @@ Decision decide_or_hold(const Group& group, const Policies& policies, const Obse
     memory.desired = static_cast<int>(classified.servers.size());
     return {.previous = *memory.desired, .desired = *memory.desired};
   }
-  if (!observation.listed || !memory.desired) {
+  const bool list_failed = !observation.listed && !observation.listed_detail.empty();
+  if (list_failed || !memory.desired) {
     // The clocks of scale-in stop: nobody knows what this time proved.
     memory.watched_since = observation.at;
     return hold(memory, "the provider gave no list: " + observation.listed_detail);

@@ -39,8 +39,8 @@ std::string check_drains(const Group& group, const Classified& classified, const
   return fmt::format("{} servers would be left in service, min is {}", left, group.min);
 }
 
-std::string check_termination(const Observation& observation, const Classified& classified, const Memory& memory,
-                              const Action& action, const Plan& plan) {
+std::string check_termination(const Group& group, const Observation& observation, const Classified& classified,
+                              const Memory& memory, const Action& action, const Plan& plan) {
   if (!action.address.empty() && is_peer(plan.peers, action.address))
     return "termination of a server that stays a peer: " + action.server;
   const auto server = std::ranges::find(classified.servers, action.server, &Server::id);
@@ -50,7 +50,7 @@ std::string check_termination(const Observation& observation, const Classified& 
   const auto earlier = [&](const std::optional<TimePoint>& mark) { return mark && *mark != observation.at; };
   if (known == nullptr || earlier(known->terminate_at) || !known->admitted_at) return {};
   if (!earlier(known->drain_at)) return "termination of a server in service that was not drained: " + action.server;
-  const bool alone = server->health.status == HealthStatus::unhealthy && plan.peers.empty();
+  const bool alone = group.max == 1 && server->health.status == HealthStatus::unhealthy;
   for (const BalancerView& view : observation.balancers) {
     const bool left = view.known && view.in_force && !is_peer(view.peers, action.address);
     if (!left && !alone) return "termination of a server that may still get traffic: " + action.server;
@@ -63,7 +63,7 @@ std::string check_termination(const Observation& observation, const Classified& 
 std::string verify(const Group& group, const Observation& observation, const Classified& classified, const Memory& memory,
                    const Plan& plan) {
   const int desired = plan.decision.desired;
-  if (group.elastic && !plan.decision.steps.empty() && (desired < group.min || desired > group.max)) {
+  if (group.elastic && memory.desired && (desired < group.min || desired > group.max)) {
     return fmt::format("desired {} is outside {} to {}", desired, group.min, group.max);
   }
   if (group.elastic) {
@@ -72,7 +72,7 @@ std::string verify(const Group& group, const Observation& observation, const Cla
   }
   for (const Action& action : plan.actions) {
     if (action.kind != Action::Kind::terminate) continue;
-    if (std::string wrong = check_termination(observation, classified, memory, action, plan); !wrong.empty()) return wrong;
+    if (std::string wrong = check_termination(group, observation, classified, memory, action, plan); !wrong.empty()) return wrong;
   }
   if (plan.peers.empty() && plan.write_balancers) {
     for (const BalancerView& view : observation.balancers) {

@@ -101,6 +101,7 @@ void write(JsonWriter& out, const LaunchIntent& intent) {
   out.field_if("attempts", intent.attempts);
   out.field("next_attempt_at", intent.next_attempt_at);
   out.field_if("last_error", intent.last_error);
+  out.field_if("abandoned_at", intent.abandoned_at);
 }
 
 void write(JsonWriter& out, const Vote& vote) {
@@ -168,6 +169,7 @@ void write_judgement(JsonWriter& out, const Plan& plan) {
 }
 
 void write_rest_of_plan(JsonWriter& out, const Plan& plan) {
+  out.field_if("breached_at", plan.decision.breached_at);
   write_array_if(out, "peers", plan.peers, [](JsonWriter& to, const Peer& peer) { write(to, peer); });
   out.field_if("write_balancers", plan.write_balancers);
   if (!plan.notes.empty()) {
@@ -382,6 +384,7 @@ void read(Fields& in, LaunchIntent& intent) {
   in.read("attempts", intent.attempts);
   in.read("next_attempt_at", intent.next_attempt_at);
   in.read("last_error", intent.last_error);
+  in.read("abandoned_at", intent.abandoned_at);
 }
 
 void read(Fields& in, Vote& vote) {
@@ -447,6 +450,7 @@ void read_servers(Fields& in, std::vector<Server>& servers, const std::string& g
 void read(Fields& in, Plan& plan) {
   in.read("previous", plan.decision.previous);
   in.read("desired", plan.decision.desired);
+  in.read("breached_at", plan.decision.breached_at);
   in.read("votes", plan.decision.votes, kReadItem);
   in.read("steps", plan.decision.steps, kReadItem);
   in.read("actions", plan.actions, kReadItem);

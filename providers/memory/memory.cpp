@@ -36,19 +36,18 @@ class MemoryProvider final : public Provider {
   explicit MemoryProvider(std::shared_ptr<MemoryCloud> cloud) : cloud_(std::move(cloud)) {}
 
   Result<std::vector<Server>> list(std::span<const Group* const> /*groups*/, std::stop_token stop) override {
-    return cloud_->list(std::move(stop));
+    return cloud_->list(stop);
   }
-  Result<Server> launch(const LaunchRequest& request, std::stop_token stop) override {
-    return cloud_->launch(request, std::move(stop));
-  }
+  Result<Server> launch(const LaunchRequest& request, std::stop_token stop) override { return cloud_->launch(request, stop); }
   Result<void> terminate(const Group& group, const std::string& server, std::stop_token stop) override {
-    return cloud_->terminate(group, server, std::move(stop));
+    return cloud_->terminate(group, server, stop);
   }
 
  private:
   std::shared_ptr<MemoryCloud> cloud_;
 };
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the signature is the catalog's
 Result<std::unique_ptr<Provider>> make(const Settings& /*provider*/, ProviderContext /*context*/) {
   return make_memory_provider(std::make_shared<MemoryCloud>());
 }
@@ -57,7 +56,7 @@ Result<std::unique_ptr<Provider>> make(const Settings& /*provider*/, ProviderCon
 
 MemoryCloud::MemoryCloud(std::function<TimePoint()> now) : now_(now ? std::move(now) : system_now) {}
 
-Result<void> MemoryCloud::pass(std::unique_lock<std::mutex>& lock, std::stop_token stop) {
+Result<void> MemoryCloud::pass(std::unique_lock<std::mutex>& lock, const std::stop_token& stop) {
   if (!released_.wait(lock, stop, [this] { return !held_; }) || stop.stop_requested()) {
     return failure(ErrorKind::cancelled, "memory provider: stopped before it answered");
   }
@@ -83,9 +82,9 @@ Server MemoryCloud::view(const Entry& entry) const {
   return server;
 }
 
-Result<std::vector<Server>> MemoryCloud::list(std::stop_token stop) {
+Result<std::vector<Server>> MemoryCloud::list(const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  if (Result<void> passed = pass(lock, std::move(stop)); !passed) return std::unexpected(passed.error());
+  if (Result<void> passed = pass(lock, stop); !passed) return std::unexpected(passed.error());
   if (list_error_) return std::unexpected(*list_error_);
   std::vector<Server> servers;
   for (const auto& [id, entry] : entries_) {
@@ -94,9 +93,9 @@ Result<std::vector<Server>> MemoryCloud::list(std::stop_token stop) {
   return servers;
 }
 
-Result<Server> MemoryCloud::launch(const LaunchRequest& request, std::stop_token stop) {
+Result<Server> MemoryCloud::launch(const LaunchRequest& request, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  if (Result<void> passed = pass(lock, std::move(stop)); !passed) return std::unexpected(passed.error());
+  if (Result<void> passed = pass(lock, stop); !passed) return std::unexpected(passed.error());
   auto found = entries_.find(request.token);
   if (found == entries_.end()) {
     if (launch_error_) return std::unexpected(*launch_error_);
@@ -130,9 +129,9 @@ MemoryCloud::Entry MemoryCloud::make_entry(const LaunchRequest& request) const {
   return entry;
 }
 
-Result<void> MemoryCloud::terminate(const Group& group, const std::string& server, std::stop_token stop) {
+Result<void> MemoryCloud::terminate(const Group& group, const std::string& server, const std::stop_token& stop) {
   std::unique_lock lock(mutex_);
-  if (Result<void> passed = pass(lock, std::move(stop)); !passed) return passed;
+  if (Result<void> passed = pass(lock, stop); !passed) return passed;
   const auto found = entries_.find(server);
   if (found == entries_.end() || found->second.server.group != group.name) return {};
   Entry& entry = found->second;
@@ -216,6 +215,7 @@ void MemoryCloud::release() {
 std::vector<Server> MemoryCloud::servers() const {
   const std::scoped_lock lock(mutex_);
   std::vector<Server> servers;
+  servers.reserve(entries_.size());
   for (const auto& [id, entry] : entries_) servers.push_back(view(entry));
   return servers;
 }

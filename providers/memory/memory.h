@@ -25,9 +25,9 @@ class MemoryCloud {
   explicit MemoryCloud(std::function<TimePoint()> now = {});
 
   // What providers ask for.
-  [[nodiscard]] Result<std::vector<Server>> list(std::stop_token stop);
-  [[nodiscard]] Result<Server> launch(const LaunchRequest& request, std::stop_token stop);
-  [[nodiscard]] Result<void> terminate(const Group& group, const std::string& server, std::stop_token stop);
+  [[nodiscard]] Result<std::vector<Server>> list(const std::stop_token& stop);
+  [[nodiscard]] Result<Server> launch(const LaunchRequest& request, const std::stop_token& stop);
+  [[nodiscard]] Result<void> terminate(const Group& group, const std::string& server, const std::stop_token& stop);
 
   /// The next launch makes its server, but the caller only hears `unavailable`.
   void lose_next_reply();
@@ -65,7 +65,7 @@ class MemoryCloud {
     Duration shutdown{0};
     std::optional<TimePoint> stop_asked_at;
   };
-  [[nodiscard]] Result<void> pass(std::unique_lock<std::mutex>& lock, std::stop_token stop);
+  [[nodiscard]] Result<void> pass(std::unique_lock<std::mutex>& lock, const std::stop_token& stop);
   [[nodiscard]] Server view(const Entry& entry) const;
   [[nodiscard]] Entry make_entry(const LaunchRequest& request) const;
   void forget_stopped();

@@ -70,6 +70,7 @@ std::string join_address(const std::string& host, int port) {
 }
 
 Result<bool> is_port_free(const std::string& host, int port) {
+  if (!is_host_address(host)) return failure(ErrorKind::invalid, fmt::format("'{}' is not an address to listen on", host));
   const int error = try_to_bind(host, port);
   if (error == 0) return true;
   if (error == EADDRINUSE) return false;

@@ -61,17 +61,18 @@ std::string complaint_about_ports(const Group& group) {
 std::vector<SettingsError> check(const Settings& /*provider*/, const Group& group) {
   std::vector<SettingsError> errors;
   const Settings& server = group.server;
-  const auto complain = [&](std::string key, std::string message) {
+  const auto complain = [&](const std::string& key, std::string message) {
     errors.push_back({"server." + key, std::move(message), server.mark(key)});
   };
   if (!is_file_name(group.name)) {
     errors.push_back(
         {"name", "the process provider keeps records under the group's name: letters, digits, '.', '_' and '-' only", {}});
   }
-  if (server.texts("command").empty())
+  if (server.texts("command").empty()) {
     complain("command", "is empty");
-  else if (!learns_port(server))
+  } else if (!learns_port(server)) {
     complain("command", "no word has {port} in it (nor a value of env): servers would not know their port");
+  }
   if (std::string message = complaint_about_ports(group); !message.empty()) complain("ports", std::move(message));
   if (!is_host_address(server.text("host"))) {
     complain("host", fmt::format("'{}' is not an IPv4 or IPv6 address of this machine", server.text("host")));

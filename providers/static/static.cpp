@@ -92,6 +92,7 @@ class StaticProvider final : public Provider {
   }
 };
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the signature is the catalog's
 Result<std::unique_ptr<Provider>> make(const Settings& /*provider*/, ProviderContext /*context*/) {
   return std::make_unique<StaticProvider>();
 }

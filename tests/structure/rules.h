@@ -17,7 +17,7 @@ using Tree = std::vector<SourceFile>;
 /// The pure folders use no header and call no name that reaches a clock, the environment, a log, a file, chance or a thread.
 [[nodiscard]] Violations check_purity(const Tree& tree);
 
-/// `#pragma once` in every header, `using namespace` in none; a .cpp that has a header includes it first.
+/// `#pragma once` in every header, `using namespace` at namespace scope in none; a .cpp that has a header includes it first.
 [[nodiscard]] Violations check_headers(const Tree& tree);
 
 /// What stands at namespace scope in the public headers has a `///` above it (adjoining declarations share one).

@@ -68,7 +68,7 @@ std::vector<Include> find_includes(const std::vector<std::string>& lines) {
     const std::size_t open = line.find_first_of("\"<");
     if (open == std::string_view::npos) continue;
     const std::size_t close = line.find_first_of("\">", open + 1);
-    includes.push_back({std::string(line.substr(open + 1, close - open - 1)), line[open] == '"', static_cast<int>(i) + 1});
+    includes.push_back({std::string(line.substr(open + 1, close - open - 1)), line[open] == '"', i + 1});
   }
   return includes;
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -10,7 +11,7 @@ namespace weir::structure {
 struct Include {
   std::string path;
   bool quoted = false;  ///< "…", not <…>
-  int line = 0;
+  std::size_t line = 0;
 };
 
 /// One source file, three ways: as it stands, and without what is not code.

@@ -1,0 +1,69 @@
+#include "balancers/nginx/balancer.h"
+
+#include <fmt/format.h>
+
+#include "balancers/nginx/processes.h"
+#include "balancers/unified_diff.h"
+#include "platform/sockets.h"
+
+namespace weir {
+
+NginxBalancer::NginxBalancer(NginxFile file, NginxReloader& reloader) : file_(std::move(file)), reloader_(reloader) {}
+
+NginxBalancer::~NginxBalancer() { reloader_.cancel(this); }
+
+BalancerView NginxBalancer::read(std::span<const std::string> addresses, std::stop_token /*stop*/) {
+  BalancerView view;
+  read_file(view);
+  count(addresses, view);
+  return view;
+}
+
+void NginxBalancer::read_file(BalancerView& view) const {
+  const ManagedFile managed(file_.path);
+  const bool pending_before = managed.pending();
+  const auto text = managed.text();
+  if (!text) {
+    view.detail = text.error().message;
+    return;
+  }
+  if (!*text) {
+    view.known = true;
+    view.detail = fmt::format("{} does not exist yet", file_.path.string());
+    return;
+  }
+  if (view.detail = file_.refusal(**text); !view.detail.empty()) return;
+  view.known = true;
+  view.peers = parse_peers(file_.format, **text);
+
+  // A change may have begun and been taken back while we looked; then the text or the marker shows it.
+  const bool pending = pending_before || managed.pending() || managed.text() != text;
+  const auto rendered = render(file_.format, view.peers);
+  const bool ours = rendered && *rendered == **text;
+  view.in_force = ours && !pending;
+  if (pending) view.detail = fmt::format("{}: not known to be loaded by nginx yet", file_.path.string());
+  if (!ours) view.detail = fmt::format("{}: not as weir would write it", file_.path.string());
+}
+
+void NginxBalancer::count(std::span<const std::string> addresses, BalancerView& view) const {
+  const std::string& pid_file = reloader_.control().pid_file;
+  if (addresses.empty() || pid_file.empty()) return;
+  const auto master = find_nginx_master(pid_file);
+  const auto counted = master ? count_connections(nginx_processes(*master), addresses) : std::unexpected(master.error());
+  if (counted) {
+    view.connections = *counted;
+    return;
+  }
+  view.detail += fmt::format("{}connections unknown: {}", view.detail.empty() ? "" : "; ", counted.error().message);
+}
+
+void NginxBalancer::write(std::vector<Peer> peers, Done done) { reloader_.submit(this, file_, std::move(peers), std::move(done)); }
+
+std::string NginxBalancer::diff(std::span<const Peer> peers) {
+  const auto present = ManagedFile(file_.path).text();
+  if (!present) return {};
+  const auto wanted = file_.wanted(*present, peers);
+  return wanted ? unified_diff(file_.path.string(), present->value_or(""), *wanted) : std::string();
+}
+
+}  // namespace weir

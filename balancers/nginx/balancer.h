@@ -1,0 +1,29 @@
+#pragma once
+
+#include "balancers/balancer.h"
+#include "balancers/nginx/managed_file.h"
+#include "balancers/nginx/reloader.h"
+
+namespace weir {
+
+/// One group's file and the nginx that includes it. Thread-safe. The reloader must outlive it.
+class NginxBalancer : public Balancer {
+ public:
+  NginxBalancer(NginxFile file, NginxReloader& reloader);
+  ~NginxBalancer() override;
+
+  [[nodiscard]] BalancerView read(std::span<const std::string> count, std::stop_token stop) override;
+  void write(std::vector<Peer> peers, Done done) override;
+  [[nodiscard]] std::string diff(std::span<const Peer> peers) override;
+
+ private:
+  /// Fills in the peers, and whether the file as it stands is proven to be loaded.
+  void read_file(BalancerView& view) const;
+  /// Fills in the open connections to these addresses.
+  void count(std::span<const std::string> addresses, BalancerView& view) const;
+
+  const NginxFile file_;
+  NginxReloader& reloader_;
+};
+
+}  // namespace weir

@@ -1,0 +1,60 @@
+#include "controller/cli/assemble.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "providers/provider.h"
+
+namespace weir {
+namespace {
+
+Result<std::shared_ptr<Provider>> make_provider(const std::string& name, const ProviderSpec& spec, const Config& config) {
+  const auto catalog = provider_catalog();
+  const auto type = std::ranges::find(catalog, spec.type, &ProviderType::name);
+  if (type == catalog.end()) return failure(ErrorKind::invalid, fmt::format("provider {}: no such type: {}", name, spec.type));
+  auto made = type->make(spec.settings, {name, config.controller.state.parent_path() / "servers" / name});
+  if (!made) return failure(made.error().kind, fmt::format("provider {}: {}", name, made.error().message));
+  return std::shared_ptr<Provider>(std::move(*made));
+}
+
+void add(std::string& all, const std::string& one) { all += (all.empty() ? "" : "; ") + one; }
+
+}  // namespace
+
+TimePoint SystemClock::now() const { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
+
+Result<std::unique_ptr<Assembly>> assemble(const Config& config, Outside& outside) {
+  auto assembly = std::make_unique<Assembly>();
+  std::string failed;
+  std::map<std::string, std::shared_ptr<Provider>> providers;
+  for (const auto& [name, spec] : config.providers) {
+    auto provider = make_provider(name, spec, config);
+    if (!provider) {
+      add(failed, provider.error().message);
+      continue;
+    }
+    providers[name] = std::move(*provider);
+  }
+  for (const Group& group : config.groups) {
+    Managed managed{.group = group, .policies = make_policies(group), .provider = providers[group.provider], .balancers = {}};
+    for (const BalancerSpec& spec : group.balancers) {
+      auto balancer = assembly->balancers.make({group, spec});
+      if (!balancer) {
+        add(failed, fmt::format("group {}, balancer {}: {}", group.name, spec.name, balancer.error().message));
+        continue;
+      }
+      managed.balancers.push_back(std::move(*balancer));
+    }
+    assembly->groups.push_back(std::move(managed));
+  }
+  if (!failed.empty()) return failure(ErrorKind::invalid, failed);
+  if (config.prometheus) {
+    const PrometheusSettings& prometheus = *config.prometheus;
+    assembly->metrics = std::make_unique<PrometheusSource>(PrometheusOptions{prometheus.url, prometheus.timeout, prometheus.access},
+                                                           outside.http, outside.clock);
+  }
+  return assembly;
+}
+
+}  // namespace weir

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "balancers/balancer.h"
+#include "controller/config/config.h"
+#include "controller/loop/turn.h"
+#include "controller/observe/probe.h"
+#include "controller/observe/prometheus.h"
+#include "controller/ports/ports.h"
+#include "platform/http_client.h"
+
+namespace weir {
+
+/// The machine's own time.
+class SystemClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override;
+};
+
+/// What lives as long as the process, whatever configuration is in force: connections, checks and their history.
+struct Outside {
+  SystemClock clock;
+  HttpClient http;
+  NetworkProbe probe{http};
+};
+
+/// A configuration made real: its providers, balancers and policies. Must not outlive the Outside it was built over, and must
+/// outlive every Loop that runs its groups.
+struct Assembly {
+  std::unique_ptr<PrometheusSource> metrics;  ///< nullptr without `prometheus:`
+  BalancerMaker balancers;
+  std::vector<Managed> groups;
+};
+
+/// Builds everything; touches nothing of the outside yet. Errors name all that failed.
+[[nodiscard]] Result<std::unique_ptr<Assembly>> assemble(const Config& config, Outside& outside);
+
+}  // namespace weir

@@ -1,0 +1,349 @@
+#include "controller/cli/commands.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+
+#include "controller/cli/look.h"
+#include "controller/cli/run.h"
+#include "controller/render/json.h"
+#include "controller/render/text.h"
+#include "controller/state/sqlite_store.h"
+#include "platform/file.h"
+
+namespace weir {
+namespace {
+
+void print(const std::string& text) {
+  (void)std::fwrite(text.data(), 1, text.size(), stdout);
+  if (!text.empty() && text.back() != '\n') (void)std::fputc('\n', stdout);
+  (void)std::fflush(stdout);
+}
+
+Exit complain(const std::string& message) {
+  (void)std::fprintf(stderr, "weir: %s\n", message.c_str());
+  return Exit::error;
+}
+
+Colour colour_for_output() {
+  const char* refused = std::getenv("NO_COLOR");
+  const bool wanted = ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
+  return wanted ? Colour::on : Colour::off;
+}
+
+/// The configuration, or its errors on standard error.
+std::optional<Config> load(const CommonOptions& options) {
+  ConfigResult config = load_config(options.config, process_environment(), builtin_catalogs());
+  if (config) return std::move(*config);
+  for (const ConfigError& error : config.error()) (void)std::fprintf(stderr, "%s\n", to_string(error).c_str());
+  return std::nullopt;
+}
+
+/// Memory as `weir run` left it; a group nobody ran yet has a fresh one.
+std::function<Result<Memory>(const std::string&)> memory_on_disk(const Config& config) {
+  auto opened = std::make_shared<Result<std::unique_ptr<StateReader>>>(StateReader::open(config.controller.state));
+  return [opened](const std::string& group) -> Result<Memory> {
+    if (*opened) return (**opened)->load(group);
+    if (opened->error().kind == ErrorKind::not_found) return fresh_memory();
+    return std::unexpected(opened->error());
+  };
+}
+
+bool has_changes(const GroupPlan& plan) {
+  return !plan.plan.actions.empty() || plan.plan.decision.desired != plan.plan.decision.previous ||
+         std::ranges::any_of(plan.balancers, [](const BalancerDiff& diff) { return !diff.diff.empty(); });
+}
+
+std::vector<GroupPlan> plans_of(const std::vector<Look>& looks) {
+  std::vector<GroupPlan> plans;
+  for (const Look& look : looks) plans.push_back(look.plan);
+  return plans;
+}
+
+nlohmann::json error_json(const ConfigError& error) {
+  return {{"file", error.file}, {"line", error.line}, {"column", error.column}, {"path", error.path}, {"message", error.message}};
+}
+
+Exit validate_as_json(const CommonOptions& options) {
+  const ConfigResult config = load_config(options.config, process_environment(), builtin_catalogs());
+  nlohmann::json answer = {
+      {"valid", config.has_value()}, {"errors", nlohmann::json::array()}, {"warnings", nlohmann::json::array()}};
+  if (config) {
+    for (const std::string& warning : lint_config(*config)) answer["warnings"].push_back(warning);
+  } else {
+    for (const ConfigError& error : config.error()) answer["errors"].push_back(error_json(error));
+  }
+  print(answer.dump());
+  return config ? Exit::ok : Exit::error;
+}
+
+// ---- apply ----------------------------------------------------------------------------------------------------------------
+
+/// What makes two plans the same plan: launches are alike whatever token they carry.
+std::string essence(const GroupPlan& plan) {
+  std::vector<std::string> lines;
+  for (const Action& action : plan.plan.actions) {
+    const std::string subject = action.kind == Action::Kind::launch ? "a server" : action.server;
+    lines.push_back(fmt::format("{} {} {}", to_string(action.kind), subject, action.version));
+  }
+  std::ranges::sort(lines);
+  lines.push_back(fmt::format("desired {}", plan.plan.decision.desired));
+  for (const Peer& peer : plan.plan.peers) lines.push_back("peer " + peer.address);
+  return fmt::format("{}", fmt::join(lines, "\n"));
+}
+
+/// Groups of the stored plan that would now be planned otherwise.
+std::vector<std::string> moved_groups(const std::vector<GroupPlan>& stored, const std::vector<Look>& now) {
+  std::vector<std::string> moved;
+  for (const GroupPlan& plan : stored) {
+    const auto found = std::ranges::find_if(now, [&](const Look& look) { return look.plan.group == plan.group; });
+    if (found == now.end() || essence(found->plan) != essence(plan)) moved.push_back(plan.group);
+  }
+  return moved;
+}
+
+/// One look made real: memory first, then the balancers and the provider. What went wrong, or empty.
+std::string carry_out(Look& look, Store& store) {
+  const Managed& managed = *look.managed;
+  const Record record{managed.group.name, look.turn.observation.at, look.turn.plan, look.turn.observation.servers,
+                      look.turn.observation.listed_detail};
+  if (const auto saved = store.save(managed.group.name, look.turn.memory, record, Store::Durability::durable); !saved) {
+    return fmt::format("{}: nothing was done: {}", managed.group.name, saved.error().message);
+  }
+  std::string failed = look.turn.plan.write_balancers ? apply_balancers(managed, look.turn.plan) : "";
+  for (const Action& action : look.turn.plan.actions) {
+    const auto outcome = apply_action(managed, action, {});
+    if (outcome && outcome->error) failed += (failed.empty() ? "" : "; ") + outcome->error->message;
+  }
+  return failed;
+}
+
+Exit refuse(const std::string& message) {
+  (void)complain(message);
+  return Exit::refused;
+}
+
+Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored) {
+  auto store = SqliteStore::open({.path = config.controller.state});
+  if (!store && store.error().kind == ErrorKind::denied) return refuse("refused, nothing was done: " + store.error().message);
+  if (!store) return complain(store.error().message);
+  Outside outside;
+  auto assembly = assemble(config, outside);
+  if (!assembly) return complain(assembly.error().message);
+  auto looks = look(**assembly, outside, "", [&](const std::string& group) { return (*store)->load(group); });
+  if (!looks) return complain(looks.error().message);
+  const std::vector<std::string> moved = moved_groups(stored, *looks);
+  if (!moved.empty()) {
+    return refuse(fmt::format("refused, nothing was done: the world moved since the plan was made (group {}); make a new plan",
+                              fmt::join(moved, ", ")));
+  }
+  std::string failed;
+  for (Look& one : *looks) {
+    const bool planned = std::ranges::find(stored, one.plan.group, &GroupPlan::group) != stored.end();
+    if (!planned || !has_changes(one.plan)) continue;
+    const std::string problem = carry_out(one, **store);
+    if (!problem.empty()) failed += (failed.empty() ? "" : "; ") + problem;
+    print(fmt::format("{}: {} actions applied", one.plan.group, one.plan.plan.actions.size()));
+  }
+  return failed.empty() ? Exit::ok : complain(failed);
+}
+
+// ---- questions ------------------------------------------------------------------------------------------------------------
+
+Result<std::optional<StoredRecord>> last_record(const StateReader& reader, const std::string& group) {
+  auto kept = reader.last(group);
+  if (!kept) return std::unexpected(kept.error());
+  if (!*kept) return std::nullopt;
+  auto record = parse_record((*kept)->json);
+  if (!record) return std::unexpected(record.error());
+  return std::move(*record);
+}
+
+Result<GroupStatus> status_of(const StateReader& reader, const Group& group) {
+  GroupStatus status{.name = group.name, .provider = group.provider, .version = group.version, .min = group.min, .max = group.max};
+  auto record = last_record(reader, group.name);
+  if (!record) return std::unexpected(record.error());
+  if (!*record) {
+    status.why = "no turn yet";
+    return status;
+  }
+  const Record& last = (*record)->record;
+  status.desired = last.plan.decision.desired;
+  status.servers = last.servers;
+  status.last_turn = last.at;
+  status.why = turn_reason(last.plan);
+  auto memory = reader.load(group.name);
+  if (memory && !memory->version.empty()) status.version = memory->version;
+  auto changes = reader.history(group.name, 1, {}, StateReader::Which::changes);
+  if (changes && !changes->empty()) status.last_change = changes->front().at;
+  return status;
+}
+
+Result<std::string> status_page(const Config& config, bool json) {
+  auto reader = StateReader::open(config.controller.state);
+  if (!reader) return std::unexpected(reader.error());
+  std::vector<std::shared_ptr<const GroupStatus>> statuses;
+  for (const Group& group : config.groups) {
+    auto status = status_of(**reader, group);
+    if (!status) return std::unexpected(status.error());
+    statuses.push_back(std::make_shared<const GroupStatus>(std::move(*status)));
+  }
+  if (json) return statuses_json(statuses);
+  std::vector<GroupStatus> lines;
+  for (const auto& status : statuses) lines.push_back(*status);
+  return status_text(lines, SystemClock().now(), colour_for_output());
+}
+
+/// Waits a second; false if the user pressed Ctrl-C meanwhile.
+bool wait_a_second() {
+  sigset_t interrupts;
+  sigemptyset(&interrupts);
+  sigaddset(&interrupts, SIGINT);
+  sigaddset(&interrupts, SIGTERM);
+  const timespec second{1, 0};
+  return sigtimedwait(&interrupts, nullptr, &second) < 0;
+}
+
+Exit watch_status(const Config& config, bool json) {
+  sigset_t interrupts;
+  sigemptyset(&interrupts);
+  sigaddset(&interrupts, SIGINT);
+  sigaddset(&interrupts, SIGTERM);
+  (void)pthread_sigmask(SIG_BLOCK, &interrupts, nullptr);
+  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
+  do {
+    const auto page = status_page(config, json);
+    if (!page) return complain(page.error().message);
+    print((terminal ? "\x1b[H\x1b[2J" : "") + *page);
+  } while (wait_a_second());
+  return Exit::ok;
+}
+
+/// The reader and the group's place in the configuration, or why not.
+Result<std::unique_ptr<StateReader>> reader_for(const Config& config, const std::string& group) {
+  if (std::ranges::find(config.groups, group, &Group::name) == config.groups.end()) {
+    std::vector<std::string> names;
+    for (const Group& one : config.groups) names.push_back(one.name);
+    return failure(ErrorKind::not_found,
+                   fmt::format("no group {} in {}; there are: {}", group, config.source.string(), fmt::join(names, ", ")));
+  }
+  return StateReader::open(config.controller.state);
+}
+
+std::string history_json(const std::string& group, const std::vector<KeptRecord>& kept) {
+  std::string text = fmt::format(R"({{"group":{},"changes":[)", nlohmann::json(group).dump());
+  for (const KeptRecord& one : kept) text += (&one == kept.data() ? "" : ",") + one.json;
+  return text + "]}";
+}
+
+}  // namespace
+
+Exit command_run(const CommonOptions& options, const std::string& log_format) {
+  auto config = load(options);
+  if (!config) return Exit::error;
+  if (!log_format.empty()) config->controller.log_format = log_format == "json" ? LogFormat::json : LogFormat::text;
+  return run_service(std::move(*config)) == 0 ? Exit::ok : Exit::error;
+}
+
+Exit command_validate(const CommonOptions& options, ValidateShow show) {
+  if (show == ValidateShow::schema) return print(config_schema(builtin_catalogs())), Exit::ok;
+  if (show == ValidateShow::reference) return print(config_reference(builtin_catalogs())), Exit::ok;
+  if (options.json) return validate_as_json(options);
+  const auto config = load(options);
+  if (!config) return Exit::error;
+  for (const std::string& warning : lint_config(*config)) print("warning: " + warning);
+  print(fmt::format("{}: valid, {} groups", options.config.string(), config->groups.size()));
+  return Exit::ok;
+}
+
+Exit command_plan(const CommonOptions& options, const std::string& group, const std::filesystem::path& out) {
+  const auto config = load(options);
+  if (!config) return Exit::error;
+  Outside outside;
+  auto assembly = assemble(*config, outside);
+  if (!assembly) return complain(assembly.error().message);
+  const auto looks = look(**assembly, outside, group, memory_on_disk(*config));
+  if (!looks) return complain(looks.error().message);
+  const std::vector<GroupPlan> plans = plans_of(*looks);
+  if (!out.empty()) {
+    nlohmann::json file = nlohmann::json::parse(plans_json(plans));
+    file["config"] = std::filesystem::absolute(options.config).string();
+    file["fingerprint"] = config->fingerprint;
+    if (const auto written = replace_file(out, file.dump(2) + "\n"); !written) return complain(written.error().message);
+  }
+  print(options.json ? plans_json(plans) : plans_text(plans, colour_for_output()));
+  return std::ranges::any_of(plans, has_changes) ? Exit::changes : Exit::ok;
+}
+
+Exit command_apply(const CommonOptions& options, const std::filesystem::path& plan) {
+  const auto text = read_file(plan);
+  if (!text) return complain(text.error().message);
+  const auto stored = parse_plans(*text);
+  if (!stored) return complain(fmt::format("{}: {}", plan.string(), stored.error().message));
+  const nlohmann::json file = nlohmann::json::parse(*text, nullptr, false);
+  if (!file.is_object() || !file.contains("config") || !file["config"].is_string() || !file.contains("fingerprint")) {
+    return complain(fmt::format("{}: not a file that `weir plan --out` wrote: it does not name its configuration", plan.string()));
+  }
+  const auto config = load({.config = file["config"].get<std::string>(), .json = options.json});
+  if (!config) return Exit::error;
+  if (file["fingerprint"] != config->fingerprint) {
+    return refuse(
+        fmt::format("refused, nothing was done: {} changed since the plan was made; make a new plan", config->source.string()));
+  }
+  return apply_plans(*config, stored->plans);
+}
+
+Exit command_status(const CommonOptions& options, bool watch) {
+  const auto config = load(options);
+  if (!config) return Exit::error;
+  if (watch) return watch_status(*config, options.json);
+  const auto page = status_page(*config, options.json);
+  if (!page) return complain(page.error().message);
+  print(*page);
+  return Exit::ok;
+}
+
+Exit command_explain(const CommonOptions& options, const std::string& group) {
+  const auto config = load(options);
+  if (!config) return Exit::error;
+  const auto reader = reader_for(*config, group);
+  if (!reader) return complain(reader.error().message);
+  const auto kept = (*reader)->last(group);
+  if (!kept) return complain(kept.error().message);
+  if (!*kept) return complain(fmt::format("group {} has had no turn yet: is `weir run` running?", group));
+  const auto record = parse_record((*kept)->json);
+  if (!record) return complain(record.error().message);
+  print(options.json ? (*kept)->json : explain_text(record->record, SystemClock().now(), colour_for_output()));
+  return Exit::ok;
+}
+
+Exit command_history(const CommonOptions& options, const std::string& group, int limit) {
+  const auto config = load(options);
+  if (!config) return Exit::error;
+  const auto reader = reader_for(*config, group);
+  if (!reader) return complain(reader.error().message);
+  const auto kept = (*reader)->history(group, limit, {}, StateReader::Which::changes);
+  if (!kept) return complain(kept.error().message);
+  if (options.json) {
+    print(history_json(group, *kept));
+    return Exit::ok;
+  }
+  std::vector<HistoryEntry> entries;
+  std::vector<std::shared_ptr<const void>> names;
+  for (const KeptRecord& one : *kept) {
+    auto record = parse_record(one.json);
+    if (!record) return complain(record.error().message);
+    names.push_back(record->names);
+    entries.push_back({one.number, std::move(record->record)});
+  }
+  const auto last = (*reader)->last(group);
+  const std::int64_t newest = last && *last ? (*last)->number : 0;
+  print(history_text(entries, newest, colour_for_output()));
+  return Exit::ok;
+}
+
+}  // namespace weir

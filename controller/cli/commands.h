@@ -1,0 +1,30 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+namespace weir {
+
+/// Exit statuses that scripts rely on.
+enum class Exit { ok = 0, error = 1, changes = 2, refused = 3 };
+
+/// What the commands have in common.
+struct CommonOptions {
+  std::filesystem::path config = "/etc/weir/weir.yaml";
+  bool json = false;
+};
+
+/// Each runs one command of the command line, writes to standard output and error, and returns its exit status.
+[[nodiscard]] Exit command_run(const CommonOptions& options, const std::string& log_format);
+
+enum class ValidateShow { verdict, schema, reference };
+[[nodiscard]] Exit command_validate(const CommonOptions& options, ValidateShow show);
+
+/// `out`: where to write the plan for `apply`; empty: nowhere.
+[[nodiscard]] Exit command_plan(const CommonOptions& options, const std::string& group, const std::filesystem::path& out);
+[[nodiscard]] Exit command_apply(const CommonOptions& options, const std::filesystem::path& plan);
+[[nodiscard]] Exit command_status(const CommonOptions& options, bool watch);
+[[nodiscard]] Exit command_explain(const CommonOptions& options, const std::string& group);
+[[nodiscard]] Exit command_history(const CommonOptions& options, const std::string& group, int limit);
+
+}  // namespace weir

@@ -1,0 +1,100 @@
+#include <CLI/CLI.hpp>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "controller/cli/commands.h"
+
+namespace {
+
+using weir::CommonOptions;
+using weir::Exit;
+
+/// What a subcommand parsed into, so that it outlives the parsing.
+struct Arguments {
+  CommonOptions common;
+  std::string log_format;
+  std::string group;
+  std::string out;
+  std::string plan;
+  bool schema = false;
+  bool reference = false;
+  bool watch = false;
+  int limit = 20;
+};
+
+using Command = std::function<Exit()>;
+
+CLI::App* add_command(CLI::App& app, Arguments& arguments, const std::string& name, const std::string& what) {
+  CLI::App* command = app.add_subcommand(name, what);
+  command->add_option("-c,--config", arguments.common.config, "The configuration file")->capture_default_str();
+  command->add_flag("--json", arguments.common.json, "Write JSON instead of text");
+  return command;
+}
+
+void add_service_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* run = add_command(app, arguments, "run", "Run the controller: SIGHUP reads the configuration again, SIGTERM stops it");
+  run->add_option("--log-format", arguments.log_format, "text or json; else as configured")->check(CLI::IsMember({"text", "json"}));
+  run->callback([&] { chosen = [&] { return weir::command_run(arguments.common, arguments.log_format); }; });
+
+  CLI::App* validate =
+      add_command(app, arguments, "validate", "Check the configuration: all errors at once, then policies against each other");
+  CLI::Option* schema = validate->add_flag("--schema", arguments.schema, "Print the JSON Schema of the configuration, for editors");
+  validate->add_flag("--reference", arguments.reference, "Print the reference of all keys, in Markdown")->excludes(schema);
+  validate->callback([&] {
+    chosen = [&] {
+      weir::ValidateShow show = weir::ValidateShow::verdict;
+      if (arguments.schema) show = weir::ValidateShow::schema;
+      if (arguments.reference) show = weir::ValidateShow::reference;
+      return weir::command_validate(arguments.common, show);
+    };
+  });
+}
+
+void add_plan_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* plan = add_command(app, arguments, "plan",
+                               "Show what would happen now, and change nothing. Exit status: 0 nothing, 2 changes, 1 error");
+  plan->add_option("--group", arguments.group, "Only this group");
+  plan->add_option("--out", arguments.out, "Also write the plan to this file, for apply");
+  plan->callback([&] { chosen = [&] { return weir::command_plan(arguments.common, arguments.group, arguments.out); }; });
+
+  CLI::App* apply =
+      add_command(app, arguments, "apply", "Do exactly what a plan says, or refuse (exit status 3) because the world moved");
+  apply->add_option("plan", arguments.plan, "A file that `weir plan --out` wrote")->required();
+  apply->callback([&] { chosen = [&] { return weir::command_apply(arguments.common, arguments.plan); }; });
+}
+
+void add_question_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* status = add_command(app, arguments, "status", "What every group is doing");
+  status->add_flag("-w,--watch", arguments.watch, "Again every second, until interrupted");
+  status->callback([&] { chosen = [&] { return weir::command_status(arguments.common, arguments.watch); }; });
+
+  CLI::App* explain = add_command(app, arguments, "explain", "Why a group has the size it has: the last turn in full");
+  explain->add_option("group", arguments.group, "The group's name")->required();
+  explain->callback([&] { chosen = [&] { return weir::command_explain(arguments.common, arguments.group); }; });
+
+  CLI::App* history = add_command(app, arguments, "history", "What a group did, newest first");
+  history->add_option("group", arguments.group, "The group's name")->required();
+  history->add_option("--limit", arguments.limit, "At most so many changes")->check(CLI::Range(1, 10'000))->capture_default_str();
+  history->callback([&] { chosen = [&] { return weir::command_history(arguments.common, arguments.group, arguments.limit); }; });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app("weir keeps a fleet of app servers at the size its traffic needs.", "weir");
+  app.set_version_flag("--version", "weir " WEIR_VERSION);
+  app.require_subcommand(1);
+  Arguments arguments;
+  Command chosen;
+  add_service_commands(app, arguments, chosen);
+  add_plan_commands(app, arguments, chosen);
+  add_question_commands(app, arguments, chosen);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and version are no errors; everything else is status 1, whatever number the library gives it.
+    return app.exit(error) == 0 ? 0 : 1;
+  }
+  return static_cast<int>(chosen());
+}

@@ -1,0 +1,219 @@
+#include "controller/config/keys.h"
+
+#include <array>
+
+namespace weir {
+namespace {
+
+constexpr double kDay = 86'400;
+constexpr double kYear = 366 * kDay;
+constexpr double kMostServers = 100'000;
+
+constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
+constexpr std::array<std::string_view, 3> kSelects = {"max", "min", "disabled"};
+constexpr std::array<std::string_view, 3> kOrphanRules = {"adopt", "report", "remove"};
+
+constexpr Key kController[] = {
+    {.name = "interval",
+     .type = KeyType::duration,
+     .doc = "How often each group is evaluated.",
+     .fallback = "15s",
+     .minimum = 0.1,
+     .maximum = kDay},
+    {.name = "state", .doc = "The state file (SQLite).", .fallback = "/var/lib/weir/state.db"},
+    {.name = "listen",
+     .doc = "Address and port of the API, the web page, /metrics, /healthz and /readyz; port 0 takes any free one.",
+     .fallback = "127.0.0.1:8600"},
+    {.name = "token",
+     .type = KeyType::secret,
+     .doc = "Bearer token that every write to the API needs; without one, none is allowed."},
+    {.name = "log_format", .type = KeyType::choice, .doc = "key=value lines or JSON.", .fallback = "text", .choices = kLogFormats},
+    {.name = "workers",
+     .type = KeyType::integer,
+     .doc = "How many groups are evaluated at the same time.",
+     .fallback = "4",
+     .minimum = 1,
+     .maximum = 256},
+    {.name = "history_retention",
+     .type = KeyType::duration,
+     .doc = "How long decisions are kept for `weir history`.",
+     .fallback = "7d",
+     .minimum = 60,
+     .maximum = 10 * kYear},
+};
+
+constexpr Key kPrometheus[] = {
+    {.name = "url", .doc = "Where Prometheus answers: http:// or https://.", .required = true},
+    {.name = "timeout",
+     .type = KeyType::duration,
+     .doc = "After this a query has failed.",
+     .fallback = "5s",
+     .minimum = 0.1,
+     .maximum = 600},
+    {.name = "bearer_token", .type = KeyType::secret, .doc = "Sent as `Authorization: Bearer`."},
+    {.name = "username", .doc = "For basic authentication."},
+    {.name = "password", .type = KeyType::secret, .doc = "For basic authentication."},
+    {.name = "ca_file", .doc = "PEM file of the authorities to trust instead of the system's."},
+    {.name = "verify", .type = KeyType::boolean, .doc = "Whether the server's certificate is checked.", .fallback = "true"},
+    {.name = "headers", .type = KeyType::text_map, .doc = "Further headers of every request."},
+};
+
+constexpr Key kHealth[] = {
+    {.name = "http", .doc = "Path to GET; an answer of 200 to 399 is good. Either this or tcp."},
+    {.name = "tcp", .type = KeyType::boolean, .doc = "true: a connection that opens is good (the default without http)."},
+    {.name = "interval",
+     .type = KeyType::duration,
+     .doc = "Between two checks.",
+     .fallback = "5s",
+     .minimum = 0.05,
+     .maximum = kDay},
+    {.name = "timeout",
+     .type = KeyType::duration,
+     .doc = "After this a check has failed; at most the interval.",
+     .fallback = "2s",
+     .minimum = 0.05,
+     .maximum = kDay},
+    {.name = "healthy_after",
+     .type = KeyType::integer,
+     .doc = "Good answers in a row that make a server healthy.",
+     .fallback = "2",
+     .minimum = 1,
+     .maximum = 1000},
+    {.name = "unhealthy_after",
+     .type = KeyType::integer,
+     .doc = "Bad answers in a row that make a server unhealthy.",
+     .fallback = "3",
+     .minimum = 1,
+     .maximum = 1000},
+    {.name = "deadline",
+     .type = KeyType::duration,
+     .doc = "A server not healthy this long after its launch is given up.",
+     .fallback = "10m",
+     .minimum = 1,
+     .maximum = kDay},
+};
+
+constexpr Key kDrain[] = {
+    {.name = "timeout",
+     .type = KeyType::duration,
+     .doc = "How long a server that left the balancers may finish its connections.",
+     .fallback = "60s",
+     .minimum = 0,
+     .maximum = kDay},
+};
+
+constexpr Key kLimit[] = {
+    {.name = "servers",
+     .type = KeyType::integer,
+     .doc = "At most this many servers. Either this or percent.",
+     .minimum = 1,
+     .maximum = kMostServers},
+    {.name = "percent",
+     .type = KeyType::number,
+     .doc = "At most this percentage of the group's size.",
+     .minimum = 0.01,
+     .maximum = 100'000},
+    {.name = "per",
+     .type = KeyType::duration,
+     .doc = "Within any span of this length.",
+     .required = true,
+     .minimum = 1,
+     .maximum = kDay},
+};
+
+constexpr Key kCooldown = {
+    .name = "cooldown", .type = KeyType::duration, .doc = "Rest after a change in this direction.", .minimum = 0, .maximum = kDay};
+constexpr Key kStabilizationWindow = {.name = "stabilization_window",
+                                      .type = KeyType::duration,
+                                      .doc = "The most cautious wish of this span counts.",
+                                      .minimum = 0,
+                                      .maximum = kDay};
+constexpr Key kLimits = {.name = "limits",
+                         .type = KeyType::sections,
+                         .doc = "How much may change in how long; without any, all at once.",
+                         .keys = kLimit};
+constexpr Key kSelect = {
+    .name = "select",
+    .type = KeyType::choice,
+    .doc = "Which of several limits counts: the one that allows most (max) or least (min); disabled forbids this direction.",
+    .fallback = "max",
+    .choices = kSelects};
+
+constexpr Key with_default(Key key, std::string_view fallback) {
+  key.fallback = fallback;
+  return key;
+}
+
+constexpr Key kScaleOut[] = {with_default(kCooldown, "60s"), with_default(kStabilizationWindow, "0s"), kLimits, kSelect};
+constexpr Key kScaleIn[] = {with_default(kCooldown, "300s"), with_default(kStabilizationWindow, "300s"), kLimits, kSelect};
+
+constexpr Key kGroup[] = {
+    {.name = "name", .doc = "The group's unique name: lower-case letters, digits, '-' and '_', at most 63.", .required = true},
+    {.name = "provider", .doc = "A key of `providers`.", .required = true},
+    {.name = "version", .doc = "What the group runs at first; afterwards deploys decide."},
+    {.name = "server", .type = KeyType::section, .doc = "What a server is: the keys of the provider's type."},
+    {.name = "min",
+     .type = KeyType::integer,
+     .doc = "Fewest servers in service. Required unless the provider's servers are fixed.",
+     .minimum = 0,
+     .maximum = kMostServers},
+    {.name = "max",
+     .type = KeyType::integer,
+     .doc = "Most servers launched. Required unless the provider's servers are fixed.",
+     .minimum = 0,
+     .maximum = kMostServers},
+    {.name = "interval",
+     .type = KeyType::duration,
+     .doc = "How often this group is evaluated, instead of controller.interval.",
+     .minimum = 0.1,
+     .maximum = kDay},
+    {.name = "warm_up",
+     .type = KeyType::duration,
+     .doc = "After a server's admission, how long until its effect on the metrics is believed.",
+     .fallback = "60s",
+     .minimum = 0,
+     .maximum = kDay},
+    {.name = "health",
+     .type = KeyType::section,
+     .doc = "How a server proves that it can serve.",
+     .fallback = "{}",
+     .keys = kHealth},
+    {.name = "drain", .type = KeyType::section, .doc = "How a server is relieved.", .fallback = "{}", .keys = kDrain},
+    {.name = "balancers", .type = KeyType::sections, .doc = "Who must know the group's servers."},
+    {.name = "policies", .type = KeyType::sections, .doc = "How many servers there should be."},
+    {.name = "scale_out", .type = KeyType::section, .doc = "What holds growing back.", .fallback = "{}", .keys = kScaleOut},
+    {.name = "scale_in", .type = KeyType::section, .doc = "What holds shrinking back.", .fallback = "{}", .keys = kScaleIn},
+    {.name = "orphans",
+     .type = KeyType::choice,
+     .doc = "What to do with servers that carry the group's tag but that weir does not remember.",
+     .fallback = "adopt",
+     .choices = kOrphanRules},
+};
+
+constexpr Key kRoot[] = {
+    {.name = "controller", .type = KeyType::section, .doc = "weir itself.", .fallback = "{}", .keys = kController},
+    {.name = "prometheus",
+     .type = KeyType::section,
+     .doc = "Where metrics come from; needed as soon as a policy has a query.",
+     .keys = kPrometheus},
+    {.name = "providers",
+     .type = KeyType::section,
+     .doc = "Where servers come from: a name of your choice for each.",
+     .required = true},
+    {.name = "groups", .type = KeyType::sections, .doc = "The fleets.", .required = true},
+};
+
+constexpr Key kPolicy[] = {
+    {.name = "name", .doc = "The policy's name, unique in its group, for people and metrics.", .required = true},
+};
+
+constexpr std::array<std::string_view, 1> kUnsupportedGroupKeys = {"deploy"};
+
+}  // namespace
+
+std::span<const Key> root_keys() { return kRoot; }
+std::span<const Key> group_keys() { return kGroup; }
+std::span<const Key> policy_keys() { return kPolicy; }
+std::span<const std::string_view> unsupported_group_keys() { return kUnsupportedGroupKeys; }
+
+}  // namespace weir

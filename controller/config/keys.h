@@ -1,0 +1,20 @@
+#pragma once
+
+#include <span>
+#include <string_view>
+
+#include "model/settings.h"
+
+namespace weir {
+
+/// The tables of the sections that belong to no provider, policy or balancer. A section without keys of its own (`providers`,
+/// `groups`, `server`, `policies`, `balancers`) has a table that depends on its type; config.cpp knows how to find it.
+[[nodiscard]] std::span<const Key> root_keys();
+[[nodiscard]] std::span<const Key> group_keys();
+/// What every policy has besides its type's keys and `type`.
+[[nodiscard]] std::span<const Key> policy_keys();
+
+/// Keys of the contract that this version cannot honour: an error, lest they be ignored in silence.
+[[nodiscard]] std::span<const std::string_view> unsupported_group_keys();
+
+}  // namespace weir

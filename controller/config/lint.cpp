@@ -1,0 +1,141 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "controller/config/config.h"
+
+namespace weir {
+namespace {
+
+/// The directions in which a policy can act, as far as its settings tell: those without `change` go both ways.
+struct Directions {
+  bool out = true;
+  bool in = true;
+};
+
+Directions directions_of(const PolicySpec& policy) {
+  if (!policy.settings.has("change")) return {};
+  const Change& change = policy.settings.change("change");
+  const bool out = change.kind == Change::Kind::to_exactly ? policy.settings.has("above") : change.amount > 0;
+  return {.out = out, .in = !out};
+}
+
+bool same_query(const PolicySpec& left, const PolicySpec& right) {
+  return left.settings.text("query") == right.settings.text("query") &&
+         left.settings.text_map("select") == right.settings.text_map("select") &&
+         left.settings.text("server_label") == right.settings.text("server_label");
+}
+
+/// What there is to say about one group, line by line.
+class GroupLint {
+ public:
+  GroupLint(const Group& group, std::vector<std::string>& warnings) : group_(group), warnings_(warnings) {}
+
+  void run() {
+    if (group_.drain_timeout == Duration{0}) warn("drain.timeout is 0s: every scale-in cuts the connections that are open");
+    if (!group_.elastic) return;
+    check_directions();
+    for (const PolicySpec& policy : group_.policies) check_policy(policy);
+    for (const PolicySpec& out : group_.policies) {
+      for (const PolicySpec& in : group_.policies) check_pair(out, in);
+    }
+    if (group_.min == 0 && !group_.policies.empty()) {
+      warn("min is 0: with no server there is no load to measure, so only a query that counts waiting work can scale out again");
+    }
+    const bool impatient =
+        can_scale_in() && group_.scale_in.stabilization_window == Duration{0} && group_.scale_in.cooldown == Duration{0};
+    if (impatient) warn("scale_in has neither cooldown nor stabilization_window: one quiet moment is enough to shrink");
+  }
+
+ private:
+  void warn(std::string text) { warnings_.push_back(fmt::format("group {}: {}", group_.name, std::move(text))); }
+
+  [[nodiscard]] bool can(bool Directions::* direction) const {
+    return std::ranges::any_of(group_.policies, [&](const PolicySpec& policy) { return directions_of(policy).*direction; });
+  }
+  [[nodiscard]] bool can_scale_in() const {
+    return can(&Directions::in) && group_.scale_in.select != ScalingRule::Select::disabled;
+  }
+  [[nodiscard]] bool can_scale_out() const {
+    return can(&Directions::out) && group_.scale_out.select != ScalingRule::Select::disabled;
+  }
+
+  void check_directions() {
+    if (group_.min == group_.max) {
+      if (!group_.policies.empty()) warn(fmt::format("min and max are both {}: no policy can have an effect", group_.min));
+      return;
+    }
+    if (group_.policies.empty()) return warn(fmt::format("no policies: it stays at the size it has, {} at first", group_.min));
+    if (!can_scale_in()) warn("nothing ever scales in: once grown, it stays grown");
+    if (!can_scale_out()) warn("nothing ever scales out: once shrunk, it stays shrunk");
+  }
+
+  void check_policy(const PolicySpec& policy) {
+    const Settings& settings = policy.settings;
+    const bool short_hold =
+        settings.has("for") && settings.duration("for") > Duration{0} && settings.duration("for") < group_.interval;
+    if (short_hold) {
+      warn(fmt::format("policy {}: for ({}) is shorter than the interval ({}), so one evaluation decides", policy.name,
+                       format_duration(settings.duration("for")), format_duration(group_.interval)));
+    }
+    const bool twitchy = settings.has("tolerance") && settings.number("tolerance") == 0;
+    if (twitchy) warn(fmt::format("policy {}: tolerance is 0, so any noise in the metric changes the size", policy.name));
+    check_exact_size(policy);
+  }
+
+  void check_exact_size(const PolicySpec& policy) {
+    const Change& change = policy.settings.change("change");
+    if (change.kind != Change::Kind::to_exactly) return;
+    if (change.amount >= group_.min && change.amount <= group_.max) return;
+    warn(fmt::format("policy {}: change ={} lies outside min {} to max {}", policy.name, change.amount, group_.min, group_.max));
+  }
+
+  /// `out` grows above a bound and `in` shrinks below one: between the two there must be room for what one server changes.
+  void check_pair(const PolicySpec& out, const PolicySpec& in) {
+    const bool opposed = directions_of(out).out && directions_of(in).in && out.settings.has("above") && in.settings.has("below");
+    if (!opposed || !same_query(out, in)) return;
+    const double above = out.settings.number("above");
+    const double below = in.settings.number("below");
+    if (below >= above) {
+      return warn(fmt::format("policies {} and {} fight: the same query scales out above {} and in below {}", out.name, in.name,
+                              above, below));
+    }
+    check_flapping(out, in, above, below);
+  }
+
+  /// The load of one server fewer: at the smallest size from which scale-in is allowed, what stays must not breach the other bound.
+  void check_flapping(const PolicySpec& out, const PolicySpec& in, double above, double below) {
+    const Change& change = in.settings.change("change");
+    if (change.kind != Change::Kind::by_servers || group_.min < 1 || below <= 0) return;
+    const double before = group_.min - change.amount;
+    if (before > group_.max) return;
+    const double after = below * before / group_.min;
+    if (after <= above) return;
+    warn(fmt::format("policies {} and {} may take turns: {} just below {} on {} servers is up to {:.3g} on {}, above {}", out.name,
+                     in.name, "a load", below, before, after, group_.min, above));
+  }
+
+  const Group& group_;
+  std::vector<std::string>& warnings_;
+};
+
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
+}  // namespace
+
+std::vector<std::string> lint_config(const Config& config) {
+  std::vector<std::string> warnings;
+  const Listen& listen = config.controller.listen;
+  if (!is_loopback(listen.host)) {
+    warnings.push_back(
+        fmt::format("controller.listen: {} can be reached from other machines without TLS; put nginx in front of it", listen.host));
+  }
+  for (const auto& [name, provider] : config.providers) {
+    const bool used = std::ranges::any_of(config.groups, [&](const Group& group) { return group.provider == name; });
+    if (!used) warnings.push_back(fmt::format("provider {}: no group uses it", name));
+  }
+  for (const Group& group : config.groups) GroupLint(group, warnings).run();
+  return warnings;
+}
+
+}  // namespace weir

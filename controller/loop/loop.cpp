@@ -1,0 +1,534 @@
+#include "controller/loop/loop.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <queue>
+#include <thread>
+#include <unordered_map>
+
+#include "controller/loop/executor.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+using Steady = std::chrono::steady_clock;
+
+constexpr Duration kShortestRevisit = 20ms;
+constexpr Duration kFirstRetry = 1s;
+constexpr Duration kLongestRetry = 30s;
+
+/// Where the launch of a server was decided, until it serves.
+struct LaunchMark {
+  std::string token;
+  TimePoint decided_at;
+};
+
+/// One group on its way round. Everything below `memory` belongs to the turn that runs; the rest is under the loop's mutex.
+struct Slot {
+  Managed managed;
+  std::vector<Query> queries;
+  std::string provider_name;
+
+  // Under the mutex.
+  Steady::time_point metrics_due;
+  Steady::time_point due;
+  bool polling = false;  // facts have been asked for and are not all there
+  int facts_left = 0;
+  bool facts_ready = false;  // a full turn can start
+  bool wake_wanted = false;  // a turn with the facts at hand is wanted
+  bool running = false;
+  Listing fresh_list;
+  std::vector<Sample> answers;
+  Steady::time_point answered;
+  std::vector<Outcome> outcomes;
+  std::shared_ptr<const Snapshot> last;
+
+  // Of the running turn.
+  Memory memory;
+  std::vector<LaunchMark> launches;
+  std::vector<std::string> notes;
+  std::string balancer_error;
+  Duration balancer_retry{0};
+  Steady::time_point balancer_not_before;
+};
+
+}  // namespace
+
+class Loop::Impl {
+ public:
+  Impl(Ports ports, Options options, LoopEvents events) : ports_(ports), options_(options), events_(std::move(events)) {}
+  ~Impl() { stop(); }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  Result<void> start(std::vector<Managed> groups) {
+    const Steady::time_point now = Steady::now();
+    for (Managed& managed : groups) {
+      auto memory = ports_.store.load(managed.group.name);
+      if (!memory) return std::unexpected(memory.error());
+      auto slot = std::make_unique<Slot>();
+      slot->memory = std::move(*memory);
+      slot->queries = queries_of(managed.policies);
+      slot->provider_name = managed.group.provider;
+      slot->managed = std::move(managed);
+      slot->due = slot->metrics_due = now;
+      by_name_[slot->managed.group.name] = slot.get();
+      lanes_.try_emplace(slot->provider_name);
+      slots_.push_back(std::move(slot));
+    }
+    for (auto& [name, lane] : lanes_) {
+      lane.lister = std::make_unique<Executor>(1);
+      lane.actors = std::make_unique<Executor>(options_.actions_per_provider);
+    }
+    metrics_ = std::make_unique<Executor>(1);
+    workers_ = std::make_unique<Executor>(options_.workers);
+    for (const auto& slot : slots_) queue_.emplace(slot->due, slot.get());
+    came_round_ = now;
+    scheduler_ = std::jthread([this](std::stop_token stop) { schedule(std::move(stop)); });
+    return {};
+  }
+
+  void stop() {
+    if (!scheduler_.joinable()) return;
+    {
+      std::unique_lock lock(mutex_);
+      stopping_ = true;
+      stop_.request_stop();
+      scheduler_.request_stop();
+      changed_.notify_all();
+      // Ports honour the stop token; what they still report is kept for the next start by the store and by the world itself.
+      idle_.wait(lock,
+                 [this] { return std::ranges::none_of(slots_, [](const auto& slot) { return slot->running || slot->polling; }); });
+    }
+    scheduler_.join();
+  }
+
+  void wake(const std::string& group) {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(group);
+    if (found == by_name_.end()) return;
+    found->second->wake_wanted = true;
+    start_turn_if_due(*found->second);
+  }
+
+  std::shared_ptr<const Snapshot> snapshot(const std::string& group) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(group);
+    return found == by_name_.end() ? nullptr : found->second->last;
+  }
+
+  std::vector<const Group*> groups() const {
+    std::vector<const Group*> all;
+    all.reserve(slots_.size());
+    for (const auto& slot : slots_) all.push_back(&slot->managed.group);
+    return all;
+  }
+
+  bool ready() const {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::all_of(slots_, [](const auto& slot) { return slot->last != nullptr; });
+  }
+
+  Duration silence() const {
+    const std::lock_guard lock(mutex_);
+    return std::chrono::duration_cast<Duration>(Steady::now() - came_round_);
+  }
+
+  std::size_t turns() const { return turns_.load(); }
+
+ private:
+  /// A provider's own threads: a slow one is slow for its groups only.
+  struct Lane {
+    std::unique_ptr<Executor> lister;
+    std::unique_ptr<Executor> actors;
+    std::vector<Slot*> waiting;  // under the mutex
+    bool listing = false;        // under the mutex
+  };
+
+  // ---- scheduling -------------------------------------------------------------------------------------------------------
+
+  void schedule(std::stop_token stop) {
+    // Comes round at least this often, so that silence() means something.
+    constexpr auto kRound = 1s;
+    std::unique_lock lock(mutex_);
+    while (!stop.stop_requested()) {
+      came_round_ = Steady::now();
+      poll_due(came_round_);
+      const Steady::time_point next = queue_.empty() ? came_round_ + kRound : std::min(queue_.top().first, came_round_ + kRound);
+      changed_.wait_until(lock, stop, next, [&] { return !queue_.empty() && queue_.top().first < next; });
+    }
+  }
+
+  void set_due(Slot& slot, Steady::time_point when) {
+    slot.due = when;
+    queue_.emplace(when, &slot);
+    changed_.notify_one();
+  }
+
+  /// Asks for the facts of every group that is due, all of them together.
+  void poll_due(Steady::time_point now) {
+    std::vector<Slot*> asking;
+    while (!queue_.empty() && queue_.top().first <= now) {
+      const auto [when, slot] = queue_.top();
+      queue_.pop();
+      if (when != slot->due) continue;  // an older entry
+      slot->due = Steady::time_point::max();
+      if (slot->polling || stopping_) continue;
+      slot->polling = true;
+      slot->facts_left = 1;
+      Lane& lane = lanes_.at(slot->provider_name);
+      lane.waiting.push_back(slot);
+      if (slot->metrics_due > now) continue;
+      slot->metrics_due = std::max(slot->metrics_due + slot->managed.group.interval, now + slot->managed.group.interval / 2);
+      if (slot->queries.empty()) continue;
+      ++slot->facts_left;
+      asking.push_back(slot);
+    }
+    if (!asking.empty()) metrics_->submit([this, asking](std::stop_token) { ask_metrics(asking); });
+    for (auto& [name, lane] : lanes_) {
+      if (lane.waiting.empty() || lane.listing) continue;
+      lane.listing = true;
+      lane.lister->submit([this, &lane](std::stop_token) { list_provider(lane); });
+    }
+  }
+
+  void ask_metrics(const std::vector<Slot*>& asking) {
+    std::vector<Query> queries;
+    for (const Slot* slot : asking) queries.insert(queries.end(), slot->queries.begin(), slot->queries.end());
+    std::vector<Sample> answers = ports_.metrics->query(queries, stop_.get_token());
+    answers.resize(queries.size());
+    report_samples(asking, answers);
+    const std::lock_guard lock(mutex_);
+    auto next = answers.begin();
+    for (Slot* slot : asking) {
+      const auto end = next + static_cast<std::ptrdiff_t>(slot->queries.size());
+      slot->answers.assign(std::make_move_iterator(next), std::make_move_iterator(end));
+      slot->answered = Steady::now();
+      next = end;
+      fact_arrived(*slot);
+    }
+  }
+
+  void report_samples(const std::vector<Slot*>& asking, const std::vector<Sample>& answers) {
+    if (!events_.sampled) return;
+    auto answer = answers.begin();
+    for (const Slot* slot : asking) {
+      for (const auto& policy : slot->managed.policies) {
+        if (policy->query() != nullptr) events_.sampled(slot->managed.group, policy->name(), (answer++)->status);
+      }
+    }
+  }
+
+  void list_provider(Lane& lane) {
+    for (;;) {
+      std::vector<Slot*> waiting;
+      {
+        const std::lock_guard lock(mutex_);
+        waiting.swap(lane.waiting);
+        if (waiting.empty()) {
+          lane.listing = false;
+          return;
+        }
+      }
+      std::vector<const Group*> groups;
+      groups.reserve(waiting.size());
+      for (const Slot* slot : waiting) groups.push_back(&slot->managed.group);
+      hand_out(waiting, waiting.front()->managed.provider->list(groups, stop_.get_token()));
+    }
+  }
+
+  void hand_out(const std::vector<Slot*>& waiting, Result<std::vector<Server>> answer) {
+    std::unordered_map<std::string, std::vector<Server>> by_group;
+    if (answer) {
+      for (Server& server : *answer) by_group[server.group].push_back(std::move(server));
+    }
+    const std::lock_guard lock(mutex_);
+    for (Slot* slot : waiting) {
+      slot->fresh_list =
+          answer ? Listing{true, {}, std::move(by_group[slot->managed.group.name])} : Listing{false, answer.error().message, {}};
+      by_group.erase(slot->managed.group.name);
+      fact_arrived(*slot);
+    }
+    if (answer) report_orphans(waiting.front()->provider_name, by_group);
+  }
+
+  /// What is left belongs to groups that were not due just now, or to no group at all. Called under the mutex.
+  void report_orphans(const std::string& provider, std::unordered_map<std::string, std::vector<Server>>& by_group) {
+    std::vector<Server> orphans;
+    for (auto& [group, servers] : by_group) {
+      if (by_name_.contains(group)) continue;
+      std::ranges::move(servers, std::back_inserter(orphans));
+    }
+    std::string names;
+    for (const Server& server : orphans)
+      names += fmt::format("{}{} of group {} at {}", names.empty() ? "" : ", ", server.id, server.group, server.address);
+    std::string& known = known_orphans_[provider];
+    if (names != known && !names.empty()) {
+      ports_.log.warning(
+          "orphans",
+          {{"provider", provider},
+           {"servers", names},
+           {"advice", "no configured group owns them and they may cost money: configure the group again or remove them"}});
+    }
+    known = std::move(names);
+    if (events_.orphans) events_.orphans(provider, orphans);
+  }
+
+  // ---- turns --------------------------------------------------------------------------------------------------------------
+
+  /// Called under the mutex.
+  void fact_arrived(Slot& slot) {
+    if (--slot.facts_left > 0) return;
+    slot.polling = false;
+    slot.facts_ready = true;
+    start_turn_if_due(slot);
+    idle_.notify_all();
+  }
+
+  /// Called under the mutex.
+  void start_turn_if_due(Slot& slot) {
+    if (slot.running || stopping_ || (!slot.facts_ready && !slot.wake_wanted)) return;
+    slot.running = true;
+    const bool woken = slot.wake_wanted;
+    slot.wake_wanted = false;
+    Listing listing{.listed = false, .detail = {}};
+    if (slot.facts_ready) listing = std::move(slot.fresh_list);
+    slot.facts_ready = false;
+    // A turn without a fresh list sees to traffic only; the rest follows as soon as the provider has been asked.
+    if (woken && !listing.listed) set_due(slot, Steady::now());
+    workers_->submit([this, &slot, listing = std::move(listing)](std::stop_token) { turn(slot, listing); });
+  }
+
+  std::vector<Sample> current_samples(Slot& slot) {
+    const std::lock_guard lock(mutex_);
+    const bool fresh = slot.answered != Steady::time_point{} && Steady::now() - slot.answered <= 2 * slot.managed.group.interval;
+    return samples_for(slot.managed.policies, fresh ? std::span<const Sample>(slot.answers) : std::span<const Sample>());
+  }
+
+  void turn(Slot& slot, const Listing& listing) {
+    const Steady::time_point begun = Steady::now();
+    const Managed& managed = slot.managed;
+    Observation seen =
+        observe(managed, slot.memory, listing, current_samples(slot), ports_.probe, ports_.clock.now(), stop_.get_token());
+    {
+      const std::lock_guard lock(mutex_);
+      seen.outcomes = std::exchange(slot.outcomes, {});
+    }
+    const TimePoint at = seen.at;
+    Memory before = slot.memory;
+    Turn turn = reconcile(managed.group, managed.policies, std::move(seen), std::move(slot.memory));
+    auto record = std::make_shared<Snapshot>();
+    record->record = {managed.group.name, at, std::move(turn.plan), std::move(turn.observation.servers),
+                      std::move(turn.observation.listed_detail)};
+    const Plan& plan = record->record.plan;
+    const auto saved = ports_.store.save(managed.group.name, turn.memory, record->record,
+                                         plan.actions.empty() ? Store::Durability::eventual : Store::Durability::durable);
+    if (!saved) {
+      // Nothing is done that could be forgotten: the same plan comes up again next turn.
+      slot.memory = std::move(before);
+      ports_.log.error(
+          "state_not_saved",
+          {{"group", managed.group.name}, {"error", saved.error().message}, {"consequence", "nothing was changed in this turn"}});
+      if (events_.not_saved) events_.not_saved(managed.group);
+      return finish(slot, nullptr, std::nullopt, false);
+    }
+    slot.memory = std::move(turn.memory);
+    record->memory = slot.memory;
+    record->version = slot.memory.version;
+    note(slot, record->record);
+    if (events_.turned) events_.turned(managed.group, record->record, std::chrono::duration_cast<Duration>(Steady::now() - begun));
+    apply(slot, record);
+  }
+
+  /// What is still under way of one plan. Its last holder finishes the turn.
+  struct Applying {
+    std::mutex mutex;
+    int left = 1;
+    bool changed = false;
+    std::string balancer_error;
+    bool balancers_written = false;
+    std::vector<Outcome> outcomes;
+  };
+
+  void apply(Slot& slot, const std::shared_ptr<Snapshot>& snapshot) {
+    const Plan& plan = snapshot->record.plan;
+    const bool write = plan.write_balancers && Steady::now() >= slot.balancer_not_before;
+    auto applying = std::make_shared<Applying>();
+    applying->balancers_written = write;
+    if (write) applying->left += static_cast<int>(slot.managed.balancers.size());
+    for (const Action& action : plan.actions) {
+      if (action.kind == Action::Kind::launch || action.kind == Action::Kind::terminate) ++applying->left;
+    }
+    if (write) {
+      for (const auto& balancer : slot.managed.balancers) {
+        balancer->write(plan.peers, [this, &slot, snapshot, applying](Result<void> result) {
+          {
+            const std::lock_guard lock(applying->mutex);
+            if (!result) applying->balancer_error += (applying->balancer_error.empty() ? "" : "; ") + result.error().message;
+            applying->changed |= result.has_value();
+          }
+          if (events_.written) events_.written(slot.managed.group, result.has_value());
+          step_done(slot, snapshot, applying);
+        });
+      }
+    }
+    for (const Action& action : plan.actions) {
+      if (action.kind != Action::Kind::launch && action.kind != Action::Kind::terminate) continue;
+      lanes_.at(slot.provider_name).actors->submit([this, &slot, snapshot, applying, &action](std::stop_token) {
+        act(slot, action, *applying);
+        step_done(slot, snapshot, applying);
+      });
+    }
+    step_done(slot, snapshot, applying);
+  }
+
+  void act(Slot& slot, const Action& action, Applying& applying) {
+    std::optional<Outcome> outcome = apply_action(slot.managed, action, stop_.get_token());
+    if (!outcome) return;
+    const bool succeeded = !outcome->error;
+    if (!succeeded) {
+      ports_.log.warning(std::string(to_string(action.kind)) + "_failed",
+                         {{"group", slot.managed.group.name}, {"server", action.server}, {"error", outcome->error->message}});
+    }
+    if (events_.acted) events_.acted(slot.managed.group, action.kind, succeeded);
+    const std::lock_guard lock(applying.mutex);
+    // A launched server has to be met and watched; a terminated one is looked for again at its own time.
+    applying.changed |= succeeded && action.kind == Action::Kind::launch;
+    applying.outcomes.push_back(std::move(*outcome));
+  }
+
+  void step_done(Slot& slot, const std::shared_ptr<Snapshot>& snapshot, const std::shared_ptr<Applying>& applying) {
+    {
+      const std::lock_guard lock(applying->mutex);
+      if (--applying->left > 0) return;
+    }
+    if (applying->balancers_written) balancers_done(slot, snapshot->record, applying->balancer_error);
+    {
+      const std::lock_guard lock(mutex_);
+      std::ranges::move(applying->outcomes, std::back_inserter(slot.outcomes));
+    }
+    finish(slot, snapshot, snapshot->record.plan.revisit_at, applying->changed);
+  }
+
+  void balancers_done(Slot& slot, const Record& record, const std::string& error) {
+    const std::string& group = record.group;
+    if (!error.empty()) {
+      slot.balancer_retry = slot.balancer_retry == Duration{0} ? kFirstRetry : std::min(2 * slot.balancer_retry, kLongestRetry);
+      slot.balancer_not_before = Steady::now() + slot.balancer_retry;
+      if (error != slot.balancer_error) ports_.log.error("balancer_failed", {{"group", group}, {"error", error}});
+    } else {
+      slot.balancer_retry = Duration{0};
+      if (!slot.managed.balancers.empty()) {
+        std::string peers;
+        for (const Peer& peer : record.plan.peers) peers += (peers.empty() ? "" : ",") + peer.address;
+        ports_.log.info("peers", {{"group", group}, {"count", std::to_string(record.plan.peers.size())}, {"peers", peers}});
+      }
+      report_serving(slot, record);
+    }
+    slot.balancer_error = error;
+  }
+
+  void report_serving(Slot& slot, const Record& record) {
+    for (const Server& server : record.servers) {
+      const auto mark = std::ranges::find(slot.launches, server.token, &LaunchMark::token);
+      if (server.phase != Phase::in_service || mark == slot.launches.end()) continue;
+      if (events_.serving) events_.serving(slot.managed.group, ports_.clock.now() - mark->decided_at);
+      slot.launches.erase(mark);
+    }
+  }
+
+  void finish(Slot& slot, std::shared_ptr<const Snapshot> snapshot, std::optional<TimePoint> revisit_at, bool changed) {
+    // Never at once: a plan that revisits itself must not spin.
+    const Duration revisit_in =
+        revisit_at ? std::max<Duration>(*revisit_at - ports_.clock.now(), kShortestRevisit) : Duration::max();
+    const std::lock_guard lock(mutex_);
+    if (snapshot) slot.last = std::move(snapshot);
+    turns_.fetch_add(1);
+    slot.running = false;
+    if (!slot.polling) {
+      const Steady::time_point now = Steady::now();
+      Steady::time_point due = std::min(slot.due, slot.metrics_due);
+      if (revisit_in != Duration::max()) due = std::min(due, now + revisit_in);
+      set_due(slot, changed ? now : due);
+    }
+    start_turn_if_due(slot);
+    idle_.notify_all();
+  }
+
+  // ---- log ------------------------------------------------------------------------------------------------------------------
+
+  void note(Slot& slot, const Record& record) {
+    const Decision& decision = record.plan.decision;
+    if (decision.desired != decision.previous) {
+      std::string why;
+      for (const Step& step : decision.steps) {
+        if (step.from != step.to) why += (why.empty() ? "" : "; ") + fmt::format("{}: {}", step.stage, step.why);
+      }
+      ports_.log.info(decision.desired > decision.previous ? "scale_out" : "scale_in", {{"group", record.group},
+                                                                                        {"from", std::to_string(decision.previous)},
+                                                                                        {"to", std::to_string(decision.desired)},
+                                                                                        {"why", why}});
+    }
+    for (const Action& action : record.plan.actions) {
+      if (action.why == "not gone yet") continue;
+      if (action.kind == Action::Kind::launch) slot.launches.push_back({action.server, record.at});
+      ports_.log.info(to_string(action.kind),
+                      {{"group", record.group}, {"server", action.server}, {"address", action.address}, {"why", action.why}});
+    }
+    if (slot.launches.size() > 1000) slot.launches.erase(slot.launches.begin());
+    for (const std::string& text : record.plan.notes) {
+      if (std::ranges::find(slot.notes, text) == slot.notes.end())
+        ports_.log.warning("note", {{"group", record.group}, {"note", text}});
+    }
+    slot.notes = record.plan.notes;
+    if (!record.plan.refused.empty()) ports_.log.error("plan_refused", {{"group", record.group}, {"bug", record.plan.refused}});
+  }
+
+  using Entry = std::pair<Steady::time_point, Slot*>;
+
+  Ports ports_;
+  Options options_;
+  LoopEvents events_;
+  std::stop_source stop_;
+  std::vector<std::unique_ptr<Slot>> slots_;
+  std::unordered_map<std::string, Slot*> by_name_;
+  std::map<std::string, Lane> lanes_;
+  std::map<std::string, std::string> known_orphans_;
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::condition_variable idle_;
+  std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue_;
+  Steady::time_point came_round_;
+  bool stopping_ = false;
+  std::atomic<std::size_t> turns_ = 0;
+
+  std::unique_ptr<Executor> metrics_;
+  std::unique_ptr<Executor> workers_;
+  std::jthread scheduler_;
+};
+
+Loop::Loop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Loop::~Loop() = default;
+void Loop::stop() { impl_->stop(); }
+
+Result<std::unique_ptr<Loop>> Loop::start(Ports ports, Options options, LoopEvents events, std::vector<Managed> groups) {
+  auto impl = std::make_unique<Impl>(ports, options, std::move(events));
+  if (auto started = impl->start(std::move(groups)); !started) return std::unexpected(started.error());
+  return std::unique_ptr<Loop>(new Loop(std::move(impl)));
+}
+
+void Loop::wake(const std::string& group) { impl_->wake(group); }
+std::shared_ptr<const Snapshot> Loop::snapshot(const std::string& group) const { return impl_->snapshot(group); }
+std::vector<const Group*> Loop::groups() const { return impl_->groups(); }
+bool Loop::ready() const { return impl_->ready(); }
+Duration Loop::silence() const { return impl_->silence(); }
+std::size_t Loop::turns() const { return impl_->turns(); }
+
+}  // namespace weir

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/log/log.h"
+#include "controller/loop/turn.h"
+#include "controller/ports/ports.h"
+
+namespace weir {
+
+/// What others may want to know of the loop's work. Called from its worker threads; must not block. Any may be empty.
+struct LoopEvents {
+  std::function<void(const Group&, const Record&, Duration took)> turned;
+  std::function<void(const Group&, Action::Kind, bool succeeded)> acted;
+  /// A launched server is proven to get traffic: time since the launch was decided.
+  std::function<void(const Group&, Duration decision_to_serving)> serving;
+  /// A balancer was written, or could not be.
+  std::function<void(const Group&, bool succeeded)> written;
+  /// What a policy's query came to.
+  std::function<void(const Group&, const std::string& policy, Sample::Status)> sampled;
+  /// Servers with our tag whose group nobody configures.
+  std::function<void(const std::string& provider, const std::vector<Server>& orphans)> orphans;
+  /// Memory could not be saved, so the turn did nothing.
+  std::function<void(const Group&)> not_saved;
+};
+
+/// What a group looked like after its last turn. Immutable, shared.
+struct Snapshot {
+  Record record;
+  Memory memory;
+  std::string version;
+};
+
+/// Runs the turns of thousands of groups on a few threads. Facts arrive by themselves: at every interval of a group its metrics and
+/// its provider's list are asked for, together with those of all groups then due, and the turn starts when both are there. A change
+/// of health starts a turn at once with the facts at hand. No group's turn runs twice at once; a provider or balancer that does not
+/// answer holds up nobody but its own groups.
+class Loop {
+ public:
+  struct Ports {
+    Clock& clock;
+    MetricSource* metrics;  ///< nullptr if no policy has a query
+    HealthProbe& probe;
+    Store& store;
+    const Log& log;
+  };
+  struct Options {
+    int workers = 2;
+    int actions_per_provider = 4;  ///< launches and terminations of one provider at the same time
+  };
+
+  /// Loads every group's memory. `providers` in Managed are shared by name.
+  [[nodiscard]] static Result<std::unique_ptr<Loop>> start(Ports ports, Options options, LoopEvents events,
+                                                           std::vector<Managed> groups);
+  ~Loop();  ///< stops
+  /// Cancels what is under way, waits for it, and stops. Nothing of the world is changed by stopping. May be called again.
+  void stop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  /// Starts a turn of the group soon, with the facts at hand, and another when the provider has been asked again.
+  void wake(const std::string& group);
+
+  /// The last turn of a group; nullptr before its first, or if there is no such group.
+  [[nodiscard]] std::shared_ptr<const Snapshot> snapshot(const std::string& group) const;
+  /// The groups, in the order of the configuration.
+  [[nodiscard]] std::vector<const Group*> groups() const;
+  /// True once every group has had a turn.
+  [[nodiscard]] bool ready() const;
+  /// How long the scheduler has not come round, for the watchdog.
+  [[nodiscard]] Duration silence() const;
+  /// Turns finished so far, of all groups.
+  [[nodiscard]] std::size_t turns() const;
+
+ private:
+  class Impl;
+  explicit Loop(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace weir

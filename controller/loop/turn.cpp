@@ -1,0 +1,85 @@
+#include "controller/loop/turn.h"
+
+#include <algorithm>
+#include <future>
+
+#include "controller/reconcile/classify.h"
+
+namespace weir {
+
+Listing listing_for(const std::string& group, const Result<std::vector<Server>>& answer) {
+  if (!answer) return {.detail = answer.error().message};
+  Listing listing{.listed = true, .detail = {}};
+  std::ranges::copy_if(*answer, std::back_inserter(listing.servers), [&](const Server& server) { return server.group == group; });
+  return listing;
+}
+
+std::vector<Query> queries_of(const Policies& policies) {
+  std::vector<Query> queries;
+  for (const auto& policy : policies) {
+    if (policy->query() != nullptr) queries.push_back(*policy->query());
+  }
+  return queries;
+}
+
+std::vector<Sample> samples_for(const Policies& policies, std::span<const Sample> answers) {
+  std::vector<Sample> samples;
+  std::size_t next = 0;
+  for (const auto& policy : policies) {
+    if (policy->query() == nullptr || next >= answers.size()) {
+      samples.push_back({.detail = "not asked"});
+    } else {
+      samples.push_back(answers[next++]);
+    }
+  }
+  return samples;
+}
+
+Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, std::vector<Sample> samples,
+                    HealthProbe& probe, TimePoint at, std::stop_token stop) {
+  Observation seen{.at = at, .listed = listing.listed, .listed_detail = listing.detail, .samples = std::move(samples)};
+  seen.servers = with_remembered(managed.group, listing.listed ? &listing.servers : nullptr, memory);
+  std::vector<ProbeTarget> targets;
+  for (const Server& server : seen.servers) {
+    if (!server.address.empty() && server.failure.empty() && server.phase != Phase::terminating) {
+      targets.push_back({server.id, server.address});
+    }
+  }
+  probe.watch(managed.group.name, managed.group.health, targets);
+  for (Server& server : seen.servers) server.health = probe.health(managed.group.name, server.id);
+  std::vector<std::string> draining;
+  for (const ServerMemory& server : memory.servers) {
+    if (server.drain_at) draining.push_back(server.address);
+  }
+  for (const auto& balancer : managed.balancers) seen.balancers.push_back(balancer->read(draining, stop));
+  return seen;
+}
+
+std::optional<Outcome> apply_action(const Managed& managed, const Action& action, std::stop_token stop) {
+  if (action.kind == Action::Kind::launch) {
+    const auto made = managed.provider->launch({managed.group, action.server, action.version}, std::move(stop));
+    return Outcome{Outcome::Kind::launch, action.server, made ? std::nullopt : std::optional(made.error())};
+  }
+  if (action.kind == Action::Kind::terminate) {
+    const auto done = managed.provider->terminate(managed.group, action.server, std::move(stop));
+    return Outcome{Outcome::Kind::terminate, action.server, done ? std::nullopt : std::optional(done.error())};
+  }
+  return std::nullopt;
+}
+
+std::string apply_balancers(const Managed& managed, const Plan& plan) {
+  std::vector<std::future<Result<void>>> answers;
+  for (const auto& balancer : managed.balancers) {
+    auto promise = std::make_shared<std::promise<Result<void>>>();
+    answers.push_back(promise->get_future());
+    balancer->write(plan.peers, [promise](Result<void> result) { promise->set_value(std::move(result)); });
+  }
+  std::string failed;
+  for (auto& answer : answers) {
+    const Result<void> result = answer.get();
+    if (!result) failed += (failed.empty() ? "" : "; ") + result.error().message;
+  }
+  return failed;
+}
+
+}  // namespace weir

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "balancers/balancer.h"
+#include "controller/ports/ports.h"
+#include "controller/reconcile/reconcile.h"
+#include "providers/provider.h"
+
+namespace weir {
+
+/// A group with everything that surrounds it. The parts a turn needs, whoever runs the turn.
+struct Managed {
+  Group group;
+  Policies policies;
+  std::shared_ptr<Provider> provider;
+  std::vector<std::unique_ptr<Balancer>> balancers;
+};
+
+/// What the provider said about one group.
+struct Listing {
+  bool listed = false;
+  std::string detail = "the provider has not been asked yet";
+  std::vector<Server> servers;  ///< sorted by id
+};
+
+/// The part of a provider's answer that belongs to a group.
+[[nodiscard]] Listing listing_for(const std::string& group, const Result<std::vector<Server>>& answer);
+
+/// The queries of a group's policies, in order; a policy without one has none.
+[[nodiscard]] std::vector<Query> queries_of(const Policies& policies);
+
+/// Puts the answers to queries_of() where each policy expects its own.
+[[nodiscard]] std::vector<Sample> samples_for(const Policies& policies, std::span<const Sample> answers);
+
+/// Gathers the facts of one instant: whom the provider lists, how they are, what the balancers say. Tells the probe whom to watch.
+[[nodiscard]] Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, std::vector<Sample> samples,
+                                  HealthProbe& probe, TimePoint at, std::stop_token stop);
+
+/// Does one launch or terminate action; nothing for the others.
+[[nodiscard]] std::optional<Outcome> apply_action(const Managed& managed, const Action& action, std::stop_token stop);
+
+/// Writes the plan's peers to every balancer and waits for all. Empty if all is in force, else what failed.
+[[nodiscard]] std::string apply_balancers(const Managed& managed, const Plan& plan);
+
+}  // namespace weir

@@ -1,0 +1,111 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "balancers/balancer.h"
+#include "tests/balancers/settings.h"
+
+namespace weir {
+namespace {
+
+std::vector<std::string> complaints(const std::string& type, const Settings& settings) {
+  Group group;
+  group.name = "app";
+  const BalancerSpec spec{.name = type, .type = type, .settings = settings};
+  std::vector<std::string> paths;
+  for (const BalancerType& each : balancer_catalog()) {
+    if (each.name != type) continue;
+    for (const SettingsError& error : each.check({group, spec})) {
+      EXPECT_FALSE(error.message.empty());
+      paths.push_back(error.path);
+    }
+  }
+  return paths;
+}
+
+using Paths = std::vector<std::string>;
+
+TEST(BalancerCatalog, an_unknown_type_is_told_which_there_are) {
+  Group group;
+  group.name = "app";
+  const BalancerSpec spec{.name = "f5", .type = "f5", .settings = {}};
+  BalancerMaker maker;
+  const auto made = maker.make({group, spec});
+  ASSERT_FALSE(made.has_value());
+  EXPECT_EQ(made.error(), (Error{ErrorKind::invalid, "group app: no balancer of type 'f5'; there are: nginx, file_sd"}));
+}
+
+TEST(BalancerCatalog, every_type_is_made_from_checked_settings) {
+  Group group;
+  group.name = "app";
+  BalancerMaker maker;
+  const BalancerSpec nginx{.name = "nginx", .type = "nginx", .settings = nginx_settings("/nonexistent/upstream.conf")};
+  const BalancerSpec file_sd{.name = "file_sd", .type = "file_sd", .settings = file_sd_settings("/nonexistent/app.json")};
+  EXPECT_TRUE(maker.make({group, nginx}).has_value());
+  EXPECT_TRUE(maker.make({group, file_sd}).has_value());
+}
+
+TEST(NginxKeys, the_defaults_are_good) { EXPECT_EQ(complaints("nginx", nginx_settings("/etc/nginx/upstream.conf")), Paths{}); }
+
+TEST(NginxKeys, paths_are_absolute) {
+  Settings settings = nginx_settings("upstream.conf");
+  settings.set("pid_file", std::string("nginx.pid"));
+  EXPECT_EQ(complaints("nginx", settings), (Paths{"file", "pid_file"}));
+  settings = nginx_settings("/upstream.conf");
+  settings.set("pid_file", std::string());
+  EXPECT_EQ(complaints("nginx", settings), Paths{});
+}
+
+TEST(NginxKeys, what_belongs_into_a_whole_block_is_refused_for_lines) {
+  Settings settings = nginx_settings("/upstream.conf");
+  settings.set("upstream", std::string("app"));
+  settings.set("method", std::string("ip_hash"));
+  settings.set("keepalive", std::int64_t{8});
+  settings.set("zone", std::string("64k"));
+  EXPECT_EQ(complaints("nginx", settings), (Paths{"upstream", "keepalive", "zone", "method"}));
+}
+
+TEST(NginxKeys, a_whole_block_needs_a_name_and_a_method_nginx_has) {
+  Settings settings = nginx_settings("/upstream.conf");
+  settings.set("layout", std::string("upstream"));
+  EXPECT_EQ(complaints("nginx", settings), (Paths{"upstream"}));
+  settings.set("upstream", std::string("my app"));
+  settings.set("zone", std::string("64 k"));
+  for (const std::string method : {"fastest", "hash", "hash a; }", "ip_hash;"}) {
+    settings.set("method", method);
+    EXPECT_EQ(complaints("nginx", settings), (Paths{"upstream", "method", "zone"})) << method;
+  }
+  settings.set("upstream", std::string("my-app_1.x"));
+  settings.set("zone", std::string("1M"));
+  for (const std::string method :
+       {"round_robin", "least_conn", "ip_hash", "random", "random two least_conn", "hash ${remote_addr} consistent"}) {
+    settings.set("method", method);
+    EXPECT_EQ(complaints("nginx", settings), Paths{}) << method;
+  }
+}
+
+TEST(NginxKeys, commands_are_not_empty_and_fail_timeout_is_whole_seconds) {
+  Settings options;
+  options.set("fail_timeout", Duration{1500});
+  Settings settings = nginx_settings("/upstream.conf");
+  settings.set("test", Settings::Texts{});
+  settings.set("reload", Settings::Texts{});
+  settings.set("server_options", Settings::Sections{options});
+  EXPECT_EQ(complaints("nginx", settings), (Paths{"test", "reload", "server_options.fail_timeout"}));
+}
+
+TEST(FileSdKeys, the_file_is_one_prometheus_reads) {
+  EXPECT_EQ(complaints("file_sd", file_sd_settings("/x/app.json")), Paths{});
+  EXPECT_EQ(complaints("file_sd", file_sd_settings("/x/app.yml")), Paths{});
+  EXPECT_EQ(complaints("file_sd", file_sd_settings("/x/app.txt")), (Paths{"file"}));
+  EXPECT_EQ(complaints("file_sd", file_sd_settings("app.json")), (Paths{"file"}));
+}
+
+TEST(FileSdKeys, labels_have_prometheus_names_and_are_not_ours) {
+  Settings settings = file_sd_settings("/x/app.json");
+  settings.set("labels", Settings::TextMap{{"env", "live"}, {"1st", "x"}, {"a-b", "x"}, {"weir_group", "x"}});
+  EXPECT_EQ(complaints("file_sd", settings), (Paths{"labels.1st", "labels.a-b", "labels.weir_group"}));
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,332 @@
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "controller/reconcile/reconcile.h"
+
+namespace weir {
+
+/// A whole imagined outside for one group: a provider, servers that boot, fall ill and crash, a prober, a balancer that can be
+/// killed half way, metrics, and a disk. It runs the real reconcile() over it and looks at every effect as it happens. Time is its
+/// own.
+class World {
+ public:
+  /// One machine as it really is.
+  struct Machine {
+    std::string id;
+    std::string token;
+    std::string address;
+    TimePoint launched_at;
+    TimePoint boots_at;                 ///< answers from then on
+    TimePoint visible_at;               ///< in the provider's list from then on
+    bool sick = false;                  ///< runs, but answers badly
+    bool dead = false;                  ///< crashed; listed with a failure until removed
+    std::optional<TimePoint> going_at;  ///< termination asked for: gone from then on
+    int connections = 0;
+    std::optional<TimePoint> out_since;  ///< not in the loaded peers since
+  };
+
+  /// What goes wrong in the next turn. All false: a good day.
+  struct Faults {
+    std::optional<Sample::Status> samples;  ///< instead of good ones
+    bool list_fails = false;
+    bool list_empty = false;   ///< a good-looking empty list
+    bool probe_blind = false;  ///< every check fails
+    std::optional<ErrorKind> launch_error;
+    bool launch_reply_lost = false;  ///< made, but the answer is unavailable
+    bool terminate_fails = false;
+    bool balancer_fails = false;
+    bool balancer_unreadable = false;
+    bool save_fails = false;
+    std::optional<int> crash_at;  ///< the effect of this turn (0 = the save) before which the controller dies
+  };
+
+  World(Group of, std::uint64_t seed) : group(std::move(of)), random(seed) {
+    policies = make_policies(group);
+    disk.nonce = "abc123";
+  }
+
+  Group group;
+  Policies policies;
+  std::mt19937_64 random;
+  TimePoint now{std::chrono::hours(500'000)};
+  std::vector<Machine> machines;
+  std::vector<std::string> loaded;  ///< addresses nginx really uses
+  std::vector<Peer> file;           ///< what its file says
+  bool file_in_force = true;
+  double load = 1;  ///< in servers' worth
+  Duration boot{3000};
+  Duration list_lag{0};
+  bool connections_known = true;
+  Memory disk;
+  std::vector<Outcome> outcomes;
+  std::vector<std::string> violations;
+  int next_machine = 1;
+  int effects = 0;       ///< of the last turn, the save included
+  bool crashed = false;  ///< the last turn died half way
+  std::optional<Turn> last;
+
+  int chance(int percent) { return std::uniform_int_distribution<int>(1, 100)(random) <= percent ? 1 : 0; }
+  int between(int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); }
+
+  bool answers(const Machine& machine) const { return !machine.dead && !machine.sick && machine.boots_at <= now; }
+
+  /// One turn of the controller. Effects happen one by one; the controller may die before any of them.
+  void turn(const Faults& faults) {
+    settle();
+    Memory memory = disk;
+    Observation seen = observe(faults, memory);
+    last = reconcile(group, policies, seen, std::move(memory));
+    const Turn& turn = *last;
+    check_turn(seen, turn);
+    effects = 0;
+    crashed = false;
+    outcomes.clear();
+    if (dies(faults)) return;
+    if (faults.save_fails) return;
+    disk = turn.memory;
+    if (turn.plan.write_balancers) write_balancer(faults, turn.plan);
+    for (const Action& action : turn.plan.actions) {
+      if (crashed) return;
+      if (action.kind == Action::Kind::launch) launch(faults, action);
+      if (action.kind == Action::Kind::terminate) terminate(faults, action, turn);
+    }
+  }
+
+  /// Lets time pass: machines boot and vanish, connections end.
+  void pass(Duration time) {
+    now += time;
+    settle();
+  }
+
+  int running() const { return static_cast<int>(machines.size()); }
+
+  bool is_loaded(const std::string& address) const { return std::ranges::find(loaded, address) != loaded.end(); }
+
+  void fail(std::string what) {
+    if (violations.size() < 20) violations.push_back(format_time(now) + " " + std::move(what));
+  }
+
+ private:
+  void settle() {
+    std::erase_if(machines, [this](const Machine& machine) { return machine.going_at && *machine.going_at <= now; });
+    std::erase_if(history_, [this](const auto& entry) {
+      return std::ranges::none_of(machines, [&](const Machine& machine) { return machine.id == entry.first; });
+    });
+    for (Machine& machine : machines) {
+      if (is_loaded(machine.address)) {
+        machine.out_since.reset();
+        machine.connections = 3;
+        continue;
+      }
+      if (!machine.out_since) machine.out_since = now;
+      if (machine.dead || now - *machine.out_since > std::chrono::seconds(2)) machine.connections = 0;
+    }
+  }
+
+  Observation observe(const Faults& faults, const Memory& memory) {
+    Observation seen{.at = now, .listed = !faults.list_fails, .listed_detail = faults.list_fails ? "HTTP 500" : ""};
+    std::vector<Server> listed;
+    for (const Machine& machine : machines) {
+      if (machine.visible_at > now || faults.list_empty) continue;
+      listed.push_back({.id = machine.id,
+                        .group = group.name,
+                        .token = machine.token,
+                        .address = machine.address,
+                        .version = "v1",
+                        .phase = machine.going_at         ? Phase::terminating
+                                 : machine.boots_at > now ? Phase::pending
+                                                          : Phase::warming,
+                        .launched_at = machine.launched_at,
+                        .failure = machine.dead ? "exited with status 1" : ""});
+    }
+    std::ranges::sort(listed, {}, &Server::id);
+    seen.servers = listed;
+    probe(faults);
+    // As with_remembered() would: what is known and not listed keeps its health.
+    for (const ServerMemory& known : memory.servers) {
+      const bool there = std::ranges::find(listed, known.id, &Server::id) != listed.end();
+      if (there && seen.listed) continue;
+      if (!there || !seen.listed) {
+        if (!seen.listed && there) std::erase_if(seen.servers, [&](const Server& server) { return server.id == known.id; });
+        seen.servers.push_back({.id = known.id,
+                                .group = group.name,
+                                .token = known.token,
+                                .address = known.address,
+                                .phase = Phase::warming,
+                                .launched_at = known.launched_at,
+                                .listed = false});
+      }
+    }
+    if (!seen.listed) std::erase_if(seen.servers, [](const Server& server) { return server.listed; });
+    std::ranges::sort(seen.servers, {}, &Server::id);
+    for (Server& server : seen.servers) server.health = health_of(server.id);
+    for (std::size_t index = 0; index < policies.size(); ++index) seen.samples.push_back(sample(faults));
+    if (!group.balancers.empty()) seen.balancers.push_back(view(faults));
+    seen.outcomes = outcomes;
+    return seen;
+  }
+
+  Sample sample(const Faults& faults) const {
+    if (faults.samples) return {.status = *faults.samples, .value = 0, .detail = "fault"};
+    const auto serving = std::max<std::ptrdiff_t>(1, std::ranges::count_if(machines, [this](const Machine& machine) {
+                                                    return is_loaded(machine.address) && answers(machine);
+                                                  }));
+    return {.status = Sample::Status::ok, .value = load / static_cast<double>(serving)};
+  }
+
+  /// healthy_after = unhealthy_after = 2.
+  void probe(const Faults& faults) {
+    for (const Machine& machine : machines) {
+      auto& [good, bad] = history_[machine.id];
+      const bool answer = answers(machine) && !faults.probe_blind;
+      good = answer ? good + 1 : 0;
+      bad = answer ? 0 : bad + 1;
+      if (good >= 2) proven_.insert(machine.id);
+    }
+  }
+
+  Health health_of(const std::string& id) const {
+    const auto found = history_.find(id);
+    if (found == history_.end()) return {HealthStatus::unhealthy, "connection refused"};
+    if (found->second.first >= 2) return {HealthStatus::healthy, ""};
+    if (found->second.second >= 2) return {HealthStatus::unhealthy, "connection refused"};
+    return {};
+  }
+
+  BalancerView view(const Faults& faults) const {
+    if (faults.balancer_unreadable) return {.known = false, .detail = "permission denied"};
+    BalancerView view{.known = true, .in_force = file_in_force, .peers = file};
+    if (!connections_known) return view;
+    view.connections.emplace();
+    for (const Machine& machine : machines) view.connections->push_back({machine.address, machine.connections});
+    return view;
+  }
+
+  bool dies(const Faults& faults) {
+    crashed = faults.crash_at && effects == *faults.crash_at;
+    ++effects;
+    // A new controller has no history of checks.
+    if (crashed) history_.clear();
+    return crashed;
+  }
+
+  void write_balancer(const Faults& faults, const Plan& plan) {
+    if (dies(faults) || faults.balancer_fails) return;
+    if (plan.peers.empty() && !file.empty()) fail("an empty list was written over servers");
+    file = plan.peers;
+    file_in_force = false;
+    if (dies(faults)) return;  // between the rename and the reload
+    loaded.clear();
+    for (const Peer& peer : plan.peers) loaded.push_back(peer.address);
+    file_in_force = true;
+    settle();
+  }
+
+  void launch(const Faults& faults, const Action& action) {
+    if (dies(faults)) return;
+    if (faults.launch_error) {
+      outcomes.push_back({Outcome::Kind::launch, action.server, Error{*faults.launch_error, "fault"}});
+      return;
+    }
+    const bool again = std::ranges::find(machines, action.server, &Machine::token) != machines.end();
+    if (!again) {
+      const int number = next_machine++;
+      machines.push_back({.id = "m" + std::to_string(1000 + number),
+                          .token = action.server,
+                          .address = "10.0.0." + std::to_string(number) + ":80",
+                          .launched_at = now,
+                          .boots_at = now + boot,
+                          .visible_at = now + list_lag});
+      if (running() > group.max) fail("launched " + std::to_string(running()) + ", max is " + std::to_string(group.max));
+    }
+    if (dies(faults)) return;  // between the call and its answer
+    outcomes.push_back({Outcome::Kind::launch, action.server,
+                        faults.launch_reply_lost ? std::optional(Error{ErrorKind::unavailable, "timeout"}) : std::nullopt});
+  }
+
+  void terminate(const Faults& faults, const Action& action, const Turn& turn) {
+    if (dies(faults)) return;
+    const auto machine = std::ranges::find(machines, action.server, &Machine::id);
+    if (machine == machines.end() || faults.terminate_fails) return;
+    check_termination(*machine, turn);
+    if (!machine->going_at) machine->going_at = now + std::chrono::seconds(1);
+    if (dies(faults)) return;
+  }
+
+  void check_termination(const Machine& machine, const Turn& turn) {
+    if (machine.dead || machine.going_at || !proven_.contains(machine.id)) return;
+    const bool others =
+        std::ranges::any_of(machines, [&](const Machine& other) { return other.id != machine.id && is_loaded(other.address); });
+    // A fleet of one has nobody to wait for.
+    if (group.max > 1 && is_loaded(machine.address) && (answers(machine) || others))
+      fail(machine.id + " was terminated while it got traffic");
+    const auto known = std::ranges::find(turn.memory.servers, machine.id, &ServerMemory::id);
+    if (known == turn.memory.servers.end() || !known->admitted_at) return;
+    const bool expired = known->drain_at && now - *known->drain_at >= group.drain_timeout;
+    if (machine.connections > 0 && !expired) fail(machine.id + " was terminated with connections before its deadline");
+  }
+
+  void check_turn(const Observation& seen, const Turn& turn) {
+    const Plan& plan = turn.plan;
+    if (!plan.refused.empty()) fail("verify refused: " + plan.refused);
+    if (plan.decision.desired < group.min && seen.listed) fail("desired below min");
+    if (plan.decision.desired > group.max) fail("desired above max");
+    const bool blind = std::ranges::any_of(seen.samples, [](const Sample& sample) { return sample.status != Sample::Status::ok; });
+    const bool in_range = plan.decision.previous <= group.max;
+    if ((blind || !seen.listed) && in_range && plan.decision.desired < plan.decision.previous)
+      fail("shrunk on data nobody can trust");
+    for (const Action& action : plan.actions) {
+      if (action.why.empty()) fail("an action without a reason");
+    }
+    check_peers(plan);
+    check_drains(seen, turn);
+  }
+
+  void check_peers(const Plan& plan) {
+    for (const Peer& peer : plan.peers) {
+      if (!proven_.contains(peer.server)) fail(peer.server + " is a peer and was never proven healthy");
+    }
+  }
+
+  void check_drains(const Observation& seen, const Turn& turn) {
+    const auto serves = [&](const Server& server) { return server.phase == Phase::in_service; };
+    const auto left = std::ranges::count_if(turn.observation.servers, serves);
+    for (const Action& action : turn.plan.actions) {
+      if (action.kind != Action::Kind::drain) continue;
+      const auto server = std::ranges::find(seen.servers, action.server, &Server::id);
+      const bool healthy = server != seen.servers.end() && server->health.status != HealthStatus::unhealthy;
+      if (healthy && left < group.min) fail(action.server + " was drained below min");
+    }
+  }
+
+  std::map<std::string, std::pair<int, int>> history_;  // good and bad answers in a row
+  std::set<std::string> proven_;
+};
+
+/// A group with one target-tracking policy that keeps 0.7 per server, short times, and one balancer.
+inline Group world_group(int min, int max) {
+  Settings policy;
+  policy.set("query", std::string("load"));
+  policy.set("value", std::string("average"));
+  policy.set("target", 0.7);
+  policy.set("tolerance", 0.1);
+  Group group{.name = "app", .provider = "world", .version = "v1", .min = min, .max = max};
+  group.interval = std::chrono::seconds(1);
+  group.warm_up = std::chrono::seconds(2);
+  group.health.deadline = std::chrono::seconds(60);
+  group.drain_timeout = std::chrono::seconds(10);
+  group.scale_in = {.cooldown = std::chrono::seconds(3), .stabilization_window = std::chrono::seconds(5)};
+  group.policies.push_back({"load", "target_tracking", policy});
+  group.balancers.push_back({"nginx", "nginx", {}});
+  return group;
+}
+
+}  // namespace weir

@@ -1,0 +1,119 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <csignal>
+
+#include "controller/observe/prometheus.h"
+#include "tests/support/http_stub.h"
+#include "tests/support/prometheus_server.h"
+#include "tests/support/wait_until.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+using Status = Sample::Status;
+using ::testing::HasSubstr;
+
+class RealClock : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); }
+};
+
+constexpr int kApps = 500;
+
+std::string exposition() {
+  std::string text = "# TYPE app_load gauge\n";
+  for (int app = 0; app < kApps; ++app)
+    for (const char* server : {"a", "b"})
+      text += fmt::format("app_load{{app=\"app-{}\",server=\"{}\"}} {}\n", app, server, app + 0.25);
+  return text + "app_broken NaN\n";
+}
+
+Query query(std::string expression, std::string server_label = {}, std::vector<std::pair<std::string, std::string>> select = {}) {
+  return {.expression = std::move(expression),
+          .server_label = std::move(server_label),
+          .select = std::move(select),
+          .on_empty = {},
+          .on_nan = {}};
+}
+
+/// One Prometheus for all tests: it takes five seconds to its first scrape.
+class PrometheusEndToEnd : public ::testing::Test {
+ protected:
+  struct World {
+    HttpStub apps{HttpStub::Answer{.body = exposition(), .content_type = "text/plain; version=0.0.4"}};
+    HttpStub fading{HttpStub::Answer{.body = "fading 1\n", .content_type = "text/plain; version=0.0.4"}};
+    std::unique_ptr<PrometheusServer> server;
+    HttpClient http;
+    RealClock clock;
+    std::unique_ptr<PrometheusSource> source;
+  };
+
+  static void SetUpTestSuite() {
+    world_ = std::make_unique<World>();
+    const PrometheusServer::Job jobs[] = {{.name = "apps", .targets = {world_->apps.address()}},
+                                          {.name = "fading", .targets = {world_->fading.address()}}};
+    auto started = PrometheusServer::start(jobs, "1s");
+    ASSERT_TRUE(started) << started.error().message;
+    world_->server = std::move(*started);
+    world_->source =
+        std::make_unique<PrometheusSource>(PrometheusOptions{.url = world_->server->url()}, world_->http, world_->clock);
+    ASSERT_TRUE(wait_until(30s, [] { return ask({query("count(app_load) + count(fading)")}).at(0).value == 2 * kApps + 1; }));
+  }
+  static void TearDownTestSuite() { world_.reset(); }
+  void SetUp() override { ASSERT_TRUE(world_->source); }
+
+  static std::vector<Sample> ask(const std::vector<Query>& queries) { return world_->source->query(queries, {}); }
+
+  static inline std::unique_ptr<World> world_;
+};
+
+TEST_F(PrometheusEndToEnd, every_shape_of_query_has_its_outcome) {
+  const auto samples = ask({query("sum(app_load{app=\"app-1\"})"), query("app_load{app=\"app-2\"}", "server"), query("app_load"),
+                            query("no_such_metric"), query("app_broken"), query("app_load[1m]"), query("\"text\""), query("sum("),
+                            query("42"), query("sum(app_load) > bool 1 and on() vector(1)")});
+  EXPECT_EQ(samples[0].value, 2.5);
+  ASSERT_EQ(samples[1].series.size(), 2u) << samples[1].detail;
+  EXPECT_EQ(samples[1].series[0].server, "a");
+  EXPECT_EQ(samples[1].series[1].value, 2.25);
+  EXPECT_THAT(samples[2].detail, HasSubstr("1000 series where one is expected"));
+  EXPECT_EQ(samples[3].status, Status::empty);
+  EXPECT_EQ(samples[4].status, Status::nan);
+  EXPECT_THAT(samples[5].detail, HasSubstr("avg_over_time"));
+  EXPECT_EQ(samples[6].status, Status::failed);
+  EXPECT_THAT(samples[7].detail, HasSubstr("400"));
+  EXPECT_EQ(samples[8].value, 42);
+  EXPECT_EQ(samples[9].value, 1);
+}
+
+TEST_F(PrometheusEndToEnd, hundreds_of_groups_share_one_labelled_query) {
+  std::vector<Query> queries;
+  for (int app = 0; app < kApps; ++app)
+    queries.push_back(query("avg by (app) (app_load)", "", {{"app", fmt::format("app-{}", app)}}));
+  const auto samples = ask(queries);
+  for (int app = 0; app < kApps; ++app) EXPECT_EQ(samples.at(static_cast<std::size_t>(app)).value, app + 0.25);
+}
+
+TEST_F(PrometheusEndToEnd, series_of_a_target_that_fails_become_empty_not_old) {
+  EXPECT_EQ(ask({query("fading")}).at(0).value, 1);
+  world_->fading.answer(HttpStub::Answer{.status = 500});
+  EXPECT_TRUE(wait_until(30s, [] { return ask({query("fading")}).at(0).status == Status::empty; }));
+}
+
+TEST(PrometheusKilled, fails_every_query) {
+  auto server = PrometheusServer::start({}, "1s");
+  ASSERT_TRUE(server) << server.error().message;
+  HttpClient http;
+  const RealClock clock;
+  PrometheusSource source(PrometheusOptions{.url = (*server)->url()}, http, clock);
+  const Query queries[] = {query("1"), query("vector(2)")};
+  EXPECT_EQ(source.query(queries, {}).at(1).value, 2);
+  (*server)->stop(SIGKILL);
+  for (const Sample& sample : source.query(queries, {})) EXPECT_EQ(sample.status, Status::failed);
+}
+
+}  // namespace
+}  // namespace weir
