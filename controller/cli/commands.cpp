@@ -186,11 +186,11 @@ Result<GroupStatus> status_of(const StateReader& reader, const Group& group) {
 Result<std::string> status_page(const Config& config, bool json) {
   auto reader = StateReader::open(config.controller.state);
   if (!reader) return std::unexpected(reader.error());
-  std::vector<GroupStatus> statuses;
+  std::vector<std::shared_ptr<const GroupStatus>> statuses;
   for (const Group& group : config.groups) {
     auto status = status_of(**reader, group);
     if (!status) return std::unexpected(status.error());
-    statuses.push_back(std::move(*status));
+    statuses.push_back(std::make_shared<const GroupStatus>(std::move(*status)));
   }
   return json ? statuses_json(statuses) : status_text(statuses, SystemClock().now(), colour_for_output());
 }

@@ -5,10 +5,6 @@
 
 #include "controller/cli/commands.h"
 
-#ifndef WEIR_VERSION
-#define WEIR_VERSION "unknown"
-#endif
-
 namespace {
 
 using weir::CommonOptions;

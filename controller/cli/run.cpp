@@ -8,9 +8,12 @@
 #include <ctime>
 #include <mutex>
 
+#include "controller/api/server.h"
 #include "controller/cli/assemble.h"
+#include "controller/cli/live.h"
 #include "controller/log/log.h"
 #include "controller/loop/loop.h"
+#include "controller/service/notify.h"
 #include "controller/state/sqlite_store.h"
 
 namespace weir {
@@ -36,16 +39,49 @@ int wait_for_signal(const sigset_t& signals, Duration most) {
 /// The configuration in force and the loop that runs it.
 struct Running {
   Config config;
-  std::unique_ptr<Assembly> assembly;
-  std::unique_ptr<Loop> loop;  // before the assembly it uses
+  std::shared_ptr<Loop> loop;
 };
+
+/// What a turn means for weir's own metrics.
+void count_turn(Metrics& metrics, const Group& group, const Record& record, Duration took) {
+  metrics.turn(record, took);
+  const Decision& decision = record.plan.decision;
+  if (decision.breached_at) metrics.breach_to_decision(record.at - *decision.breached_at);
+  for (const Action& action : record.plan.actions) {
+    const auto server = std::ranges::find(record.servers, action.server, &Server::id);
+    const bool counted = action.kind == Action::Kind::terminate && server != record.servers.end() && server->connections;
+    if (counted) metrics.scaled_in(group.name, *server->connections);
+  }
+}
+
+LoopEvents events_for(Metrics& metrics) {
+  return {
+      .turned = [&metrics](const Group& group, const Record& record, Duration took) { count_turn(metrics, group, record, took); },
+      .acted = [&metrics](
+                   const Group& group, Action::Kind kind,
+                   bool succeeded) { metrics.action(group.name, kind, succeeded ? Metrics::Success::yes : Metrics::Success::no); },
+      .serving = [&metrics](const Group&, Duration took) { metrics.decision_to_serving(took); },
+      .written =
+          [&metrics](const Group& group, bool succeeded) {
+            metrics.balancer_write(group.name, succeeded ? Metrics::Success::yes : Metrics::Success::no);
+          },
+      .sampled = [&metrics](const Group& group, const std::string& policy,
+                            Sample::Status status) { metrics.sample(group.name, policy, status); },
+      .orphans = [&metrics](const std::string& provider,
+                            const std::vector<Server>& orphans) { metrics.orphans(provider, static_cast<int>(orphans.size())); },
+      .not_saved =
+          [&metrics](const Group& group) {
+            metrics.state_save_failed();
+            metrics.turn_failed(group.name);
+          }};
+}
 
 class Service {
  public:
   Service(const Log& log, SqliteStore& store) : log_(log), store_(store) {
     outside_.probe.on_change([this](const std::string& group) {
       const std::lock_guard lock(mutex_);
-      if (running_ && running_->loop) running_->loop->wake(group);
+      if (running_) running_->loop->wake(group);
     });
   }
   ~Service() {
@@ -60,16 +96,28 @@ class Service {
     running->config = std::move(config);
     auto assembly = assemble(running->config, outside_);
     if (!assembly) return std::unexpected(assembly.error());
-    running->assembly = std::move(*assembly);
+    // Whoever holds the loop, an answer of the API for instance, holds what the loop uses.
+    const std::shared_ptr<Assembly> parts = std::move(*assembly);
+    for (const Group& group : running->config.groups) metrics_.group(group);
     const Loop::Options options{.workers = running->config.controller.workers};
-    auto loop = Loop::start({outside_.clock, running->assembly->metrics.get(), outside_.probe, store_, log_}, options, {},
-                            std::move(running->assembly->groups));
+    auto loop = Loop::start({outside_.clock, parts->metrics.get(), outside_.probe, store_, log_}, options, events_for(metrics_),
+                            std::move(parts->groups));
     if (!loop) return std::unexpected(loop.error());
-    running->loop = std::move(*loop);
+    running->loop = std::shared_ptr<Loop>(loop->release(), [parts](Loop* one) { delete one; });
+    data_.follow(running->loop);
     const std::lock_guard lock(mutex_);
     running_ = std::move(running);
     return {};
   }
+
+  /// The API of this service, on the address of its first configuration.
+  [[nodiscard]] Result<std::unique_ptr<ApiServer>> serve() {
+    const Listen& listen = running_->config.controller.listen;
+    return ApiServer::start(fmt::format("{}:{}", listen.host, listen.port),
+                            [this](const ApiRequest& request) { return answer(request, data_); });
+  }
+
+  [[nodiscard]] Result<void> alive() const { return data_.alive(); }
 
   /// Reads the file again. Whatever is wrong with it, the old configuration stays in force.
   void reload() {
@@ -77,12 +125,13 @@ class Service {
     ConfigResult config = load_config(source, process_environment(), builtin_catalogs());
     if (!config) {
       for (const ConfigError& error : config.error()) log_.error("reload_refused", {{"error", to_string(error)}});
-      log_.error("reload_refused", {{"consequence", "the configuration read before stays in force"}});
-      return;
+      return refuse_reload("the file is not valid");
     }
     if (config->controller.state != running_->config.controller.state) {
-      log_.error("reload_refused", {{"error", "controller.state cannot change while weir runs: restart it"}});
-      return;
+      return refuse_reload("controller.state cannot change while weir runs: restart it");
+    }
+    if (config->controller.listen != running_->config.controller.listen) {
+      return refuse_reload("controller.listen cannot change while weir runs: restart it");
     }
     // Two loops must never run the same groups: the old one ends first, and comes back if the new one cannot start.
     const Config old = running_->config;
@@ -94,35 +143,74 @@ class Service {
       if (const auto again = start(old); !again) log_.error("start_failed", {{"error", again.error().message}});
       return;
     }
+    metrics_.config_reload(Metrics::Success::yes);
     log_.info("reloaded", {{"config", source.string()}, {"groups", std::to_string(running_->config.groups.size())}});
   }
 
   [[nodiscard]] bool is_running() const { return running_ != nullptr; }
 
  private:
+  void refuse_reload(const std::string& error) {
+    metrics_.config_reload(Metrics::Success::no);
+    log_.error("reload_refused", {{"error", error}, {"consequence", "the configuration read before stays in force"}});
+  }
+
   void stop_loop() {
+    data_.follow(nullptr);
     std::unique_ptr<Running> old;
     {
       const std::lock_guard lock(mutex_);
       old = std::move(running_);
     }
-    if (old) old->loop.reset();
+    // A request that is being answered may hold the loop a moment longer; stopped it is when this returns.
+    if (old) old->loop->stop();
   }
 
   /// Nobody checks the health of groups that are no longer configured.
   void forget_groups(const Config& old, const Config& wanted) {
     for (const Group& group : old.groups) {
       const bool stays = std::ranges::find(wanted.groups, group.name, &Group::name) != wanted.groups.end();
-      if (!stays) outside_.probe.watch(group.name, group.health, {});
+      if (stays) continue;
+      outside_.probe.watch(group.name, group.health, {});
+      metrics_.remove_group(group.name);
     }
   }
 
   const Log& log_;
   SqliteStore& store_;
+  Metrics metrics_{WEIR_VERSION};
+  LiveData data_{store_.reader(), metrics_};
   Outside outside_;
   std::mutex mutex_;
   std::unique_ptr<Running> running_;
 };
+
+/// systemd not listening is no reason to stop, but one to say so.
+void tell(const Log& log, const Result<void>& told) {
+  if (!told) log.warning("notify_failed", {{"error", told.error().message}});
+}
+
+/// Until told to stop.
+int serve_signals(Service& service, const sigset_t& signals, const Log& log) {
+  ServiceNotifier systemd;
+  tell(log, systemd.ready("running"));
+  const Duration beat = std::min<Duration>(ServiceNotifier::watchdog_interval().value_or(1s), 1s);
+  while (service.is_running()) {
+    const int signal = wait_for_signal(signals, beat);
+    // A dead scheduler is left to the watchdog: it starts weir anew, which loses nothing.
+    if (service.alive()) tell(log, systemd.watchdog());
+    if (signal == SIGHUP) {
+      tell(log, systemd.reloading());
+      service.reload();
+      tell(log, systemd.ready("running"));
+    }
+    if (signal != SIGTERM && signal != SIGINT) continue;
+    tell(log, systemd.stopping());
+    log.info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+    return 0;
+  }
+  return 1;
+}
 
 }  // namespace
 
@@ -143,15 +231,13 @@ int run_service(Config config) {
     log.error("start_failed", {{"error", started.error().message}});
     return 1;
   }
-  log.info("started", {{"config", source}, {"groups", groups}});
-  while (service.is_running()) {
-    const int signal = wait_for_signal(signals, 500ms);
-    if (signal == SIGHUP) service.reload();
-    if (signal != SIGTERM && signal != SIGINT) continue;
-    log.info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
-    return 0;
+  auto api = service.serve();
+  if (!api) {
+    log.error("start_failed", {{"error", api.error().message}});
+    return 1;
   }
-  return 1;
+  log.info("started", {{"config", source}, {"groups", groups}});
+  return serve_signals(service, signals, log);
 }
 
 }  // namespace weir

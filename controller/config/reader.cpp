@@ -17,13 +17,13 @@ namespace {
 constexpr std::string_view kFileSuffix = "_file";
 constexpr Duration kLastWindow{300'000};
 
+bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
+
 /// A user's word in a message: one line, not too long.
 std::string shown(std::string_view text) {
   constexpr std::size_t kLongest = 48;
   std::string result(text.substr(0, kLongest));
-  for (char& c : result) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7F) c = ' ';
-  }
+  std::ranges::replace_if(result, is_control, ' ');
   if (text.size() <= kLongest) return result;
   // Not in the middle of a UTF-8 sequence.
   while (!result.empty() && (static_cast<unsigned char>(result.back()) & 0xC0U) == 0x80U) result.pop_back();
@@ -94,6 +94,8 @@ std::string join_path(const std::string& parent, std::size_t index) { return fmt
 Reader::Reader(std::filesystem::path file, const Environment& environment) : file_(std::move(file)), environment_(environment) {}
 
 void Reader::complain(SourceMark mark, std::string path, std::string message) {
+  // Other people's checks quote what stands in the file, line breaks and all.
+  std::ranges::replace_if(message, is_control, ' ');
   errors_.push_back({file_.string(), mark.line, mark.column, std::move(path), std::move(message)});
 }
 
@@ -105,7 +107,9 @@ void Reader::complain_missing(const YamlNode& parent, const Key& key, const std:
 
 void Reader::complain_unknown(SourceMark mark, std::string path, std::string_view what, std::string_view name,
                               std::span<const std::string_view> known) {
-  const std::string_view near = nearest(name, {known.begin(), known.end()});
+  // Guessing takes time, and a file with this many errors was not meant for weir.
+  constexpr std::size_t kMany = 200;
+  const std::string_view near = errors_.size() < kMany ? nearest(name, {known.begin(), known.end()}) : std::string_view();
   const std::string hint = near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
   // A path that ends in the unknown word itself need not repeat it.
   const std::string word = what == "key" ? "" : fmt::format(" '{}'", shown(name));
@@ -113,7 +117,7 @@ void Reader::complain_unknown(SourceMark mark, std::string path, std::string_vie
 }
 
 ConfigErrors Reader::take_errors() {
-  std::ranges::stable_sort(errors_, {}, [](const ConfigError& error) { return std::tie(error.line, error.column); });
+  std::ranges::sort(errors_, {}, [](const ConfigError& error) { return std::tie(error.line, error.column, error.path); });
   return std::move(errors_);
 }
 
@@ -149,8 +153,13 @@ std::optional<std::string> Reader::scalar(const YamlNode& node, const std::strin
     return std::nullopt;
   }
   auto text = substitute(node.text, environment_);
-  if (text) return *std::move(text);
-  complain(node.mark, path, std::move(text.error()));
+  if (!text) {
+    complain(node.mark, path, std::move(text.error()));
+    return std::nullopt;
+  }
+  // A zero byte ends an argument or a path early; what is not UTF-8 cannot be shown as JSON.
+  if (!text->contains('\0') && is_utf8(*text)) return *std::move(text);
+  complain(node.mark, path, fmt::format("expected {} in UTF-8 and without zero bytes", expected));
   return std::nullopt;
 }
 

@@ -178,17 +178,46 @@ class Builder final : public YAML::EventHandler {
   std::size_t copied_ = 0;
 };
 
-/// yaml-cpp takes 0x04 for the end of the text and knows other encodings; a configuration is plain UTF-8.
-std::optional<YamlError> find_control_character(std::string_view text) {
+/// How many bytes the UTF-8 sequence at the front takes; 0 if it is none (RFC 3629: no overlong forms, no surrogates).
+std::size_t sequence_length(std::string_view text) {
+  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const auto between = [&](std::size_t i, unsigned low, unsigned high) { return byte(i) >= low && byte(i) <= high; };
+  const auto tail = [&](std::size_t i) { return between(i, 0x80, 0xBF); };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return 1;
+  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
+  const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
+  const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+  if (lead >= 0xE0 && lead <= 0xEF) return between(1, low, high) && tail(2) ? 3 : 0;
+  if (lead >= 0xF0 && lead <= 0xF4) return between(1, low, high) && tail(2) && tail(3) ? 4 : 0;
+  return 0;
+}
+
+bool is_control(char c) {
+  const auto byte = static_cast<unsigned char>(c);
+  return byte == 0x7F || (byte < 0x20 && c != '\t' && c != '\n' && c != '\r');
+}
+
+/// yaml-cpp takes 0x04 for the end of the text, guesses at other encodings and lets broken UTF-8 pass.
+std::optional<YamlError> find_foreign_byte(std::string_view text) {
   SourceMark mark{1, 1};
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte == 0x7F || (byte < 0x20 && c != '\t' && c != '\n' && c != '\r')) {
-      return YamlError{mark, fmt::format("expected UTF-8 text, found the control character 0x{:02x}", byte)};
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    if (length == 0 || is_control(text.front())) {
+      return YamlError{mark, fmt::format("expected UTF-8 text, found the byte 0x{:02x}", static_cast<unsigned char>(text.front()))};
     }
-    mark = c == '\n' ? SourceMark{mark.line + 1, 1} : SourceMark{mark.line, mark.column + 1};
+    mark = text.front() == '\n' ? SourceMark{mark.line + 1, 1} : SourceMark{mark.line, mark.column + static_cast<int>(length)};
+    text.remove_prefix(length);
   }
   return std::nullopt;
+}
+
+/// yaml-cpp quotes single bytes of the text, which need not be whole characters.
+std::string ascii(std::string text) {
+  for (char& c : text) {
+    if (static_cast<unsigned char>(c) >= 0x80) c = '?';
+  }
+  return text;
 }
 
 /// The commonest slips, for which yaml-cpp has no words, on the line of the error or the one before.
@@ -209,7 +238,7 @@ std::string hint(std::string_view text, int line) {
 
 std::expected<YamlNode, YamlError> parse_yaml(std::string_view text) {
   if (text.size() > kMaxText) return std::unexpected(YamlError{{}, "the file is larger than 32 MiB"});
-  if (auto error = find_control_character(text)) return std::unexpected(std::move(*error));
+  if (auto error = find_foreign_byte(text)) return std::unexpected(std::move(*error));
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
@@ -222,8 +251,17 @@ std::expected<YamlNode, YamlError> parse_yaml(std::string_view text) {
     return std::unexpected(YamlError{mark_of(error.mark), error.msg});
   } catch (const YAML::Exception& error) {
     const SourceMark mark = mark_of(error.mark);
-    return std::unexpected(YamlError{mark, fmt::format("not YAML: {}{}", error.msg, hint(text, mark.line))});
+    return std::unexpected(YamlError{mark, fmt::format("not YAML: {}{}", ascii(error.msg), hint(text, mark.line))});
   }
+}
+
+bool is_utf8(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t length = sequence_length(text);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
 }
 
 const YamlNode* find(const YamlNode& mapping, std::string_view key) {

@@ -37,6 +37,8 @@ struct YamlError {
 /// Parses one document. Bounded: 32 MiB of text, 64 levels, 64 MiB of copies made by aliases. Empty text is Kind::nothing.
 [[nodiscard]] std::expected<YamlNode, YamlError> parse_yaml(std::string_view text);
 
+[[nodiscard]] bool is_utf8(std::string_view text);
+
 /// The value of the first entry with that key; nullptr if there is none or the node is no mapping.
 [[nodiscard]] const YamlNode* find(const YamlNode& mapping, std::string_view key);
 

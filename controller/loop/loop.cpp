@@ -94,6 +94,21 @@ class Loop::Impl {
     return {};
   }
 
+  void stop() {
+    if (!scheduler_.joinable()) return;
+    {
+      std::unique_lock lock(mutex_);
+      stopping_ = true;
+      stop_.request_stop();
+      scheduler_.request_stop();
+      changed_.notify_all();
+      // Ports honour the stop token; what they still report is kept for the next start by the store and by the world itself.
+      idle_.wait(lock,
+                 [this] { return std::ranges::none_of(slots_, [](const auto& slot) { return slot->running || slot->polling; }); });
+    }
+    scheduler_.join();
+  }
+
   void wake(const std::string& group) {
     const std::lock_guard lock(mutex_);
     const auto found = by_name_.find(group);
@@ -188,6 +203,7 @@ class Loop::Impl {
     for (const Slot* slot : asking) queries.insert(queries.end(), slot->queries.begin(), slot->queries.end());
     std::vector<Sample> answers = ports_.metrics->query(queries, stop_.get_token());
     answers.resize(queries.size());
+    report_samples(asking, answers);
     const std::lock_guard lock(mutex_);
     auto next = answers.begin();
     for (Slot* slot : asking) {
@@ -196,6 +212,16 @@ class Loop::Impl {
       slot->answered = Steady::now();
       next = end;
       fact_arrived(*slot);
+    }
+  }
+
+  void report_samples(const std::vector<Slot*>& asking, const std::vector<Sample>& answers) {
+    if (!events_.sampled) return;
+    auto answer = answers.begin();
+    for (const Slot* slot : asking) {
+      for (const auto& policy : slot->managed.policies) {
+        if (policy->query() != nullptr) events_.sampled(slot->managed.group, policy->name(), (answer++)->status);
+      }
     }
   }
 
@@ -309,6 +335,7 @@ class Loop::Impl {
       ports_.log.error(
           "state_not_saved",
           {{"group", managed.group.name}, {"error", saved.error().message}, {"consequence", "nothing was changed in this turn"}});
+      if (events_.not_saved) events_.not_saved(managed.group);
       return finish(slot, nullptr, std::nullopt, false);
     }
     slot.memory = std::move(turn.memory);
@@ -346,6 +373,7 @@ class Loop::Impl {
             if (!result) applying->balancer_error += (applying->balancer_error.empty() ? "" : "; ") + result.error().message;
             applying->changed |= result.has_value();
           }
+          if (events_.written) events_.written(slot.managed.group, result.has_value());
           step_done(slot, snapshot, applying);
         });
       }
@@ -462,21 +490,6 @@ class Loop::Impl {
     if (!record.plan.refused.empty()) ports_.log.error("plan_refused", {{"group", record.group}, {"bug", record.plan.refused}});
   }
 
-  void stop() {
-    if (!scheduler_.joinable()) return;
-    {
-      std::unique_lock lock(mutex_);
-      stopping_ = true;
-      stop_.request_stop();
-      scheduler_.request_stop();
-      changed_.notify_all();
-      // Ports honour the stop token; what they still report is kept for the next start by the store and by the world itself.
-      idle_.wait(lock,
-                 [this] { return std::ranges::none_of(slots_, [](const auto& slot) { return slot->running || slot->polling; }); });
-    }
-    scheduler_.join();
-  }
-
   using Entry = std::pair<Steady::time_point, Slot*>;
 
   Ports ports_;
@@ -503,6 +516,7 @@ class Loop::Impl {
 
 Loop::Loop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Loop::~Loop() = default;
+void Loop::stop() { impl_->stop(); }
 
 Result<std::unique_ptr<Loop>> Loop::start(Ports ports, Options options, LoopEvents events, std::vector<Managed> groups) {
   auto impl = std::make_unique<Impl>(ports, options, std::move(events));

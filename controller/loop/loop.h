@@ -18,6 +18,12 @@ struct LoopEvents {
   std::function<void(const Group&, Action::Kind, bool succeeded)> acted;
   /// A launched server is proven to get traffic: time since the launch was decided.
   std::function<void(const Group&, Duration decision_to_serving)> serving;
+  /// A balancer was written, or could not be.
+  std::function<void(const Group&, bool succeeded)> written;
+  /// What a policy's query came to.
+  std::function<void(const Group&, const std::string& policy, Sample::Status)> sampled;
+  /// Memory could not be saved, so the turn did nothing.
+  std::function<void(const Group&)> not_saved;
   /// Servers with our tag whose group nobody configures.
   std::function<void(const std::string& provider, const std::vector<Server>& orphans)> orphans;
 };
@@ -50,8 +56,9 @@ class Loop {
   /// Loads every group's memory. `providers` in Managed are shared by name.
   [[nodiscard]] static Result<std::unique_ptr<Loop>> start(Ports ports, Options options, LoopEvents events,
                                                            std::vector<Managed> groups);
-  /// Cancels what is under way, waits for it, and stops. Nothing of the world is changed by stopping.
-  ~Loop();
+  ~Loop();  ///< stops
+  /// Cancels what is under way, waits for it, and stops. Nothing of the world is changed by stopping. May be called again.
+  void stop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 

@@ -636,13 +636,13 @@ std::string status_json(const GroupStatus& status) {
   return text;
 }
 
-std::string statuses_json(std::span<const GroupStatus> statuses) {
+std::string statuses_json(std::span<const std::shared_ptr<const GroupStatus>> statuses) {
   std::string text;
   JsonWriter out(text);
   out.begin_object();
   out.key("groups");
   out.begin_array();
-  for (const GroupStatus& status : statuses) write_status(out, status);
+  for (const std::shared_ptr<const GroupStatus>& status : statuses) write_status(out, *status);
   out.end_array();
   out.end_object();
   return text;

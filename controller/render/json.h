@@ -42,6 +42,6 @@ struct StoredPlans {
 /// One group of GET /v1/groups.
 [[nodiscard]] std::string status_json(const GroupStatus& status);
 /// {"groups":[…]}
-[[nodiscard]] std::string statuses_json(std::span<const GroupStatus> statuses);
+[[nodiscard]] std::string statuses_json(std::span<const std::shared_ptr<const GroupStatus>> statuses);
 
 }  // namespace weir

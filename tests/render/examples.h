@@ -8,7 +8,10 @@ namespace weir {
 
 /// A memory in which every field says something.
 [[nodiscard]] inline Memory full_memory() {
-  using namespace std::chrono_literals;
+  using std::literals::chrono_literals::operator""h;
+  using std::literals::chrono_literals::operator""min;
+  using std::literals::chrono_literals::operator""s;
+  using std::literals::chrono_literals::operator""ms;
   const TimePoint at{1'772'357'400'250ms};
   Memory memory;
   memory.nonce = "a1b2c3";
@@ -34,7 +37,10 @@ namespace weir {
 
 /// A turn in which everything happened.
 [[nodiscard]] inline Record full_record() {
-  using namespace std::chrono_literals;
+  using std::literals::chrono_literals::operator""h;
+  using std::literals::chrono_literals::operator""min;
+  using std::literals::chrono_literals::operator""s;
+  using std::literals::chrono_literals::operator""ms;
   const TimePoint at{1'772'357'400'250ms};
   Record record;
   record.group = "app";

@@ -152,7 +152,7 @@ TEST(StatusJson, shows_a_group_with_its_servers) {
   EXPECT_EQ(server.at("health"), "unhealthy");
   EXPECT_EQ(server.at("connections"), 17);
   EXPECT_TRUE(group.at("servers").at(1).at("connections").is_null());
-  const GroupStatus statuses[] = {status, GroupStatus{}};
+  const std::shared_ptr<const GroupStatus> statuses[] = {std::make_shared<GroupStatus>(status), std::make_shared<GroupStatus>()};
   EXPECT_EQ(json::parse(statuses_json(statuses)).at("groups").size(), 2U);
 }
 

@@ -1,0 +1,28 @@
+#include "controller/api/limits.h"
+
+#include <fmt/format.h>
+
+namespace weir {
+namespace {
+
+constexpr std::size_t kMaxUri = 8UL * 1024;
+constexpr std::size_t kMaxHeaders = 100;
+constexpr std::size_t kMaxHeaderBytes = 16UL * 1024;
+
+}  // namespace
+
+std::optional<ApiResponse> refusal(const RequestSize& size) {
+  if (size.uri > kMaxUri) return problem(414, fmt::format("the URI has {} bytes, at most {} are taken", size.uri, kMaxUri));
+  if (size.headers > kMaxHeaders)
+    return problem(431, fmt::format("{} header fields, at most {} are taken", size.headers, kMaxHeaders));
+  if (size.header_bytes > kMaxHeaderBytes) {
+    return problem(431, fmt::format("{} bytes of header fields, at most {} are taken", size.header_bytes, kMaxHeaderBytes));
+  }
+  if (size.has_content_length && size.has_transfer_encoding) {
+    return problem(400, "Content-Length and Transfer-Encoding together are ambiguous");
+  }
+  if (size.content_length > 0 || size.has_transfer_encoding) return problem(413, "this request takes no body");
+  return std::nullopt;
+}
+
+}  // namespace weir

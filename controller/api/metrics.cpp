@@ -1,0 +1,339 @@
+#include "controller/api/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <shared_mutex>
+#include <sstream>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+namespace weir {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using prometheus::MetricType;
+
+constexpr std::array kPhases{Phase::pending, Phase::warming, Phase::in_service, Phase::draining, Phase::terminating};
+constexpr std::array kKinds{Action::Kind::launch,  Action::Kind::admit,     Action::Kind::drain,
+                            Action::Kind::readmit, Action::Kind::terminate, Action::Kind::set_weight};
+constexpr std::array kStatuses{Sample::Status::ok, Sample::Status::empty, Sample::Status::nan, Sample::Status::degraded,
+                               Sample::Status::failed};
+constexpr std::array kSuccesses{"done", "failed"};
+
+enum class TurnOutcome { quiet, changed, blind, refused, failed };
+constexpr std::array kOutcomes{"quiet", "changed", "blind", "refused", "failed"};
+enum class Direction { out, in };
+constexpr std::array kDirections{"out", "in"};
+
+template <typename E>
+constexpr std::size_t index(E value) {
+  return static_cast<std::size_t>(value);
+}
+
+TurnOutcome outcome_of(const Record& record) {
+  if (!record.plan.refused.empty()) return TurnOutcome::refused;
+  if (!record.servers_detail.empty()) return TurnOutcome::blind;
+  const bool changed = !record.plan.actions.empty() || record.plan.decision.desired != record.plan.decision.previous;
+  return changed ? TurnOutcome::changed : TurnOutcome::quiet;
+}
+
+/// A number that many threads write and nobody orders other writes by.
+template <typename T>
+class Number {
+ public:
+  void set(T value) { value_.store(value, std::memory_order_relaxed); }
+  void add(T value) { value_.fetch_add(value, std::memory_order_relaxed); }
+  [[nodiscard]] T get() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<T> value_ = 0;
+};
+
+using Count = Number<std::uint64_t>;
+using Level = Number<std::int64_t>;
+
+/// All numbers of one group. prometheus-cpp's own counters and gauges cost some 400 bytes each; ten thousand groups have two
+/// hundred thousand numbers.
+struct GroupNumbers {
+  Level min;
+  Level max;
+  Level desired;
+  Level last_turn;  ///< milliseconds since the epoch; 0: none yet
+  Level orphans;
+  Level probe_suspected;
+  Count lost_requests;
+  std::array<Level, kPhases.size()> servers;
+  std::array<Count, kOutcomes.size()> turns;
+  std::array<Count, kDirections.size()> scale_events;
+  std::array<std::array<Count, kSuccesses.size()>, kKinds.size()> actions;
+  std::array<Count, kSuccesses.size()> balancer_writes;
+  std::mutex failures_mutex;
+  std::map<std::string, std::array<std::uint64_t, kStatuses.size()>> sample_failures;  ///< by policy
+};
+
+using Groups = std::unordered_map<std::string, std::unique_ptr<GroupNumbers>>;
+
+/// Builds one family of series, all of it with the label group.
+class FamilyBuilder {
+ public:
+  FamilyBuilder(const char* name, const char* help, MetricType type) : family_{name, help, type, {}} {}
+  void add(const std::string& group, std::vector<ClientMetric::Label> more, double value) {
+    ClientMetric metric;
+    metric.label.reserve(more.size() + 1);
+    metric.label.push_back({"group", group});
+    for (ClientMetric::Label& label : more) metric.label.push_back(std::move(label));
+    (family_.type == MetricType::Counter ? metric.counter.value : metric.gauge.value) = value;
+    family_.metric.push_back(std::move(metric));
+  }
+  [[nodiscard]] MetricFamily take() { return std::move(family_); }
+
+ private:
+  MetricFamily family_;
+};
+
+template <typename T>
+double number(const Number<T>& value) {
+  return static_cast<double>(value.get());
+}
+
+/// One family and how its series are read from a group's numbers.
+struct FamilySpec {
+  const char* name;
+  const char* help;
+  MetricType type;
+  void (*read)(FamilyBuilder& out, const std::string& group, GroupNumbers& numbers);
+};
+
+void read_actions(FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+  for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
+    for (std::size_t success = 0; success < kSuccesses.size(); ++success) {
+      const Count& count = numbers.actions[kind][success];
+      if (count.get() == 0) continue;  // most groups never do most things
+      out.add(group, {{"kind", std::string(to_string(kKinds[kind]))}, {"outcome", kSuccesses[success]}}, number(count));
+    }
+  }
+}
+
+void read_sample_failures(FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+  const std::scoped_lock lock(numbers.failures_mutex);
+  for (const auto& [policy, counts] : numbers.sample_failures) {
+    for (std::size_t status = 0; status < kStatuses.size(); ++status) {
+      if (counts[status] == 0) continue;
+      out.add(group, {{"policy", policy}, {"status", std::string(to_string(kStatuses[status]))}},
+              static_cast<double>(counts[status]));
+    }
+  }
+}
+
+const FamilySpec kFamilies[] = {
+    {"weir_min", "Servers that must be in service, from the configuration.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) { out.add(group, {}, number(numbers.min)); }},
+    {"weir_max", "Servers that may be launched, from the configuration.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) { out.add(group, {}, number(numbers.max)); }},
+    {"weir_desired", "Servers there should be, as of the last turn.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       if (numbers.last_turn.get() != 0) out.add(group, {}, number(numbers.desired));
+     }},
+    {"weir_servers", "Servers by phase, as of the last turn.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       if (numbers.last_turn.get() == 0) return;
+       for (const Phase phase : kPhases) {
+         out.add(group, {{"phase", std::string(to_string(phase))}}, number(numbers.servers[index(phase)]));
+       }
+     }},
+    {"weir_last_turn_timestamp_seconds", "When the last turn was.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       if (numbers.last_turn.get() != 0) out.add(group, {}, number(numbers.last_turn) / 1000);
+     }},
+    {"weir_turns_total", "Turns by outcome; blind: the provider gave no list; refused: the plan was unsafe.", MetricType::Counter,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       for (std::size_t outcome = 0; outcome < kOutcomes.size(); ++outcome) {
+         out.add(group, {{"outcome", kOutcomes[outcome]}}, number(numbers.turns[outcome]));
+       }
+     }},
+    {"weir_scale_events_total", "Changes of desired.", MetricType::Counter,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       for (std::size_t way = 0; way < kDirections.size(); ++way) {
+         out.add(group, {{"direction", kDirections[way]}}, number(numbers.scale_events[way]));
+       }
+     }},
+    {"weir_actions_total", "Actions applied.", MetricType::Counter, read_actions},
+    {"weir_balancer_writes_total", "Changes of a balancer.", MetricType::Counter,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       for (std::size_t success = 0; success < kSuccesses.size(); ++success) {
+         out.add(group, {{"outcome", kSuccesses[success]}}, number(numbers.balancer_writes[success]));
+       }
+     }},
+    {"weir_sample_failures_total", "Answers to a policy's query that were not usable numbers.", MetricType::Counter,
+     read_sample_failures},
+    {"weir_lost_requests_total", "Connections still open when their server was terminated.", MetricType::Counter,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       out.add(group, {}, number(numbers.lost_requests));
+     }},
+    {"weir_orphans", "Servers that carry the group's tag but are not remembered.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) { out.add(group, {}, number(numbers.orphans)); }},
+    {"weir_probe_suspected", "1 while the health check itself is taken to be wrong, not the servers.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       out.add(group, {}, number(numbers.probe_suspected));
+     }},
+};
+
+prometheus::Histogram::BucketBoundaries turn_buckets() {
+  return {0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30};
+}
+prometheus::Histogram::BucketBoundaries wait_buckets() { return {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800}; }
+prometheus::Histogram::BucketBoundaries lost_buckets() { return {0, 1, 2, 5, 10, 50, 100, 1000}; }
+
+prometheus::Histogram& histogram(prometheus::Registry& registry, const char* name, const char* help,
+                                 const prometheus::Histogram::BucketBoundaries& buckets) {
+  return prometheus::BuildHistogram().Name(name).Help(help).Register(registry).Add({}, buckets);
+}
+
+double seconds(Metrics::Elapsed elapsed) { return std::chrono::duration<double>(elapsed).count(); }
+
+}  // namespace
+
+struct Metrics::Impl {
+  mutable std::shared_mutex mutex;  ///< guards the map; the numbers in it guard themselves
+  Groups groups;
+
+  prometheus::Registry registry;
+  prometheus::Histogram& turn_duration =
+      histogram(registry, "weir_turn_duration_seconds", "One turn of one group, from observation to applied plan.", turn_buckets());
+  prometheus::Histogram& breach = histogram(registry, "weir_breach_to_decision_seconds",
+                                            "From the first bad sample of a breach to the decision.", wait_buckets());
+  prometheus::Histogram& serving =
+      histogram(registry, "weir_decision_to_serving_seconds", "From the decision to a server in service.", wait_buckets());
+  prometheus::Histogram& lost =
+      histogram(registry, "weir_scale_in_lost_requests", "Connections still open at the termination of a server.", lost_buckets());
+  prometheus::Family<prometheus::Counter>& reload_family =
+      prometheus::BuildCounter().Name("weir_config_reloads_total").Help("Reloads of the configuration.").Register(registry);
+  std::array<prometheus::Counter*, 2> reloads{&reload_family.Add({{"outcome", kSuccesses[0]}}),
+                                              &reload_family.Add({{"outcome", kSuccesses[1]}})};
+  prometheus::Counter& save_failures = prometheus::BuildCounter()
+                                           .Name("weir_state_save_failures_total")
+                                           .Help("Turns whose memory could not be written; their plans were not applied.")
+                                           .Register(registry)
+                                           .Add({});
+
+  /// Calls `use` with the group's numbers, if it is known.
+  template <typename Use>
+  void with(const std::string& group, Use use) {
+    const std::shared_lock lock(mutex);
+    const auto found = groups.find(group);
+    if (found != groups.end()) use(*found->second);
+  }
+};
+
+Metrics::Metrics(std::string_view version) : impl_(std::make_unique<Impl>()) {
+  prometheus::BuildGauge()
+      .Name("weir_build_info")
+      .Help("Always 1; the version is in the label.")
+      .Register(impl_->registry)
+      .Add({{"version", std::string(version)}})
+      .Set(1);
+}
+
+Metrics::~Metrics() = default;
+
+void Metrics::group(const Group& group) {
+  const std::unique_lock lock(impl_->mutex);
+  std::unique_ptr<GroupNumbers>& numbers = impl_->groups[group.name];
+  if (!numbers) numbers = std::make_unique<GroupNumbers>();
+  numbers->min.set(group.min);
+  numbers->max.set(group.max);
+  std::map<std::string, std::array<std::uint64_t, kStatuses.size()>> failures;
+  for (const PolicySpec& policy : group.policies) failures[policy.name] = numbers->sample_failures[policy.name];
+  numbers->sample_failures = std::move(failures);
+}
+
+void Metrics::remove_group(const std::string& group) {
+  const std::unique_lock lock(impl_->mutex);
+  impl_->groups.erase(group);
+}
+
+void Metrics::turn(const Record& record, Elapsed took) {
+  impl_->turn_duration.Observe(seconds(took));
+  impl_->with(record.group, [&record](GroupNumbers& numbers) {
+    const Decision& decision = record.plan.decision;
+    numbers.turns[index(outcome_of(record))].add(1);
+    if (decision.desired > decision.previous) numbers.scale_events[index(Direction::out)].add(1);
+    if (decision.desired < decision.previous) numbers.scale_events[index(Direction::in)].add(1);
+    std::array<std::int64_t, kPhases.size()> servers{};
+    for (const Server& server : record.servers) ++servers[index(server.phase)];
+    for (std::size_t phase = 0; phase < servers.size(); ++phase) numbers.servers[phase].set(servers[phase]);
+    numbers.desired.set(decision.desired);
+    numbers.last_turn.set(record.at.time_since_epoch().count());
+  });
+}
+
+void Metrics::turn_failed(const std::string& group) {
+  impl_->with(group, [](GroupNumbers& numbers) { numbers.turns[index(TurnOutcome::failed)].add(1); });
+}
+
+void Metrics::action(const std::string& group, Action::Kind kind, Success success) {
+  impl_->with(group, [&](GroupNumbers& numbers) { numbers.actions[index(kind)][index(success)].add(1); });
+}
+
+void Metrics::sample(const std::string& group, const std::string& policy, Sample::Status status) {
+  if (status == Sample::Status::ok) return;
+  impl_->with(group, [&](GroupNumbers& numbers) {
+    const std::scoped_lock lock(numbers.failures_mutex);
+    const auto found = numbers.sample_failures.find(policy);
+    if (found != numbers.sample_failures.end()) ++found->second[index(status)];
+  });
+}
+
+void Metrics::breach_to_decision(Elapsed elapsed) { impl_->breach.Observe(seconds(elapsed)); }
+void Metrics::decision_to_serving(Elapsed elapsed) { impl_->serving.Observe(seconds(elapsed)); }
+
+void Metrics::scaled_in(const std::string& group, int lost_requests) {
+  impl_->lost.Observe(lost_requests);
+  impl_->with(group, [&](GroupNumbers& numbers) { numbers.lost_requests.add(static_cast<std::uint64_t>(lost_requests)); });
+}
+
+void Metrics::orphans(const std::string& group, int servers) {
+  impl_->with(group, [&](GroupNumbers& numbers) { numbers.orphans.set(servers); });
+}
+
+void Metrics::probe_suspected(const std::string& group, bool suspected) {
+  impl_->with(group, [&](GroupNumbers& numbers) { numbers.probe_suspected.set(suspected ? 1 : 0); });
+}
+
+void Metrics::balancer_write(const std::string& group, Success success) {
+  impl_->with(group, [&](GroupNumbers& numbers) { numbers.balancer_writes[index(success)].add(1); });
+}
+
+void Metrics::config_reload(Success success) { impl_->reloads[index(success)]->Increment(); }
+void Metrics::state_save_failed() { impl_->save_failures.Increment(); }
+
+std::string Metrics::text() const {
+  const prometheus::TextSerializer serializer;
+  std::ostringstream out;
+  serializer.Serialize(out, impl_->registry.Collect());
+  for (const FamilySpec& spec : kFamilies) {  // one at a time: all of them would be large
+    FamilyBuilder builder(spec.name, spec.help, spec.type);
+    {
+      const std::shared_lock lock(impl_->mutex);
+      for (const auto& [name, numbers] : impl_->groups) spec.read(builder, name, *numbers);
+    }
+    const MetricFamily family = builder.take();
+    if (!family.metric.empty()) serializer.Serialize(out, {family});
+  }
+  return std::move(out).str();
+}
+
+}  // namespace weir

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/api/http.h"
+#include "controller/render/report.h"
+#include "model/error.h"
+#include "model/time.h"
+
+namespace weir {
+
+/// What the API tells about, as the loop last left it. Thread-safe; answers at once, from snapshots.
+class ApiData {
+ public:
+  ApiData() = default;
+  ApiData(const ApiData&) = delete;
+  ApiData& operator=(const ApiData&) = delete;
+  virtual ~ApiData() = default;
+
+  /// All groups, sorted by name.
+  [[nodiscard]] virtual std::vector<std::shared_ptr<const GroupStatus>> groups() const = 0;
+  /// Null: no such group.
+  [[nodiscard]] virtual std::shared_ptr<const GroupStatus> group(const std::string& name) const = 0;
+  /// record_json() of the group's turns, newest first, at most `limit`, before the given time. The group exists.
+  [[nodiscard]] virtual Result<std::vector<std::string>> decisions(const std::string& group, int limit,
+                                                                   std::optional<TimePoint> before) const = 0;
+  /// plans_json() of the group's last turn; nothing before the first. The group exists.
+  [[nodiscard]] virtual std::optional<std::string> plan(const std::string& group) const = 0;
+  /// Prometheus text.
+  [[nodiscard]] virtual std::string metrics() const = 0;
+  /// The loop's heart beats; else why it is taken for dead.
+  [[nodiscard]] virtual Result<void> alive() const = 0;
+  /// Every group had its first turn; else what is missing.
+  [[nodiscard]] virtual Result<void> ready() const = 0;
+};
+
+/// Answers one request of the HTTP API.
+[[nodiscard]] ApiResponse answer(const ApiRequest& request, const ApiData& data);
+
+}  // namespace weir

@@ -1,0 +1,154 @@
+#include "controller/api/server.h"
+
+#include <cpprest/containerstream.h>
+#include <cpprest/http_listener.h>
+#include <fmt/format.h>
+#include <pplx/threadpool.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cstddef>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "controller/api/limits.h"
+
+namespace weir {
+namespace {
+
+namespace http = web::http;
+using http::experimental::listener::http_listener;
+
+constexpr std::size_t kThreads = 4;
+
+/// cpprestsdk has one thread pool per process, 40 threads by default, sized before its first use.
+void size_thread_pool() {
+  static std::once_flag once;
+  std::call_once(once, [] { crossplat::threadpool::initialize_with_threads(kThreads); });
+}
+
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(),
+                         [](char letter) { return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter; });
+  return text;
+}
+
+/// The port of `host:port`; nothing if the text is anything else. cpprestsdk would take a missing one for "any".
+std::optional<int> port_of(std::string_view listen) {
+  const std::size_t colon = listen.find(':');
+  if (colon == 0 || colon == std::string_view::npos || listen.find_first_of("/@?#[] ") != std::string_view::npos)
+    return std::nullopt;
+  const std::string_view text = listen.substr(colon + 1);
+  int port = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error != std::errc{} || end != text.data() + text.size() || port < 1 || port > 65'535) return std::nullopt;
+  return port;
+}
+
+RequestSize size_of(const http::http_request& message) {
+  RequestSize size;
+  size.uri = message.request_uri().to_string().size();
+  for (const auto& [name, value] : message.headers()) {
+    ++size.headers;
+    size.header_bytes += name.size() + value.size();
+  }
+  size.has_content_length = message.headers().has(http::header_names::content_length);
+  size.has_transfer_encoding = message.headers().has(http::header_names::transfer_encoding);
+  size.content_length = message.headers().content_length();
+  return size;
+}
+
+ApiRequest request_of(const http::http_request& message) {
+  ApiRequest request;
+  const web::uri& uri = message.request_uri();
+  request.method = message.method() == http::methods::HEAD ? "GET" : message.method();
+  request.path = uri.path();
+  for (const auto& [name, value] : web::uri::split_query(uri.query())) {
+    request.query[web::uri::decode(name)] = web::uri::decode(value);
+  }
+  for (const auto& [name, value] : message.headers()) request.headers[lower(name)] = value;
+  return request;
+}
+
+ApiResponse response_to(const http::http_request& message, const ApiHandler& handler) {
+  try {
+    if (std::optional<ApiResponse> refused = refusal(size_of(message))) {
+      refused->headers.emplace_back("Connection", "close");
+      return std::move(*refused);
+    }
+    return handler(request_of(message));
+  } catch (const std::exception& error) {  // cpprestsdk throws on what it cannot decode
+    return problem(400, fmt::format("the request cannot be read: {}", error.what()));
+  }
+}
+
+void reply(const http::http_request& message, ApiResponse answer) {
+  http::http_response response(static_cast<http::status_code>(answer.status));
+  for (const auto& [name, value] : answer.headers) response.headers().add(name, value);
+  response.headers().add("Cache-Control", "no-store");
+  response.headers().add("X-Content-Type-Options", "nosniff");
+  if (message.method() == http::methods::HEAD) {
+    // cpprestsdk knows no HEAD. A stream that ends early makes it send the headers, right length included, and then close; with the
+    // length as a header alone it would abort.
+    response.set_body(concurrency::streams::bytestream::open_istream(std::string()), answer.body.size(), answer.content_type);
+    response.headers().add("Connection", "close");
+  } else {
+    response.set_body(std::move(answer.body), answer.content_type);
+  }
+  // The client may be gone by now; that is its own affair.
+  message.reply(response).then([](const pplx::task<void>& sent) {
+    try {
+      sent.get();
+    } catch (const std::exception&) {
+    }
+  });
+}
+
+}  // namespace
+
+struct ApiServer::Impl {
+  Impl(const web::uri& uri, ApiHandler answering) : handler(std::move(answering)), listener(uri) {
+    const auto answer = [this](const http::http_request& message) { reply(message, response_to(message, handler)); };
+    listener.support(answer);
+    // These two it would answer by itself, TRACE with everything the request carried.
+    listener.support(http::methods::OPTIONS, answer);
+    listener.support(http::methods::TRCE, answer);
+  }
+  ApiHandler handler;
+  http_listener listener;
+  std::unique_ptr<ConnectionGuard> guard;
+};
+
+ApiServer::ApiServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+ApiServer::~ApiServer() {
+  try {
+    impl_->listener.close().get();
+  } catch (const std::exception&) {  // it was not open any more
+  }
+}
+
+Result<std::unique_ptr<ApiServer>> ApiServer::start(const std::string& listen, ApiHandler handler, ConnectionLimits limits) {
+  const std::optional<int> port = port_of(listen);
+  if (!port) {
+    return failure(ErrorKind::invalid,
+                   fmt::format("cannot listen on {}: expected an IPv4 address or a name, and a port: 127.0.0.1:8600", listen));
+  }
+  size_thread_pool();
+  std::unique_ptr<Impl> impl;
+  try {
+    impl = std::make_unique<Impl>(web::uri("http://" + listen), std::move(handler));
+    impl->listener.open().get();
+  } catch (const std::exception& error) {
+    return failure(ErrorKind::denied, fmt::format("cannot listen on {}: {}", listen, error.what()));
+  }
+  Result<std::unique_ptr<ConnectionGuard>> guard = ConnectionGuard::start(*port, limits);
+  if (!guard) return std::unexpected(guard.error());
+  impl->guard = std::move(*guard);
+  return std::unique_ptr<ApiServer>(new ApiServer(std::move(impl)));
+}
+
+}  // namespace weir

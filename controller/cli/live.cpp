@@ -1,0 +1,101 @@
+#include "controller/cli/live.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "controller/render/json.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A scheduler that has not come round for this long is taken for dead.
+constexpr Duration kLongestSilence = 10s;
+
+GroupStatus status_of(const Group& group, const Snapshot* last) {
+  GroupStatus status{.name = group.name, .provider = group.provider, .version = group.version, .min = group.min, .max = group.max};
+  if (last == nullptr) {
+    status.why = "no turn yet";
+    return status;
+  }
+  status.version = last->memory.version;
+  status.desired = last->memory.desired;
+  status.servers = last->record.servers;
+  status.last_turn = last->record.at;
+  const Memory& memory = last->memory;
+  status.last_change = std::max(memory.scaled_out_at, memory.scaled_in_at);
+  status.why = turn_reason(last->record.plan);
+  return status;
+}
+
+}  // namespace
+
+void LiveData::follow(std::shared_ptr<const Loop> loop) {
+  std::shared_ptr<const Loop> old;
+  const std::lock_guard lock(mutex_);
+  old = std::exchange(loop_, std::move(loop));
+}
+
+std::shared_ptr<const Loop> LiveData::loop() const {
+  const std::lock_guard lock(mutex_);
+  return loop_;
+}
+
+std::vector<std::shared_ptr<const GroupStatus>> LiveData::groups() const {
+  const auto loop = this->loop();
+  std::vector<std::shared_ptr<const GroupStatus>> all;
+  if (!loop) return all;
+  for (const Group* group : loop->groups()) {
+    all.push_back(std::make_shared<const GroupStatus>(status_of(*group, loop->snapshot(group->name).get())));
+  }
+  std::ranges::sort(all, {}, [](const auto& status) { return status->name; });
+  return all;
+}
+
+std::shared_ptr<const GroupStatus> LiveData::group(const std::string& name) const {
+  const auto loop = this->loop();
+  if (!loop) return nullptr;
+  const auto groups = loop->groups();
+  const auto found = std::ranges::find(groups, name, [](const Group* group) { return group->name; });
+  if (found == groups.end()) return nullptr;
+  return std::make_shared<const GroupStatus>(status_of(**found, loop->snapshot(name).get()));
+}
+
+Result<std::vector<std::string>> LiveData::decisions(const std::string& group, int limit, std::optional<TimePoint> before) const {
+  auto kept = reader_.history(group, limit, before);
+  if (!kept) return std::unexpected(kept.error());
+  std::vector<std::string> records;
+  for (KeptRecord& one : *kept) records.push_back(std::move(one.json));
+  return records;
+}
+
+std::optional<std::string> LiveData::plan(const std::string& group) const {
+  const auto loop = this->loop();
+  const auto last = loop ? loop->snapshot(group) : nullptr;
+  if (!last) return std::nullopt;
+  const auto groups = loop->groups();
+  const auto found = std::ranges::find(groups, group, [](const Group* one) { return one->name; });
+  GroupPlan plan{.group = group, .provider = found == groups.end() ? "" : (*found)->provider, .at = last->record.at};
+  plan.plan = last->record.plan;
+  plan.servers = last->record.servers;
+  plan.servers_detail = last->record.servers_detail;
+  plan.current = count_phase(plan.servers, Phase::in_service);
+  return plans_json({&plan, 1});
+}
+
+Result<void> LiveData::alive() const {
+  const auto loop = this->loop();
+  // While a new configuration takes over there is no loop for a moment.
+  if (!loop || loop->silence() < kLongestSilence) return {};
+  return failure(ErrorKind::unavailable, fmt::format("the scheduler has not come round for {}", format_duration(loop->silence())));
+}
+
+Result<void> LiveData::ready() const {
+  const auto loop = this->loop();
+  if (loop && loop->ready()) return {};
+  return failure(ErrorKind::unavailable, "not every group has had its first turn");
+}
+
+}  // namespace weir

@@ -1,0 +1,41 @@
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "controller/api/metrics.h"
+#include "controller/api/routes.h"
+#include "controller/loop/loop.h"
+#include "controller/state/state_reader.h"
+
+namespace weir {
+
+/// What the API tells about the loop in force, which changes with every reload. Thread-safe.
+class LiveData final : public ApiData {
+ public:
+  LiveData(const StateReader& reader, const Metrics& metrics) : reader_(reader), metrics_(metrics) {}
+
+  /// The loop in force from now on; nullptr while it is being changed.
+  void follow(std::shared_ptr<const Loop> loop);
+
+  [[nodiscard]] std::vector<std::shared_ptr<const GroupStatus>> groups() const override;
+  [[nodiscard]] std::shared_ptr<const GroupStatus> group(const std::string& name) const override;
+  [[nodiscard]] Result<std::vector<std::string>> decisions(const std::string& group, int limit,
+                                                           std::optional<TimePoint> before) const override;
+  [[nodiscard]] std::optional<std::string> plan(const std::string& group) const override;
+  [[nodiscard]] std::string metrics() const override { return metrics_.text(); }
+  [[nodiscard]] Result<void> alive() const override;
+  [[nodiscard]] Result<void> ready() const override;
+
+ private:
+  [[nodiscard]] std::shared_ptr<const Loop> loop() const;
+
+  const StateReader& reader_;
+  const Metrics& metrics_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<const Loop> loop_;
+};
+
+}  // namespace weir

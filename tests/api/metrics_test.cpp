@@ -1,0 +1,156 @@
+#include "controller/api/metrics.h"
+
+#include <gtest/gtest.h>
+
+#include <sstream>
+#include <thread>
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+
+Group group_named(const std::string& name, std::vector<PolicySpec> policies = {}) {
+  Group group;
+  group.name = name;
+  group.min = 2;
+  group.max = 10;
+  group.policies = std::move(policies);
+  return group;
+}
+
+Record turn_of(const std::string& group, int previous, int desired) {
+  Record record;
+  record.group = group;
+  record.at = TimePoint{1'772'357'400'250ms};
+  record.plan.decision.previous = previous;
+  record.plan.decision.desired = desired;
+  record.servers.resize(3);
+  record.servers[0].phase = record.servers[1].phase = Phase::in_service;
+  return record;
+}
+
+/// The value of one series; "absent" if there is none.
+std::string value(const Metrics& metrics, const std::string& series) {
+  std::istringstream text(metrics.text());
+  for (std::string line; std::getline(text, line);) {
+    if (line.starts_with(series + " ")) return line.substr(series.size() + 1);
+  }
+  return "absent";
+}
+
+TEST(Metrics, a_turn_tells_servers_desired_and_outcome) {
+  Metrics metrics("0.1.0");
+  metrics.group(group_named("app"));
+  EXPECT_EQ(value(metrics, R"(weir_min{group="app"})"), "2");
+  EXPECT_EQ(value(metrics, R"(weir_max{group="app"})"), "10");
+  EXPECT_EQ(value(metrics, R"(weir_desired{group="app"})"), "absent") << "not zero before anybody decided";
+  EXPECT_EQ(value(metrics, R"(weir_turns_total{group="app",outcome="refused"})"), "0") << "there to alert on from the start";
+
+  metrics.turn(turn_of("app", 2, 3), 3ms);
+  metrics.turn(turn_of("app", 3, 3), 3ms);
+  metrics.turn(turn_of("app", 3, 2), 3ms);
+  EXPECT_EQ(value(metrics, R"(weir_desired{group="app"})"), "2");
+  EXPECT_EQ(value(metrics, R"(weir_servers{group="app",phase="in_service"})"), "2");
+  EXPECT_EQ(value(metrics, R"(weir_servers{group="app",phase="pending"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_servers{group="app",phase="draining"})"), "0");
+  EXPECT_EQ(value(metrics, R"(weir_turns_total{group="app",outcome="changed"})"), "2");
+  EXPECT_EQ(value(metrics, R"(weir_turns_total{group="app",outcome="quiet"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_scale_events_total{group="app",direction="out"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_scale_events_total{group="app",direction="in"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_last_turn_timestamp_seconds{group="app"})"), "1772357400.25");
+  EXPECT_EQ(value(metrics, "weir_turn_duration_seconds_count"), "3");
+  EXPECT_EQ(value(metrics, R"(weir_turn_duration_seconds_bucket{le="0.005"})"), "3");
+}
+
+TEST(Metrics, turns_that_went_wrong_are_told_apart) {
+  Metrics metrics("0.1.0");
+  metrics.group(group_named("app"));
+  Record blind = turn_of("app", 2, 2);
+  blind.servers_detail = "vultr: 503";
+  Record refused = turn_of("app", 2, 2);
+  refused.plan.refused = "below min";
+  metrics.turn(blind, 1ms);
+  metrics.turn(refused, 1ms);
+  metrics.turn_failed("app");
+  for (const char* outcome : {"blind", "refused", "failed"}) {
+    EXPECT_EQ(value(metrics, std::string(R"(weir_turns_total{group="app",outcome=")") + outcome + "\"}"), "1") << outcome;
+  }
+}
+
+TEST(Metrics, counts_actions_failures_and_losses) {
+  Metrics metrics("0.1.0");
+  metrics.group(group_named("app", {{"cpu", "threshold", {}}}));
+  metrics.action("app", Action::Kind::launch, Metrics::Success::yes);
+  metrics.action("app", Action::Kind::launch, Metrics::Success::no);
+  metrics.sample("app", "cpu", Sample::Status::ok);
+  metrics.sample("app", "cpu", Sample::Status::empty);
+  metrics.scaled_in("app", 0);
+  metrics.scaled_in("app", 3);
+  metrics.orphans("app", 1);
+  metrics.probe_suspected("app", true);
+  metrics.balancer_write("app", Metrics::Success::no);
+  metrics.breach_to_decision(20s);
+  metrics.decision_to_serving(90s);
+  metrics.config_reload(Metrics::Success::no);
+  metrics.state_save_failed();
+  EXPECT_EQ(value(metrics, R"(weir_actions_total{group="app",kind="launch",outcome="done"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_actions_total{group="app",kind="launch",outcome="failed"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_sample_failures_total{group="app",policy="cpu",status="empty"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_sample_failures_total{group="app",policy="cpu",status="ok"})"), "absent");
+  EXPECT_EQ(value(metrics, R"(weir_lost_requests_total{group="app"})"), "3");
+  EXPECT_EQ(value(metrics, "weir_scale_in_lost_requests_count"), "2");
+  EXPECT_EQ(value(metrics, R"(weir_scale_in_lost_requests_bucket{le="0"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_orphans{group="app"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_probe_suspected{group="app"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_balancer_writes_total{group="app",outcome="failed"})"), "1");
+  EXPECT_EQ(value(metrics, "weir_breach_to_decision_seconds_sum"), "20");
+  EXPECT_EQ(value(metrics, "weir_decision_to_serving_seconds_sum"), "90");
+  EXPECT_EQ(value(metrics, R"(weir_config_reloads_total{outcome="failed"})"), "1");
+  EXPECT_EQ(value(metrics, "weir_state_save_failures_total"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_build_info{version="0.1.0"})"), "1");
+}
+
+TEST(Metrics, series_exist_only_for_what_is_configured) {
+  Metrics metrics("0.1.0");
+  metrics.group(group_named("app", {{"old", "threshold", {}}}));
+  metrics.sample("app", "old", Sample::Status::failed);
+  metrics.sample("app", "invented", Sample::Status::failed);
+  metrics.turn(turn_of("nobody", 1, 2), 1ms);
+  EXPECT_EQ(metrics.text().find("nobody"), std::string::npos);
+  EXPECT_EQ(metrics.text().find("invented"), std::string::npos);
+
+  metrics.turn(turn_of("app", 1, 2), 1ms);
+  metrics.group(group_named("app", {{"new", "threshold", {}}}));
+  EXPECT_EQ(value(metrics, R"(weir_turns_total{group="app",outcome="changed"})"), "1") << "a reload keeps counters";
+  EXPECT_EQ(metrics.text().find("\"old\""), std::string::npos);
+  metrics.remove_group("app");
+  EXPECT_EQ(metrics.text().find("\"app\""), std::string::npos);
+}
+
+TEST(Metrics, may_be_recorded_scraped_and_reconfigured_at_once) {
+  Metrics metrics("0.1.0");
+  metrics.group(group_named("app", {{"cpu", "threshold", {}}}));
+  {
+    std::vector<std::jthread> threads;
+    for (int worker = 0; worker < 2; ++worker) {
+      threads.emplace_back([&] {
+        for (int turn = 0; turn < 500; ++turn) {
+          metrics.turn(turn_of("app", 2, 2), 1ms);
+          metrics.sample("app", "cpu", Sample::Status::nan);
+        }
+      });
+    }
+    threads.emplace_back([&] {
+      for (int scrape = 0; scrape < 50; ++scrape) {
+        (void)metrics.text();
+        metrics.group(group_named("app", {{"cpu", "threshold", {}}}));
+      }
+    });
+  }
+  EXPECT_EQ(value(metrics, R"(weir_turns_total{group="app",outcome="quiet"})"), "1000");
+  EXPECT_EQ(value(metrics, R"(weir_sample_failures_total{group="app",policy="cpu",status="nan"})"), "1000");
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,145 @@
+// The document in docs/ and the answers must not drift apart: every field of every answer is documented, and everything documented
+// as required is there.
+#include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/api/fake_api_data.h"
+
+namespace weir {
+namespace {
+
+using nlohmann::json;
+
+class Document {
+ public:
+  [[nodiscard]] YAML::Node operation(const std::string& path) const { return root_["paths"][path]["get"]; }
+  [[nodiscard]] std::vector<std::string> paths() const {
+    std::vector<std::string> all;
+    for (const auto& path : root_["paths"]) all.push_back(path.first.as<std::string>());
+    return all;
+  }
+  /// Follows a `$ref`.
+  [[nodiscard]] YAML::Node resolve(const YAML::Node& node) const {
+    if (!node["$ref"]) return node;
+    YAML::Node found = YAML::Clone(root_);
+    std::istringstream reference(node["$ref"].as<std::string>().substr(2));
+    for (std::string part; std::getline(reference, part, '/');) found.reset(found[part]);
+    return resolve(found);
+  }
+
+ private:
+  YAML::Node root_ = YAML::LoadFile(WEIR_SOURCE_DIR "/docs/openapi.yaml");
+};
+
+bool has_type(const json& value, const std::string& type) {
+  if (type == "object") return value.is_object();
+  if (type == "array") return value.is_array();
+  if (type == "string") return value.is_string();
+  if (type == "integer") return value.is_number_integer();
+  if (type == "number") return value.is_number();
+  if (type == "boolean") return value.is_boolean();
+  return type == "null" && value.is_null();
+}
+
+bool has_one_type(const json& value, const YAML::Node& types) {
+  if (types.IsScalar()) return has_type(value, types.as<std::string>());
+  return std::ranges::any_of(types.as<std::vector<std::string>>(), [&](const std::string& type) { return has_type(value, type); });
+}
+
+/// What `value` has that the schema does not allow.
+class Conformance {
+ public:
+  explicit Conformance(const Document& document) : document_(document) {}
+
+  std::vector<std::string> complaints(const json& value, const YAML::Node& schema) {
+    found_.clear();
+    check(value, schema, "");
+    return found_;
+  }
+
+ private:
+  void check(const json& value, const YAML::Node& given, const std::string& where) {
+    const YAML::Node schema = document_.resolve(given);
+    if (!schema["type"] || !has_one_type(value, schema["type"])) return found_.push_back(where + ": wrong type");
+    if (schema["enum"]) check_enum(value, schema["enum"].as<std::vector<std::string>>(), where);
+    if (value.is_object()) check_object(value, schema, where);
+    for (std::size_t index = 0; value.is_array() && index < value.size(); ++index)
+      check(value[index], schema["items"], where + "[]");
+  }
+  void check_enum(const json& value, const std::vector<std::string>& allowed, const std::string& where) {
+    if (std::ranges::find(allowed, value.get<std::string>()) == allowed.end()) found_.push_back(where + ": " + value.dump());
+  }
+  void check_object(const json& value, const YAML::Node& schema, const std::string& where) {
+    for (const auto& required : schema["required"]) {
+      if (!value.contains(required.as<std::string>())) found_.push_back(where + "." + required.as<std::string>() + ": missing");
+    }
+    for (const auto& [key, member] : value.items()) {
+      const YAML::Node property = schema["properties"][key];
+      if (!property) {
+        found_.push_back(where + "." + key + ": not documented");
+      } else {
+        check(member, property, where + "." + key);
+      }
+    }
+  }
+
+  const Document& document_;
+  std::vector<std::string> found_;
+};
+
+class OpenApiTest : public testing::Test {
+ protected:
+  void expect_conforming(const std::string& documented, const std::string& path, std::map<std::string, std::string> query = {}) {
+    const ApiResponse response = answer({"GET", path, std::move(query), {}}, data_);
+    const YAML::Node described = document_.resolve(document_.operation(documented)["responses"][std::to_string(response.status)]);
+    ASSERT_TRUE(described) << path << " answers " << response.status << ", which is not documented";
+    const std::string type = response.content_type.substr(0, response.content_type.find(';'));
+    const YAML::Node content = described["content"][type];
+    ASSERT_TRUE(content) << path << " answers " << type << ", which is not documented";
+    if (type == "text/plain") return;
+    EXPECT_EQ(Conformance(document_).complaints(json::parse(response.body), content["schema"]), std::vector<std::string>{}) << path;
+  }
+
+  Document document_;
+  FakeApiData data_;
+};
+
+TEST_F(OpenApiTest, every_answer_is_as_documented) {
+  std::map<std::string, std::vector<std::string>> asked = {
+      {"/v1/groups", {"/v1/groups"}},
+      {"/v1/groups/{group}", {"/v1/groups/app", "/v1/groups/fresh", "/v1/groups/nobody"}},
+      {"/v1/groups/{group}/decisions", {"/v1/groups/app/decisions", "/v1/groups/nobody/decisions"}},
+      {"/v1/groups/{group}/plan", {"/v1/groups/app/plan", "/v1/groups/fresh/plan"}},
+      {"/metrics", {"/metrics"}},
+      {"/healthz", {"/healthz"}},
+      {"/readyz", {"/readyz"}},
+  };
+  for (const std::string& documented : document_.paths()) {
+    ASSERT_TRUE(asked.contains(documented)) << documented << " is documented, but this test does not ask it";
+    for (const std::string& path : asked[documented]) expect_conforming(documented, path);
+  }
+  expect_conforming("/v1/groups/{group}/decisions", "/v1/groups/app/decisions", {{"limit", "x"}});
+}
+
+TEST_F(OpenApiTest, failures_are_as_documented) {
+  data_.disk_trouble = true;
+  data_.alive_state = failure(ErrorKind::unavailable, "no turn for 61 s");
+  data_.ready_state = failure(ErrorKind::unavailable, "waiting");
+  expect_conforming("/v1/groups/{group}/decisions", "/v1/groups/app/decisions");
+  expect_conforming("/healthz", "/healthz");
+  expect_conforming("/readyz", "/readyz");
+}
+
+TEST_F(OpenApiTest, the_front_page_names_every_documented_route) {
+  const std::string page = answer({"GET", "/", {}, {}}, data_).body;
+  for (std::string path : document_.paths()) {
+    const std::size_t parameter = path.find("{group}");
+    if (parameter != std::string::npos) path.replace(parameter, 7, "NAME");
+    EXPECT_NE(page.find(path), std::string::npos) << path;
+  }
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,368 @@
+#include "controller/api/server.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <thread>
+
+#include "controller/api/routes.h"
+#include "tests/api/fake_api_data.h"
+#include "tests/support/free_port.h"
+#include "tests/support/wait_until.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// A connection to the server, for bytes as they come.
+class Client {
+ public:
+  explicit Client(int port) : file_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    connected_ = ::connect(file_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    const timeval limit{20, 0};  // a server that hangs fails the test, not the whole run
+    (void)::setsockopt(file_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    (void)::setsockopt(file_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  }
+  ~Client() { ::close(file_); }
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  [[nodiscard]] bool connected() const { return connected_; }
+  /// False: the server closed the connection while we were sending.
+  bool send(std::string_view text) {
+    while (!text.empty()) {
+      const ssize_t sent = ::send(file_, text.data(), text.size(), MSG_NOSIGNAL);
+      if (sent <= 0) return false;
+      text.remove_prefix(static_cast<std::size_t>(sent));
+    }
+    return true;
+  }
+  /// Reads until `end` has come.
+  std::string read_until(std::string_view end) {
+    std::string text;
+    while (text.find(end) == std::string::npos && read_some(text)) {
+    }
+    return text;
+  }
+  /// Reads until the server closes.
+  std::string read_all() {
+    std::string text;
+    while (read_some(text)) {
+    }
+    return text;
+  }
+  /// The server has closed the connection by now.
+  [[nodiscard]] bool at_end() const {
+    char byte = 0;
+    return ::recv(file_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  }
+  /// The server closed or reset the connection (and did not just stay silent).
+  [[nodiscard]] bool closed_by_server() {
+    std::string rest;
+    errno = 0;
+    while (read_some(rest)) {
+    }
+    return errno != EAGAIN && errno != EWOULDBLOCK;
+  }
+
+ private:
+  bool read_some(std::string& text) {
+    std::array<char, 65536> part{};
+    const ssize_t count = ::recv(file_, part.data(), part.size(), 0);
+    if (count > 0) text.append(part.data(), static_cast<std::size_t>(count));
+    return count > 0;
+  }
+  int file_;
+  bool connected_ = false;
+};
+
+/// Another program that has a port.
+class Listener {
+ public:
+  Listener() : file_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t length = sizeof address;
+    auto* generic = reinterpret_cast<sockaddr*>(&address);
+    const bool listens = ::bind(file_, generic, length) == 0 && ::listen(file_, 1) == 0;
+    if (!listens || ::getsockname(file_, generic, &length) != 0) std::abort();
+    port_ = ntohs(address.sin_port);
+  }
+  ~Listener() { ::close(file_); }
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+
+ private:
+  int file_;
+  int port_ = 0;
+};
+
+ConnectionLimits quick() {
+  ConnectionLimits limits;
+  limits.every = 5ms;
+  return limits;
+}
+
+class ApiServerTest : public testing::Test {
+ protected:
+  void start(ConnectionLimits limits) {
+    auto started = ApiServer::start(address(), [this](const ApiRequest& request) { return answer(request, data_); }, limits);
+    ASSERT_TRUE(started) << started.error().message;
+    server_ = std::move(*started);
+  }
+  void SetUp() override { start(quick()); }
+
+  [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  /// The whole answer to a request that asks to close.
+  [[nodiscard]] std::string ask(const std::string& head) const {
+    Client client(port_);
+    client.send(head + "Host: x\r\nConnection: close\r\n\r\n");
+    return client.read_all();
+  }
+  [[nodiscard]] bool answers() const { return ask("GET /healthz HTTP/1.1\r\n").ends_with("\r\n\r\nok\n"); }
+
+  int port_ = free_port();
+  FakeApiData data_;
+  std::unique_ptr<ApiServer> server_;
+};
+
+TEST_F(ApiServerTest, answers_over_http) {
+  const std::string text = ask("GET /v1/groups/app/decisions?limit=7&before=2026-03-01T09%3A30%3A00Z HTTP/1.1\r\n");
+  EXPECT_TRUE(text.starts_with("HTTP/1.1 200 OK\r\n")) << text;
+  EXPECT_NE(text.find("Content-Type: application/json\r\n"), std::string::npos);
+  EXPECT_NE(text.find("X-Content-Type-Options: nosniff\r\n"), std::string::npos);
+  EXPECT_NE(text.find(R"({"decisions":[{"format":1,)"), std::string::npos) << text;
+  EXPECT_EQ(data_.asked_limit, 7);
+  EXPECT_TRUE(data_.asked_before);
+}
+
+TEST_F(ApiServerTest, keeps_a_connection_for_further_requests) {
+  Client client(port_);
+  for (int request = 0; request < 20; ++request) {
+    ASSERT_TRUE(client.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"));
+    ASSERT_TRUE(client.read_until("ok\n").ends_with("ok\n"));
+  }
+}
+
+TEST_F(ApiServerTest, head_tells_the_length_and_sends_no_body) {
+  Client client(port_);
+  client.send("HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string text = client.read_all();
+  EXPECT_TRUE(text.starts_with("HTTP/1.1 200 OK\r\n")) << text;
+  EXPECT_NE(text.find("Content-Length: 11\r\n"), std::string::npos) << text;
+  EXPECT_TRUE(text.ends_with("\r\n\r\n")) << text;
+  Client failing(port_);
+  failing.send("HEAD /nothing HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_TRUE(failing.read_all().starts_with("HTTP/1.1 404 "));
+  EXPECT_TRUE(answers());
+}
+
+TEST_F(ApiServerTest, refuses_other_methods_and_says_which_it_knows) {
+  for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH", "CONNECT", "BREW"}) {
+    const std::string text = ask(std::string(method) + " /v1/groups HTTP/1.1\r\nSecret: hunter2\r\n");
+    EXPECT_TRUE(text.starts_with("HTTP/1.1 405 ") || text.starts_with("HTTP/1.1 400 ")) << text;
+    EXPECT_EQ(text.find("hunter2"), std::string::npos) << "TRACE must not echo";
+    if (std::string_view(method) != "BREW" && text.starts_with("HTTP/1.1 405 ")) {
+      EXPECT_NE(text.find("Allow: GET, HEAD\r\n"), std::string::npos) << text;
+    }
+  }
+}
+
+TEST_F(ApiServerTest, refuses_what_is_too_large_or_ambiguous) {
+  std::string many;
+  for (int header = 0; header < 101; ++header) many += "X-" + std::to_string(header) + ": a\r\n";
+  const std::pair<std::string, const char*> cases[] = {
+      {"GET /" + std::string(9000, 'a') + " HTTP/1.1\r\n", "HTTP/1.1 414 "},
+      {"GET / HTTP/1.1\r\nX: " + std::string(20'000, 'a') + "\r\n", "HTTP/1.1 431 "},
+      {"GET / HTTP/1.1\r\n" + many, "HTTP/1.1 431 "},
+  };
+  for (const auto& [head, status] : cases) EXPECT_TRUE(ask(head).starts_with(status)) << status;
+
+  const std::pair<const char*, const char*> bodies[] = {
+      {"GET / HTTP/1.1\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400 "},
+      {"GET / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc", "HTTP/1.1 413 "},
+      {"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "HTTP/1.1 413 "},
+  };
+  for (const auto& [request, status] : bodies) {
+    Client client(port_);
+    client.send(request);
+    const std::string text = client.read_all();  // to the end: such a connection is not used again
+    EXPECT_TRUE(text.starts_with(status)) << request << text;
+  }
+}
+
+TEST_F(ApiServerTest, survives_what_is_no_request) {
+  ConnectionLimits limits = quick();
+  limits.answer = 50ms;
+  server_.reset();
+  start(limits);
+  const std::string nul("GET /\0 HTTP/1.1\r\n\r\n", 19);
+  const std::string requests[] = {"\r\n\r\n",
+                                  "GARBAGE\r\n\r\n",
+                                  "GET\r\n\r\n",
+                                  "GET /\r\n\r\n",
+                                  "GET  / HTTP/1.1\r\n\r\n",
+                                  "GET / HTTP/9.9\r\n\r\n",
+                                  "GET / HTTP/1.1\nHost: x\n\n",
+                                  "GET /%zz HTTP/1.1\r\n\r\n",
+                                  "GET /v1/groups?limit=%q HTTP/1.1\r\n\r\n",
+                                  "GET //////// HTTP/1.1\r\n\r\n",
+                                  "GET http:// HTTP/1.1\r\n\r\n",
+                                  "GET http://[::1/ HTTP/1.1\r\n\r\n",
+                                  "GET * HTTP/1.1\r\n\r\n",
+                                  "HEAD / HTTP/1.1\r\n\r\nHEAD / HTTP/1.1\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nno colon\r\n\r\n",
+                                  "GET / HTTP/1.1\r\n: no name\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nContent-Length: -1\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+                                  "GET / HTTP/1.1\r\nContent-Length: abc\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                                  "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n",
+                                  "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
+                                  "GET / HTTP/1.1\r\nTransfer-Encoding: gzip\r\n\r\n",
+                                  "GET / HTTP/1.1\r\nConnection: \xff\xfe\r\n\r\n",
+                                  "GET /\xff\xfe HTTP/1.1\r\n\r\n",
+                                  "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                                  "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+                                  nul,
+                                  std::string(3000, '\n'),
+                                  std::string("\0\0\0\0", 4)};
+  for (const std::string& request : requests) {
+    Client client(port_);
+    client.send(request);
+    (void)client.read_all();
+    ASSERT_TRUE(answers()) << request;
+  }
+}
+
+TEST_F(ApiServerTest, half_a_request_and_silence_do_not_hold_a_connection) {
+  ConnectionLimits limits = quick();
+  limits.answer = 50ms;
+  limits.idle = 50ms;
+  server_.reset();
+  start(limits);
+  const char* beginnings[] = {"",
+                              "GET / HT",
+                              "GET / HTTP/1.1\r\nX: y\r\n",
+                              "GET / HTTP/1.1\r\nContent-Length: 5\r\n\r\nab",
+                              "GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nab",
+                              "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"};
+  for (const char* beginning : beginnings) {
+    Client client(port_);
+    client.send(beginning);
+    EXPECT_TRUE(client.closed_by_server()) << beginning;
+  }
+  EXPECT_TRUE(answers());
+}
+
+TEST_F(ApiServerTest, a_client_that_drips_is_cut_off_all_the_same) {
+  ConnectionLimits limits = quick();
+  limits.answer = 100ms;
+  server_.reset();
+  start(limits);
+  Client client(port_);
+  client.send("GET / HTTP/1.1\r\nX: ");
+  EXPECT_TRUE(wait_until(20s, [&] { return !client.send("a"); }));
+}
+
+TEST_F(ApiServerTest, endless_headers_and_bodies_are_cut_off) {
+  const char* beginnings[] = {"GET / HTTP/1.1\r\nX: ", "GET / HTTP/1.1\r\nContent-Length: 9000000000\r\n\r\n"};
+  for (const char* beginning : beginnings) {
+    Client client(port_);
+    client.send(beginning);
+    const std::string part(100'000, 'a');
+    bool cut_off = false;
+    for (int count = 0; count < 20'000 && !cut_off; ++count) cut_off = !client.send(part);
+    EXPECT_TRUE(cut_off) << beginning;
+  }
+  EXPECT_TRUE(answers());
+}
+
+TEST_F(ApiServerTest, a_crowd_of_silent_connections_does_not_lock_others_out) {
+  ConnectionLimits limits = quick();
+  limits.connections = 5;
+  server_.reset();
+  start(limits);
+  std::vector<std::unique_ptr<Client>> crowd;
+  for (int count = 0; count < 40; ++count) crowd.push_back(std::make_unique<Client>(port_));
+  const auto closed = [&crowd] { return std::ranges::count_if(crowd, [](const auto& client) { return client->at_end(); }); };
+  EXPECT_TRUE(wait_until(20s, [&] { return closed() == 35; })) << closed();
+  EXPECT_TRUE(answers());
+}
+
+TEST_F(ApiServerTest, answers_many_at_once) {
+  std::atomic<int> good = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int worker = 0; worker < 8; ++worker) {
+      threads.emplace_back([&] {
+        for (int request = 0; request < 20; ++request)
+          good += ask("GET /v1/groups HTTP/1.1\r\n").starts_with("HTTP/1.1 200 ") ? 1 : 0;
+      });
+    }
+  }
+  EXPECT_EQ(good, 160);
+}
+
+TEST_F(ApiServerTest, says_why_it_cannot_listen) {
+  const auto refuse = [](const std::string& listen) {
+    return ApiServer::start(listen, [](const ApiRequest&) { return ApiResponse{}; });
+  };
+  const Listener other;
+  const auto second = refuse(other.address());
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().kind, ErrorKind::denied);
+  EXPECT_EQ(second.error().message, "cannot listen on " + other.address() + ": bind: Address already in use");
+  for (const char* listen : {"", "127.0.0.1", "127.0.0.1:", ":8600", "127.0.0.1:0", "127.0.0.1:65536", "127.0.0.1:x", "[::1]:8600",
+                             "http://127.0.0.1:8600", "127.0.0.1:8600/x", "a b:8600"}) {
+    const auto wrong = refuse(listen);
+    ASSERT_FALSE(wrong) << listen;
+    EXPECT_EQ(wrong.error().kind, ErrorKind::invalid) << listen;
+  }
+}
+
+TEST_F(ApiServerTest, the_port_is_free_again_when_it_is_gone) {
+  Client lingering(port_);
+  server_.reset();
+  start(quick());
+  EXPECT_TRUE(answers());
+}
+
+TEST_F(ApiServerTest, programs_we_start_do_not_inherit_the_port) {
+  Client client(port_);
+  client.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+  (void)client.read_until("ok\n");
+  const auto inherited = [] {
+    int count = 0;
+    for (int file = 3; file < 200; ++file) {
+      sockaddr_in address{};
+      socklen_t length = sizeof address;
+      if (::getsockname(file, reinterpret_cast<sockaddr*>(&address), &length) != 0 || address.sin_family != AF_INET) continue;
+      count += (::fcntl(file, F_GETFD) & FD_CLOEXEC) == 0 ? 1 : 0;
+    }
+    return count;
+  };
+  EXPECT_TRUE(wait_until(20s, [&] { return inherited() == 0; }));
+}
+
+}  // namespace
+}  // namespace weir
