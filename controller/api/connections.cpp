@@ -55,10 +55,12 @@ bool is_on_port(int file, int port) {
   return ::getsockname(file, reinterpret_cast<sockaddr*>(&address), &length) == 0 && port_of(address) == port;
 }
 
-/// What the descriptor is, if it is a TCP socket on this port.
-std::optional<Connection> socket_at(int file, int port) {
+/// What descriptor `file` of the directory /proc/self/fd is, if it is a TCP socket on this port. The library may close it at any
+/// time and the number may then mean something else: this only looks, and by the number's own name, not through it.
+std::optional<Connection> socket_at(int directory, int file, int port) {
   struct stat status{};
-  if (::fstat(file, &status) != 0 || !S_ISSOCK(status.st_mode) || !is_on_port(file, port)) return std::nullopt;
+  if (::fstatat(directory, std::to_string(file).c_str(), &status, 0) != 0 || !S_ISSOCK(status.st_mode)) return std::nullopt;
+  if (!is_on_port(file, port)) return std::nullopt;
   tcp_info info{};
   socklen_t length = sizeof info;
   if (::getsockopt(file, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) return std::nullopt;
@@ -72,15 +74,6 @@ bool is_connected(int file) {
 }
 
 enum class Ending { orderly, reset };
-
-/// The library may have closed the descriptor meanwhile and another socket may have its number: look again.
-void shut_down(const Connection& connection, int port, Ending ending) {
-  const std::optional<Connection> now = socket_at(connection.file, port);
-  if (!now || now->inode != connection.inode) return;
-  const linger at_once{1, 0};  // without a reset a client that is still sending would not notice
-  if (ending == Ending::reset) (void)::setsockopt(connection.file, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
-  (void)::shutdown(connection.file, SHUT_RDWR);
-}
 
 bool breaks(const ConnectionLimits& limits, const Connection& connection, const Progress& progress, Steady now) {
   const std::uint64_t unanswered = connection.received - progress.received;
@@ -120,7 +113,7 @@ struct ConnectionGuard::Impl {
       const Progress state = answered ? Progress{now, received, connection.sent} : known->second;
       still_there.emplace(connection.inode, state);
       if (breaks(limits, connection, state, now)) {
-        shut_down(connection, port, connection.received > state.received ? Ending::reset : Ending::orderly);
+        shut_down(connection, connection.received > state.received ? Ending::reset : Ending::orderly);
       } else {
         open.emplace_back(state.since, connection);
       }
@@ -129,11 +122,20 @@ struct ConnectionGuard::Impl {
     close_surplus(std::move(open));
   }
 
+  /// Looks again first: that the number still means this connection.
+  void shut_down(const Connection& connection, Ending ending) const {
+    const std::optional<Connection> now = socket_at(::dirfd(files.get()), connection.file, port);
+    if (!now || now->inode != connection.inode) return;
+    const linger at_once{1, 0};  // without a reset a client that is still sending would not notice
+    if (ending == Ending::reset) (void)::setsockopt(connection.file, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    (void)::shutdown(connection.file, SHUT_RDWR);
+  }
+
   void close_surplus(std::vector<std::pair<Steady, Connection>> open) const {
     if (open.size() <= limits.connections) return;
     std::ranges::sort(open, {}, &std::pair<Steady, Connection>::first);
     open.resize(open.size() - limits.connections);
-    for (const auto& [since, connection] : open) shut_down(connection, port, Ending::orderly);
+    for (const auto& [since, connection] : open) shut_down(connection, Ending::orderly);
   }
 
   [[nodiscard]] std::vector<Connection> connections() const {
@@ -141,7 +143,7 @@ struct ConnectionGuard::Impl {
     ::rewinddir(files.get());
     while (const dirent* entry = ::readdir(files.get())) {
       const int file = std::atoi(entry->d_name);  // "." and ".." read as 0, which is no socket on our port
-      const std::optional<Connection> socket = socket_at(file, port);
+      const std::optional<Connection> socket = socket_at(::dirfd(files.get()), file, port);
       if (!socket) continue;
       // cpprestsdk leaves its sockets open to the programs we start: a server would hold the port after us.
       (void)::fcntl(file, F_SETFD, FD_CLOEXEC);

@@ -192,7 +192,10 @@ Result<std::string> status_page(const Config& config, bool json) {
     if (!status) return std::unexpected(status.error());
     statuses.push_back(std::make_shared<const GroupStatus>(std::move(*status)));
   }
-  return json ? statuses_json(statuses) : status_text(statuses, SystemClock().now(), colour_for_output());
+  if (json) return statuses_json(statuses);
+  std::vector<GroupStatus> lines;
+  for (const auto& status : statuses) lines.push_back(*status);
+  return status_text(lines, SystemClock().now(), colour_for_output());
 }
 
 /// Waits a second; false if the user pressed Ctrl-C meanwhile.

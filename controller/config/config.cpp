@@ -143,8 +143,8 @@ class ConfigBuilder {
     if (settings.has("state") && settings.text("state").empty()) complain(settings, place, "state", "expected the path of a file");
     if (!settings.has("listen")) return;
     auto listen = parse_listen(settings.text("listen"));
-    if (listen) controller.listen = *std::move(listen);
-    if (!listen) complain(settings, place, "listen", listen.error().expected);
+    if (!listen) return complain(settings, place, "listen", listen.error().expected);
+    controller.listen = *std::move(listen);
   }
 
   void read_prometheus(const Settings& settings, const Place& place) {

@@ -237,7 +237,7 @@ Reader::Value Reader::value(const YamlNode& node, const Key& key, const std::str
     case KeyType::boolean:
       return parsed(node, path, "true or false", parse_boolean);
     case KeyType::change:
-      return parsed(node, path, "a change: +N, -N, \"+N%\", \"-N%\" or \"=N\"", parse_change);
+      return parsed(node, path, R"(a change: +N, -N, "+N%", "-N%" or "=N")", parse_change);
     case KeyType::choice:
       return choice(node, key, path);
     case KeyType::command:

@@ -54,7 +54,7 @@ std::string takes(const Key& key) {
     case KeyType::text_map:
       return "mapping of texts";
     case KeyType::change:
-      return "`+N`, `-N`, `\"+N%\"`, `\"-N%\"`, `\"=N\"`";
+      return R"(`+N`, `-N`, `"+N%"`, `"-N%"`, `"=N"`)";
     case KeyType::fallback:
       return "`hold`, `zero`, `last`, `{last: {for: 5m}}`, `{at_least: N}`";
     case KeyType::section:

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <utility>
 
@@ -46,7 +45,7 @@ std::string_view take_while(std::string_view& text, Predicate predicate) {
 /// Levenshtein distance of two short words.
 std::size_t edit_distance(std::string_view left, std::string_view right) {
   std::vector<std::size_t> row(right.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
+  for (std::size_t j = 0; j < row.size(); ++j) row[j] = j;
   for (std::size_t i = 0; i < left.size(); ++i) {
     std::size_t diagonal = row[0];
     row[0] = i + 1;
@@ -200,7 +199,7 @@ Parsed<bool> parse_boolean(std::string_view text) {
 }
 
 Parsed<Change> parse_change(std::string_view text) {
-  const Mismatch expected{"expected a change: +N, -N, \"+N%\", \"-N%\" or \"=N\""};
+  const Mismatch expected{R"(expected a change: +N, -N, "+N%", "-N%" or "=N")"};
   if (text.empty() || !std::string_view("+-=").contains(text.front())) return std::unexpected(expected);
   const char sign = text.front();
   std::string_view digits = text.substr(1);

@@ -22,10 +22,10 @@ struct LoopEvents {
   std::function<void(const Group&, bool succeeded)> written;
   /// What a policy's query came to.
   std::function<void(const Group&, const std::string& policy, Sample::Status)> sampled;
-  /// Memory could not be saved, so the turn did nothing.
-  std::function<void(const Group&)> not_saved;
   /// Servers with our tag whose group nobody configures.
   std::function<void(const std::string& provider, const std::vector<Server>& orphans)> orphans;
+  /// Memory could not be saved, so the turn did nothing.
+  std::function<void(const Group&)> not_saved;
 };
 
 /// What a group looked like after its last turn. Immutable, shared.

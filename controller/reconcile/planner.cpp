@@ -368,14 +368,13 @@ class Planner {
     });
   }
 
-  /// Open connections over all balancers; absent if one of them cannot tell.
+  /// Open connections over all balancers; absent if one of them cannot tell, or none carries traffic itself.
   std::optional<int> connections_of(const Server& one) const {
-    if (observation_.balancers.empty()) return std::nullopt;
-    int sum = 0;
+    std::optional<int> sum;
     for (const BalancerView& view : observation_.balancers) {
       if (!view.connections) return std::nullopt;
       for (const BalancerView::Connections& count : *view.connections) {
-        if (count.address == one.address) sum += count.count;
+        if (count.address == one.address) sum = sum.value_or(0) + count.count;
       }
     }
     return sum;

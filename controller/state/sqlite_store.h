@@ -29,8 +29,8 @@ class SqliteStore final : public Store {
   struct Options {
     std::filesystem::path path;
     Retention retention = {};
-    Duration eventual_delay{500};           ///< how long an eventual save may wait for company
-    Duration retry_delay{1000};             ///< after a failed write
+    Duration eventual_delay{500};          ///< how long an eventual save may wait for company
+    Duration retry_delay{1000};            ///< after a failed write
     std::size_t max_waiting = 4UL << 20U;  ///< bytes; more eventual saves wait for the disk, unless it fails
   };
 

@@ -266,7 +266,8 @@ class World {
     const bool others =
         std::ranges::any_of(machines, [&](const Machine& other) { return other.id != machine.id && is_loaded(other.address); });
     // A fleet of one has nobody to wait for.
-    if (group.max > 1 && is_loaded(machine.address) && (answers(machine) || others)) fail(machine.id + " was terminated while it got traffic");
+    if (group.max > 1 && is_loaded(machine.address) && (answers(machine) || others))
+      fail(machine.id + " was terminated while it got traffic");
     const auto known = std::ranges::find(turn.memory.servers, machine.id, &ServerMemory::id);
     if (known == turn.memory.servers.end() || !known->admitted_at) return;
     const bool expired = known->drain_at && now - *known->drain_at >= group.drain_timeout;
