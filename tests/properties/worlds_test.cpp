@@ -65,14 +65,17 @@ World random_world(std::uint64_t seed) {
 struct Trouble {
   World::Faults faults;
   int left = 0;
+  /// A list has lied and no true one was remembered since.
+  bool lied = false;
 
   const World::Faults& next(World& world) {
+    const bool told_truth = !faults.list_fails && !faults.list_empty && !faults.save_fails && !world.crashed;
+    lied = faults.list_empty || (lied && !told_truth);
     if (left-- > 0) {
       faults.crash_at.reset();
       if (world.chance(10)) faults.crash_at = world.between(0, 6);
       return faults;
     }
-    const bool lied = faults.list_empty;
     faults = {};
     left = world.between(1, 6);
     if (world.chance(50)) return faults;
