@@ -45,7 +45,8 @@ TEST(NginxKilled, servers_wanted_meanwhile_are_ready_when_it_is_back) {
   ASSERT_TRUE(site);
   site->stand().nginx().kill();
   site->want(5);
-  ASSERT_TRUE(site->serves_with(5)) << site->story();
+  ASSERT_TRUE(Stand::eventually([&] { return site->group().count("in_service") == 5 && site->peers().size() == 5; }, 40s))
+      << site->story();
   ASSERT_TRUE(site->stand().nginx().start());
   Traffic traffic(site->stand());
   EXPECT_TRUE(site->settles_at(5)) << site->story();
@@ -65,7 +66,7 @@ TEST(NginxConfigBrokenByHand, what_nginx_runs_stays_in_force_until_it_is_mended)
   ASSERT_TRUE(writes_fail(*site)) << site->story();
   EXPECT_EQ(site->apps().size(), 4U);
   EXPECT_EQ(site->peers(), peers);
-  EXPECT_NE(site->weir_log().find("broken already"), std::string::npos) << site->story();
+  EXPECT_TRUE(site->logs("broken already")) << site->story();
 
   ASSERT_TRUE(replace_file(file, good));
   EXPECT_TRUE(site->settles_at(4)) << site->story();
@@ -122,7 +123,7 @@ TEST(DiskFullOnTheUpstreamFile, the_old_file_stays_whole_and_in_force_until_ther
   ASSERT_TRUE(writes_fail(*site)) << site->story();
   EXPECT_EQ(site->apps().size(), 4U);
   EXPECT_EQ(read_file(stand.upstream_file()).value_or(""), before);
-  EXPECT_NE(site->weir_log().find("No space left on device"), std::string::npos) << site->story();
+  EXPECT_TRUE(site->logs("No space left on device")) << site->story();
   site->want(2);
   ASSERT_TRUE(site->settles_at(2)) << "the servers that never got traffic go again\n" << site->story();
 

@@ -162,6 +162,10 @@ bool Site::says(const std::string& text, Duration within) {
 
 std::string Site::weir_log() { return read_file(stand_->weir().log()).value_or(""); }
 
+bool Site::logs(const std::string& text, Duration within) {
+  return Stand::eventually([&] { return weir_log().find(text) != std::string::npos; }, within);
+}
+
 std::vector<AppProcess> Site::apps() {
   const std::string mark = "WEIR_STAND=" + stand_->directory().string();
   std::vector<AppProcess> found;
@@ -215,10 +219,13 @@ std::string Site::story() {
 Traffic::Traffic(Stand& stand, double rps) : kept_(steady(stand, rps, "GET", true)), fresh_(steady(stand, rps, "POST", false)) {}
 
 testing::AssertionResult Traffic::all_answered() {
-  for (Load* load : {&kept_, &fresh_}) load->stop();
-  for (const Load* load : {&kept_, &fresh_}) {
+  constexpr std::size_t kEnough = 30;
+  const bool enough = Stand::eventually(
+      [this] { return kept_.summary().requests >= kEnough && fresh_.summary().requests >= kEnough; }, std::chrono::seconds(30));
+  for (Load* load : {&kept_, &fresh_}) {
+    load->stop();
     const LoadSummary summary = load->summary();
-    if (summary.failures > 0 || summary.requests < 10) {
+    if (summary.failures > 0 || !enough) {
       return testing::AssertionFailure() << (load == &kept_ ? "kept connections: " : "fresh connections: ") << summary.failures
                                          << " of " << summary.requests << " requests failed, the first with "
                                          << summary.first_failure;

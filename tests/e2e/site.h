@@ -75,6 +75,8 @@ class Site {
   /// Until weir's record of its last turn has this text in it.
   [[nodiscard]] bool says(const std::string& text, Duration within = std::chrono::seconds(40));
   [[nodiscard]] std::string weir_log();
+  /// Until weir's log has this text in it.
+  [[nodiscard]] bool logs(const std::string& text, Duration within = std::chrono::seconds(40));
 
   /// App servers that run, sorted by address.
   [[nodiscard]] std::vector<AppProcess> apps();
