@@ -50,7 +50,7 @@ TEST(Classify, a_server_serves_once_proven_healthy_and_not_before) {
   EXPECT_THAT(story.peers(), ElementsAre("s1"));
   story.health["s2"] = healthy;
   EXPECT_THAT(story.turn(), ElementsAre("admit s2"));
-  EXPECT_EQ(story.plan.actions[0].why, "healthy 5s after its launch");
+  EXPECT_EQ(story.plan.actions[0].why, "healthy 4s after its launch");
   EXPECT_EQ(story.phase("s2"), Phase::in_service);
   EXPECT_THAT(story.peers(), ElementsAre("s1", "s2"));
   EXPECT_EQ(story.remembered("s2").admitted_at, story.now);

@@ -101,7 +101,6 @@ TEST(Reconcile, missing_data_never_shrinks_a_fleet) {
 TEST(Reconcile, a_gap_in_watching_starts_the_proof_for_scaling_in_again) {
   Story story(4);
   govern(story, {cpu_low(60s)});
-  story.group.scale_in.stabilization_window = 30s;
   cpu(story, 10);
   EXPECT_THAT(story.turns(50), IsEmpty());
   EXPECT_THAT(story.turn(46s), IsEmpty()) << "three intervals without a turn: nobody watched";
@@ -154,9 +153,10 @@ TEST(Reconcile, a_clock_set_back_does_not_freeze_anything) {
   EXPECT_THAT(story.turn(), ElementsAre("drain s4"));
   story.now -= 5h;
   story.connections("s4", 0);
-  EXPECT_THAT(story.turns(2), ElementsAre("terminate s4"));
+  EXPECT_THAT(story.turns(3), ElementsAre("terminate s4"));
   story.vanish("s4");
-  EXPECT_THAT(story.turns(65), Contains("drain s3"));
+  // A minute to warm up, for nobody knows since when they serve, and then the window.
+  EXPECT_THAT(story.turns(125), Contains(StartsWith("drain")));
   EXPECT_EQ(story.memory.desired, 2);
 }
 
@@ -246,7 +246,6 @@ TEST(Reconcile, memory_out_of_order_is_put_in_order) {
   EXPECT_TRUE(std::ranges::is_sorted(story.memory.servers, {}, &ServerMemory::id));
 }
 
-/// A group whose bounds contradict each other, which no configuration can: the way to a plan that verify() refuses.
 TEST(Reconcile, a_refused_plan_does_nothing_and_leaves_no_intent_behind) {
   Story story(3);
   govern(story, {cpu_high()});
@@ -255,7 +254,7 @@ TEST(Reconcile, a_refused_plan_does_nothing_and_leaves_no_intent_behind) {
   story.memory.launches = {
       {.token = "app-n0-77", .version = "v1", .decided_at = story.now, .attempts = 1, .next_attempt_at = story.now + 1h}};
   story.remembered("s3").drain_at = story.now - 10s;
-  story.remembered("s3").admitted_at = story.now - 1h;
+  story.remembered("s3").drain_cause = DrainCause::unhealthy;
   story.find("s2")->failure = "exited";
   // Two servers of one address: the one that goes has the address of the one that stays.
   story.find("s2")->address = "s1:80";

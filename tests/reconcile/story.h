@@ -41,9 +41,9 @@ class Story {
   std::vector<Sample> samples;
   Plan plan;  ///< of the last turn
 
-  /// A server that has been in service for an hour and is in the balancers.
+  /// A server that has been in service for about an hour and is in the balancers. Each is younger than the one before.
   void serve(const std::string& id) {
-    appear(id, HealthStatus::healthy).launched_at = now - std::chrono::hours(1);
+    appear(id, HealthStatus::healthy).launched_at = now - std::chrono::hours(1) + std::chrono::milliseconds(listed.size());
     const Server& server = *find(id);
     memory.servers.push_back({.id = id,
                               .token = server.token,

@@ -95,7 +95,7 @@ TEST(Verify, refuses_drains_below_min) {
 
 TEST(Verify, a_drain_of_an_unhealthy_server_takes_nothing_unless_the_check_is_suspected) {
   Case one;
-  one.group.min = 3;
+  one.group.min = one.plan.decision.desired = 3;
   one.drain(2);
   one.classified.servers[2].health.status = HealthStatus::unhealthy;
   EXPECT_EQ(one.verdict(), "");
