@@ -416,9 +416,10 @@ class Planner {
   }
 
   void choose_peers() {
+    plan_.peers.reserve(size());
     for (const Server& one : now_.servers) add_peer_if(can_serve(one, now_.probe_suspected), one);
     if (plan_.peers.empty()) keep_last_peers();
-    std::ranges::sort(plan_.peers, {}, &Peer::address);
+    if (!std::ranges::is_sorted(plan_.peers, {}, &Peer::address)) std::ranges::sort(plan_.peers, {}, &Peer::address);
     for (const BalancerView& view : observation_.balancers) {
       if (plan_.peers.empty() && (!view.known || !view.peers.empty())) continue;
       if (!view.known || !view.in_force || !says(view, plan_.peers)) plan_.write_balancers = true;

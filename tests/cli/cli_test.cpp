@@ -284,7 +284,7 @@ TEST_F(Cli, apply_is_refused_while_a_controller_holds_the_state) {
 TEST_F(Cli, apply_takes_only_what_plan_wrote) {
   std::ofstream(file("plan.json")) << "no json";
   EXPECT_EQ(weir({"apply", file("plan.json").string()}).status, 1);
-  std::ofstream(file("plan.json")) << R"({"groups":[]})";
+  std::ofstream(file("plan.json")) << R"({"format":1,"groups":[]})";
   const CommandResult result = weir({"apply", file("plan.json").string()});
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.output, HasSubstr("weir plan --out"));
