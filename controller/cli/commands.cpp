@@ -134,7 +134,10 @@ Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored) {
   Outside outside;
   auto assembly = assemble(config, outside);
   if (!assembly) return complain(assembly.error().message);
-  auto looks = look(**assembly, outside, "", [&](const std::string& group) { return (*store)->load(group); });
+  std::vector<std::string> groups;
+  for (const GroupPlan& plan : stored) groups.push_back(plan.group);
+  if (groups.empty()) return Exit::ok;
+  auto looks = look(**assembly, outside, groups, [&](const std::string& group) { return (*store)->load(group); });
   if (!looks) return complain(looks.error().message);
   const std::vector<std::string> moved = moved_groups(stored, *looks);
   if (!moved.empty()) {
@@ -143,8 +146,7 @@ Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored) {
   }
   std::string failed;
   for (Look& one : *looks) {
-    const bool planned = std::ranges::find(stored, one.plan.group, &GroupPlan::group) != stored.end();
-    if (!planned || !has_changes(one.plan)) continue;
+    if (!has_changes(one.plan)) continue;
     const std::string problem = carry_out(one, **store);
     if (!problem.empty()) failed += (failed.empty() ? "" : "; ") + problem;
     print(fmt::format("{}: {} actions applied", one.plan.group, one.plan.plan.actions.size()));
@@ -163,32 +165,32 @@ Result<std::optional<StoredRecord>> last_record(const StateReader& reader, const
   return std::move(*record);
 }
 
-Result<GroupStatus> status_of(const StateReader& reader, const Group& group) {
+/// `reader` is nullptr before weir ever ran.
+Result<GroupStatus> status_of(const StateReader* reader, const Group& group) {
   GroupStatus status{.name = group.name, .provider = group.provider, .version = group.version, .min = group.min, .max = group.max};
-  auto record = last_record(reader, group.name);
+  status.why = "no turn yet";
+  if (reader == nullptr) return status;
+  auto record = last_record(*reader, group.name);
   if (!record) return std::unexpected(record.error());
-  if (!*record) {
-    status.why = "no turn yet";
-    return status;
-  }
+  if (!*record) return status;
   const Record& last = (*record)->record;
   status.desired = last.plan.decision.desired;
   status.servers = last.servers;
   status.last_turn = last.at;
   status.why = turn_reason(last.plan);
-  auto memory = reader.load(group.name);
+  auto memory = reader->load(group.name);
   if (memory && !memory->version.empty()) status.version = memory->version;
-  auto changes = reader.history(group.name, 1, {}, StateReader::Which::changes);
+  auto changes = reader->history(group.name, 1, {}, StateReader::Which::changes);
   if (changes && !changes->empty()) status.last_change = changes->front().at;
   return status;
 }
 
 Result<std::string> status_page(const Config& config, bool json) {
   auto reader = StateReader::open(config.controller.state);
-  if (!reader) return std::unexpected(reader.error());
+  if (!reader && reader.error().kind != ErrorKind::not_found) return std::unexpected(reader.error());
   std::vector<std::shared_ptr<const GroupStatus>> statuses;
   for (const Group& group : config.groups) {
-    auto status = status_of(**reader, group);
+    auto status = status_of(reader ? reader->get() : nullptr, group);
     if (!status) return std::unexpected(status.error());
     statuses.push_back(std::make_shared<const GroupStatus>(std::move(*status)));
   }
@@ -266,7 +268,9 @@ Exit command_plan(const CommonOptions& options, const std::string& group, const 
   Outside outside;
   auto assembly = assemble(*config, outside);
   if (!assembly) return complain(assembly.error().message);
-  const auto looks = look(**assembly, outside, group, memory_on_disk(*config));
+  std::vector<std::string> groups;
+  if (!group.empty()) groups.push_back(group);
+  const auto looks = look(**assembly, outside, groups, memory_on_disk(*config));
   if (!looks) return complain(looks.error().message);
   const std::vector<GroupPlan> plans = plans_of(*looks);
   if (!out.empty()) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 
 namespace weir {
@@ -15,9 +16,9 @@ using namespace std::chrono_literals;
 class HealthWatch {
  public:
   explicit HealthWatch(HealthProbe& probe) : probe_(probe) {
-    probe.on_change([this](const std::string&) {
-      const std::lock_guard lock(mutex_);
-      changed_.notify_all();
+    probe.on_change([signal = signal_](const std::string&) {
+      const std::lock_guard lock(signal->mutex);
+      signal->changed.notify_all();
     });
   }
   ~HealthWatch() { probe_.on_change({}); }
@@ -26,16 +27,19 @@ class HealthWatch {
 
   template <typename Settled>
   void wait(std::chrono::milliseconds most, Settled settled) {
-    std::unique_lock lock(mutex_);
-    const auto deadline = std::chrono::steady_clock::now() + most;
-    while (!settled() && changed_.wait_until(lock, deadline) != std::cv_status::timeout) {
-    }
+    std::unique_lock lock(signal_->mutex);
+    signal_->changed.wait_until(lock, std::chrono::steady_clock::now() + most, settled);
   }
 
  private:
+  /// Shared with a report that may be on its way when the watch goes.
+  struct Signal {
+    std::mutex mutex;
+    std::condition_variable changed;
+  };
+
   HealthProbe& probe_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  std::shared_ptr<Signal> signal_ = std::make_shared<Signal>();
 };
 
 struct Subject {
@@ -45,15 +49,30 @@ struct Subject {
   std::vector<Sample> samples;
 };
 
-Listing list_group(const Managed& managed) {
-  const Group* group = &managed.group;
-  return listing_for(group->name, managed.provider->list({&group, 1}, {}));
+/// Asks each provider once for all its groups.
+void list_providers(std::vector<Subject>& subjects) {
+  std::map<Provider*, std::vector<Subject*>> by_provider;
+  for (Subject& subject : subjects) by_provider[subject.managed->provider.get()].push_back(&subject);
+  for (const auto& [provider, asking] : by_provider) {
+    std::vector<const Group*> groups;
+    for (const Subject* subject : asking) groups.push_back(&subject->managed->group);
+    const auto answer = provider->list(groups, {});
+    for (Subject* subject : asking) subject->listing = listing_for(subject->managed->group.name, answer);
+  }
 }
 
-std::vector<Sample> ask_metrics(const Managed& managed, MetricSource* metrics) {
-  const std::vector<Query> queries = queries_of(managed.policies);
-  if (metrics == nullptr || queries.empty()) return samples_for(managed.policies, {});
-  return samples_for(managed.policies, metrics->query(queries, {}));
+/// Asks all queries of all groups in one call.
+void ask_metrics(std::vector<Subject>& subjects, MetricSource* metrics) {
+  std::vector<Query> queries;
+  for (const Subject& subject : subjects) std::ranges::move(queries_of(subject.managed->policies), std::back_inserter(queries));
+  std::vector<Sample> answers;
+  if (metrics != nullptr && !queries.empty()) answers = metrics->query(queries, {});
+  std::span<const Sample> rest = answers;
+  for (Subject& subject : subjects) {
+    const std::size_t own = std::min(rest.size(), queries_of(subject.managed->policies).size());
+    subject.samples = samples_for(subject.managed->policies, rest.first(own));
+    rest = rest.subspan(own);
+  }
 }
 
 bool health_is_known(const Subject& subject, const HealthProbe& probe) {
@@ -99,18 +118,22 @@ Look look_at(Subject& subject, Outside& outside) {
 
 }  // namespace
 
-Result<std::vector<Look>> look(Assembly& assembly, Outside& outside, const std::string& group,
+Result<std::vector<Look>> look(Assembly& assembly, Outside& outside, std::span<const std::string> groups,
                                const std::function<Result<Memory>(const std::string&)>& memory) {
+  for (const std::string& name : groups) {
+    const bool known = std::ranges::any_of(assembly.groups, [&](const Managed& managed) { return managed.group.name == name; });
+    if (!known) return failure(ErrorKind::not_found, fmt::format("no group {} in the configuration", name));
+  }
   HealthWatch watch(outside.probe);
   std::vector<Subject> subjects;
   for (Managed& managed : assembly.groups) {
-    if (!group.empty() && managed.group.name != group) continue;
+    if (!groups.empty() && std::ranges::find(groups, managed.group.name) == groups.end()) continue;
     auto remembered = memory(managed.group.name);
     if (!remembered) return std::unexpected(remembered.error());
-    subjects.push_back({&managed, std::move(*remembered), list_group(managed), ask_metrics(managed, assembly.metrics.get())});
+    subjects.push_back({&managed, std::move(*remembered), {}, {}});
   }
-  if (subjects.empty() && !group.empty())
-    return failure(ErrorKind::not_found, fmt::format("no group {} in the configuration", group));
+  list_providers(subjects);
+  ask_metrics(subjects, assembly.metrics.get());
   for (const Subject& subject : subjects) {
     // Tells the probe whom to watch; the facts are taken again when the checks have spoken.
     (void)observe(*subject.managed, subject.memory, subject.listing, {}, outside.probe, outside.clock.now(), {});

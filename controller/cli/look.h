@@ -1,5 +1,6 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,10 @@ struct Look {
   GroupPlan plan;
 };
 
-/// Observes the real world once and reconciles every group, or only `group`: `weir plan` shows it, `weir apply` does it. Health
+/// Observes the real world once and reconciles every group, or only `groups`: `weir plan` shows it, `weir apply` does it. Health
 /// checks are given a few seconds to agree. `memory` says what is remembered of a group.
 /// Errors: not_found for an unknown group, or what `memory` fails with.
-[[nodiscard]] Result<std::vector<Look>> look(Assembly& assembly, Outside& outside, const std::string& group,
+[[nodiscard]] Result<std::vector<Look>> look(Assembly& assembly, Outside& outside, std::span<const std::string> groups,
                                              const std::function<Result<Memory>(const std::string&)>& memory);
 
 }  // namespace weir

@@ -180,9 +180,10 @@ class Service {
   SqliteStore& store_;
   Metrics metrics_{WEIR_VERSION};
   LiveData data_{store_.reader(), metrics_};
-  Outside outside_;
   std::mutex mutex_;
   std::unique_ptr<Running> running_;
+  /// Goes first: only then is the last change of health reported, which looks at all of the above.
+  Outside outside_;
 };
 
 /// systemd not listening is no reason to stop, but one to say so.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace weir {
 namespace {
@@ -75,6 +76,19 @@ class Join {
       : group_(group), observation_(observation), memory_(memory), result_(result) {}
 
   void run() {
+    // Mostly the servers are the ones of the last turn: nothing has to move.
+    const bool same = std::ranges::equal(observation_.servers, memory_.servers, {}, &Server::id, &ServerMemory::id);
+    same ? keep_all() : join();
+  }
+
+ private:
+  void keep_all() {
+    for (std::size_t index = 0; index < memory_.servers.size(); ++index)
+      update(observation_.servers[index], memory_.servers[index]);
+    result_.servers = std::exchange(observation_.servers, {});
+  }
+
+  void join() {
     joined_.reserve(observation_.servers.size());
     result_.servers.reserve(observation_.servers.size());
     auto known = memory_.servers.begin();
@@ -92,8 +106,7 @@ class Join {
     observation_.servers.clear();
   }
 
- private:
-  void keep(Server& server, ServerMemory& known) {
+  void update(const Server& server, ServerMemory& known) const {
     if (observation_.listed && server.listed) {
       known.missed = 0;
       known.seen_at = observation_.at;
@@ -101,6 +114,10 @@ class Join {
       ++known.missed;
     }
     if (!server.address.empty()) known.address = server.address;
+  }
+
+  void keep(Server& server, ServerMemory& known) {
+    update(server, known);
     joined_.push_back(std::move(known));
     result_.servers.push_back(std::move(server));
   }

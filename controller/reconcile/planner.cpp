@@ -440,9 +440,10 @@ class Planner {
   }
 
   void choose_peers() {
+    plan_.peers.reserve(size());
     for (const Server& one : now_.servers) add_peer_if(can_serve(one, now_.probe_suspected), one);
     if (plan_.peers.empty()) keep_last_peers();
-    std::ranges::sort(plan_.peers, {}, &Peer::address);
+    if (!std::ranges::is_sorted(plan_.peers, {}, &Peer::address)) std::ranges::sort(plan_.peers, {}, &Peer::address);
     // Nobody is known who could serve: what a balancer says may be better than nothing.
     const auto may_serve = [](const BalancerView& view) { return !view.known || !view.peers.empty(); };
     if (plan_.peers.empty() && std::ranges::any_of(observation_.balancers, may_serve)) return;

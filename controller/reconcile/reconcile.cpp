@@ -79,7 +79,7 @@ void take_back(TimePoint at, Plan& plan, Memory& memory) {
 
 Turn reconcile(const Group& group, const Policies& policies, Observation observation, Memory memory) {
   Turn turn;
-  std::ranges::sort(memory.servers, {}, &ServerMemory::id);
+  if (!std::ranges::is_sorted(memory.servers, {}, &ServerMemory::id)) std::ranges::sort(memory.servers, {}, &ServerMemory::id);
   keep_watch(group, observation.at, memory);
   Classified classified = classify(group, observation, memory);
   start_desired(group, observation, classified, memory);

@@ -1,0 +1,314 @@
+// The program as scripts see it: what it prints and how it ends. Nothing here leaves this machine.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "controller/state/sqlite_store.h"
+#include "platform/command.h"
+#include "tests/support/http_stub.h"
+#include "tests/support/temp_directory.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::AllOf;
+using testing::HasSubstr;
+
+class Cli : public testing::Test {
+ protected:
+  CommandResult weir(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), WEIR_PROGRAM);
+    auto result = run_command(arguments, 60s);
+    EXPECT_TRUE(result) << result.error().message;
+    return result ? *result : CommandResult{.status = -1, .output = {}};
+  }
+  /// With `-c` the configuration of this test.
+  CommandResult weir_here(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"-c", config().string()});
+    return weir(std::move(arguments));
+  }
+  nlohmann::json json_of(const CommandResult& result) const {
+    nlohmann::json parsed = nlohmann::json::parse(result.output, nullptr, false);
+    EXPECT_FALSE(parsed.is_discarded()) << result.output;
+    return parsed;
+  }
+
+  std::filesystem::path file(const std::string& name) const { return directory_.path() / name; }
+  std::filesystem::path config() const { return file("weir.yaml"); }
+  void write(const std::string& text) const { std::ofstream(config()) << text; }
+
+  /// One group of fixed servers whose peers go to a file of ours.
+  void write_fixed(const std::vector<std::string>& addresses) const {
+    write(fmt::format(R"(
+controller: {{state: "{}"}}
+providers: {{fixed: {{type: static}}}}
+groups:
+  - name: app
+    provider: fixed
+    version: v1
+    server: {{addresses: [{}]}}
+    health: {{http: /health, interval: 1s, timeout: 1s, healthy_after: 1, unhealthy_after: 1}}
+    balancers: [{{type: file_sd, file: "{}"}}]
+)",
+                      file("state.db").string(), fmt::join(addresses, ", "), file("peers.json").string()));
+  }
+  void write_memory_group() const {
+    write(fmt::format(R"(
+controller: {{state: "{}"}}
+providers: {{cloud: {{type: memory}}}}
+groups:
+  - {{name: app, provider: cloud, version: v1, server: {{}}, min: 1, max: 3}}
+)",
+                      file("state.db").string()));
+  }
+
+ private:
+  TempDirectory directory_;
+};
+
+// ---- the command line -----------------------------------------------------------------------------------------------------
+
+TEST_F(Cli, help_names_every_command_and_ends_with_0) {
+  const CommandResult help = weir({"--help"});
+  EXPECT_EQ(help.status, 0);
+  for (const char* command : {"run", "validate", "plan", "apply", "status", "explain", "history"}) {
+    EXPECT_THAT(help.output, HasSubstr(command));
+  }
+}
+
+struct HelpCase {
+  const char* command;
+  std::vector<const char*> options;
+};
+class CliHelp : public Cli, public testing::WithParamInterface<HelpCase> {};
+
+TEST_P(CliHelp, names_every_option_of_the_command) {
+  const CommandResult help = weir({GetParam().command, "--help"});
+  EXPECT_EQ(help.status, 0);
+  for (const char* common : {"--config", "--json", "--help"}) EXPECT_THAT(help.output, HasSubstr(common));
+  for (const char* option : GetParam().options) EXPECT_THAT(help.output, HasSubstr(option));
+}
+
+INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
+                         testing::Values(HelpCase{"run", {"--log-format", "SIGHUP", "SIGTERM"}},
+                                         HelpCase{"validate", {"--schema", "--reference"}},
+                                         HelpCase{"plan", {"--group", "--out", "Exit status"}}, HelpCase{"apply", {"plan", "3"}},
+                                         HelpCase{"status", {"--watch"}}, HelpCase{"explain", {"group"}},
+                                         HelpCase{"history", {"group", "--limit"}}),
+                         [](const auto& tested) { return std::string(tested.param.command); });
+
+TEST_F(Cli, version_is_told) {
+  const CommandResult version = weir({"--version"});
+  EXPECT_EQ(version.status, 0);
+  EXPECT_THAT(version.output, HasSubstr("weir "));
+}
+
+TEST_F(Cli, what_it_does_not_know_ends_with_1) {
+  EXPECT_EQ(weir({}).status, 1);
+  EXPECT_EQ(weir({"frobnicate"}).status, 1);
+  EXPECT_EQ(weir({"status", "--frobnicate"}).status, 1);
+  EXPECT_EQ(weir({"explain"}).status, 1);
+  EXPECT_EQ(weir({"history", "app", "--limit", "0"}).status, 1);
+  EXPECT_EQ(weir({"run", "--log-format", "xml"}).status, 1);
+}
+
+TEST_F(Cli, every_command_ends_with_1_without_a_configuration) {
+  for (const char* command : {"run", "validate", "plan", "status"}) {
+    const CommandResult result = weir_here({command});
+    EXPECT_EQ(result.status, 1) << command;
+    EXPECT_THAT(result.output, HasSubstr(config().string())) << command;
+  }
+  EXPECT_EQ(weir_here({"explain", "app"}).status, 1);
+  EXPECT_EQ(weir_here({"history", "app"}).status, 1);
+  EXPECT_EQ(weir({"apply", file("plan.json").string()}).status, 1);
+}
+
+// ---- validate -------------------------------------------------------------------------------------------------------------
+
+TEST_F(Cli, validate_accepts_a_good_file) {
+  write_memory_group();
+  const CommandResult result = weir_here({"validate"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_THAT(result.output, HasSubstr("valid, 1 groups"));
+  const nlohmann::json answer = json_of(weir_here({"validate", "--json"}));
+  EXPECT_EQ(answer["valid"], true);
+  EXPECT_EQ(answer["errors"].size(), 0U);
+}
+
+TEST_F(Cli, validate_tells_all_errors_with_their_places) {
+  write("controler: {}\nproviders: {cloud: {type: memory}}\ngroups:\n  - {name: app, provider: cloud, min: many}\n");
+  const CommandResult result = weir_here({"validate"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output, AllOf(HasSubstr("weir.yaml:1:1"), HasSubstr("weir.yaml:4:"), HasSubstr("controller")));
+  const CommandResult as_json = weir_here({"validate", "--json"});
+  EXPECT_EQ(as_json.status, 1);
+  const nlohmann::json answer = json_of(as_json);
+  EXPECT_EQ(answer["valid"], false);
+  ASSERT_GE(answer["errors"].size(), 2U);
+  EXPECT_EQ(answer["errors"][0]["line"], 1);
+  EXPECT_FALSE(answer["errors"][0]["message"].get<std::string>().empty());
+}
+
+TEST_F(Cli, validate_prints_the_schema_and_the_reference_without_a_configuration) {
+  EXPECT_TRUE(json_of(weir({"validate", "--schema"})).contains("properties"));
+  const CommandResult reference = weir({"validate", "--reference"});
+  EXPECT_EQ(reference.status, 0);
+  EXPECT_THAT(reference.output, AllOf(HasSubstr("controller"), HasSubstr("drain"), HasSubstr("memory")));
+  EXPECT_EQ(weir({"validate", "--schema", "--reference"}).status, 1);
+}
+
+// ---- status, explain, history ---------------------------------------------------------------------------------------------
+
+TEST_F(Cli, status_before_any_turn_shows_the_groups_as_configured) {
+  write_memory_group();
+  const CommandResult result = weir_here({"status"});
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_THAT(result.output, AllOf(HasSubstr("app"), HasSubstr("no turn yet")));
+  const CommandResult as_json = weir_here({"status", "--json"});
+  EXPECT_EQ(as_json.status, 0);
+  EXPECT_THAT(as_json.output, HasSubstr("no turn yet"));
+  EXPECT_FALSE(std::filesystem::exists(file("state.db"))) << "looking makes no state file";
+}
+
+TEST_F(Cli, questions_about_an_unknown_group_name_the_known_ones) {
+  write_memory_group();
+  for (const char* command : {"explain", "history"}) {
+    const CommandResult result = weir_here({command, "nobody"});
+    EXPECT_EQ(result.status, 1) << command;
+    EXPECT_THAT(result.output, AllOf(HasSubstr("nobody"), HasSubstr("app"))) << command;
+  }
+  const CommandResult plan = weir_here({"plan", "--group", "nobody"});
+  EXPECT_EQ(plan.status, 1);
+  EXPECT_THAT(plan.output, HasSubstr("nobody"));
+}
+
+TEST_F(Cli, explain_and_history_before_any_turn_end_with_1) {
+  write_memory_group();
+  EXPECT_EQ(weir_here({"explain", "app"}).status, 1);
+  EXPECT_EQ(weir_here({"history", "app"}).status, 1);
+}
+
+// ---- plan and apply -------------------------------------------------------------------------------------------------------
+
+TEST_F(Cli, plan_apply_and_plan_again_settle_a_static_group) {
+  const HttpStub one;
+  const HttpStub two;
+  write_fixed({one.address(), two.address()});
+  const CommandResult plan = weir_here({"plan", "--out", file("plan.json").string()});
+  EXPECT_EQ(plan.status, 2) << plan.output;
+  EXPECT_THAT(plan.output, HasSubstr(one.address()));
+  EXPECT_FALSE(std::filesystem::exists(file("peers.json"))) << "a plan changes nothing";
+  EXPECT_FALSE(std::filesystem::exists(file("state.db"))) << "a plan changes nothing";
+
+  const CommandResult applied = weir({"apply", file("plan.json").string()});
+  EXPECT_EQ(applied.status, 0) << applied.output;
+  std::ifstream peers(file("peers.json"));
+  const std::string written{std::istreambuf_iterator<char>(peers), {}};
+  EXPECT_THAT(written, AllOf(HasSubstr(one.address()), HasSubstr(two.address())));
+
+  const CommandResult again = weir_here({"plan"});
+  EXPECT_EQ(again.status, 0) << again.output;
+
+  // What was applied is remembered and explained.
+  const CommandResult status = weir_here({"status", "--json"});
+  EXPECT_EQ(status.status, 0);
+  EXPECT_EQ(json_of(status)["groups"][0]["name"], "app");
+  EXPECT_EQ(weir_here({"explain", "app"}).status, 0);
+  EXPECT_THAT(weir_here({"history", "app"}).output, HasSubstr("admit"));
+  EXPECT_EQ(json_of(weir_here({"history", "app", "--json"}))["changes"].size(), 1U);
+}
+
+TEST_F(Cli, plan_as_json_has_the_words_of_the_contract) {
+  const HttpStub one;
+  write_fixed({one.address()});
+  const CommandResult plan = weir_here({"plan", "--json"});
+  EXPECT_EQ(plan.status, 2);
+  const nlohmann::json group = json_of(plan)["groups"][0];
+  for (const char* key : {"group", "provider", "current", "desired", "votes", "steps", "actions", "balancers", "cost"}) {
+    EXPECT_TRUE(group.contains(key)) << key;
+  }
+  EXPECT_EQ(group["actions"][0]["kind"], "admit");
+  EXPECT_EQ(group["actions"][0]["server"], one.address());
+  EXPECT_THAT(group["balancers"][0]["diff"].get<std::string>(), HasSubstr(one.address()));
+}
+
+TEST_F(Cli, an_unhealthy_server_is_not_planned_to_serve) {
+  const HttpStub good;
+  const HttpStub bad(HttpStub::Answer{.status = 503});
+  write_fixed({good.address(), bad.address()});
+  const nlohmann::json group = json_of(weir_here({"plan", "--json"}))["groups"][0];
+  ASSERT_EQ(group["actions"].size(), 1U);
+  EXPECT_EQ(group["actions"][0]["server"], good.address());
+}
+
+TEST_F(Cli, apply_is_refused_after_the_world_moved) {
+  const HttpStub one;
+  HttpStub two;
+  write_fixed({one.address(), two.address()});
+  ASSERT_EQ(weir_here({"plan", "--out", file("plan.json").string()}).status, 2);
+  two.answer(HttpStub::Answer{.status = 503});
+  const CommandResult applied = weir({"apply", file("plan.json").string()});
+  EXPECT_EQ(applied.status, 3);
+  EXPECT_THAT(applied.output, AllOf(HasSubstr("refused, nothing was done"), HasSubstr("app")));
+  EXPECT_FALSE(std::filesystem::exists(file("peers.json")));
+}
+
+TEST_F(Cli, apply_is_refused_after_the_configuration_changed) {
+  const HttpStub one;
+  const HttpStub two;
+  write_fixed({one.address()});
+  ASSERT_EQ(weir_here({"plan", "--out", file("plan.json").string()}).status, 2);
+  write_fixed({one.address(), two.address()});
+  const CommandResult applied = weir({"apply", file("plan.json").string()});
+  EXPECT_EQ(applied.status, 3);
+  EXPECT_THAT(applied.output, HasSubstr("changed since the plan was made"));
+  EXPECT_FALSE(std::filesystem::exists(file("peers.json")));
+}
+
+TEST_F(Cli, apply_is_refused_while_a_controller_holds_the_state) {
+  const HttpStub one;
+  write_fixed({one.address()});
+  ASSERT_EQ(weir_here({"plan", "--out", file("plan.json").string()}).status, 2);
+  const auto held = SqliteStore::open({.path = file("state.db")});
+  ASSERT_TRUE(held) << held.error().message;
+  const CommandResult applied = weir({"apply", file("plan.json").string()});
+  EXPECT_EQ(applied.status, 3);
+  EXPECT_THAT(applied.output, HasSubstr("refused, nothing was done"));
+  EXPECT_FALSE(std::filesystem::exists(file("peers.json")));
+}
+
+TEST_F(Cli, apply_takes_only_what_plan_wrote) {
+  std::ofstream(file("plan.json")) << "no json";
+  EXPECT_EQ(weir({"apply", file("plan.json").string()}).status, 1);
+  std::ofstream(file("plan.json")) << R"({"format":1,"groups":[]})";
+  const CommandResult result = weir({"apply", file("plan.json").string()});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output, HasSubstr("weir plan --out"));
+}
+
+TEST_F(Cli, an_unreachable_prometheus_is_no_reason_to_do_anything) {
+  write(fmt::format(R"(
+controller: {{state: "{}"}}
+prometheus: {{url: "http://127.0.0.1:1", timeout: 1s}}
+providers: {{cloud: {{type: memory}}}}
+groups:
+  - name: app
+    provider: cloud
+    version: v1
+    server: {{}}
+    min: 0
+    max: 3
+    policies: [{{name: high, type: threshold, query: load, above: 1, change: +1}}]
+)",
+                    file("state.db").string()));
+  const CommandResult plan = weir_here({"plan", "--json"});
+  EXPECT_EQ(plan.status, 0) << plan.output;
+  EXPECT_EQ(json_of(plan)["groups"][0]["votes"][0]["desired"], nlohmann::json());
+}
+
+}  // namespace
+}  // namespace weir
