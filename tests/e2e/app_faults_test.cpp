@@ -1,0 +1,102 @@
+#include <gtest/gtest.h>
+#include <signal.h>
+
+#include <algorithm>
+
+#include "tests/e2e/site.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+
+bool runs(Site& site, pid_t pid) {
+  return std::ranges::any_of(site.apps(), [pid](const AppProcess& app) { return app.pid == pid; });
+}
+
+bool is_peer(Site& site, const std::string& address) {
+  const auto peers = site.peers();
+  return std::ranges::find(peers, address) != peers.end();
+}
+
+double launches(Site& site) { return site.metric("weir_actions_total", R"(kind="launch")"); }
+
+TEST(CrashLoopingServer, launches_slow_down_and_those_that_serve_are_left_alone) {
+  const auto site = Site::start({.max = 5});
+  ASSERT_TRUE(site);
+  Traffic traffic(site->stand());
+  const auto good = site->apps();
+  const auto good_peers = site->peers();
+  site->rewrite_config(R"("--service-time")", R"("--crash-after","100ms","--service-time")");
+  site->stand().weir().signal(SIGHUP);
+  ASSERT_TRUE(Stand::eventually([&] { return site->metric("weir_config_reloads_total", R"(outcome="done")") == 1; }, 20s));
+  const double before = launches(*site);
+
+  site->want(4);
+  ASSERT_TRUE(site->says("failed launches the next is tried in")) << site->story();
+  // Back-off after the second failure is 10 s: whoever launches every turn would have made dozens by then.
+  EXPECT_TRUE(site->takes_turns(20)) << site->story();
+  EXPECT_LE(launches(*site) - before, 4) << site->story();
+  for (const AppProcess& app : good) EXPECT_TRUE(runs(*site, app.pid));
+  EXPECT_EQ(site->peers(), good_peers);
+  EXPECT_EQ(site->group().desired, 4);
+
+  site->rewrite_config(R"("--crash-after","100ms",)", "");
+  site->stand().weir().signal(SIGHUP);
+  EXPECT_TRUE(site->settles_at(4, 60s)) << site->story();
+  EXPECT_TRUE(traffic.all_answered()) << site->story();
+}
+
+TEST(CrashedServer, leaves_nginx_and_is_replaced) {
+  const auto site = Site::start();
+  ASSERT_TRUE(site);
+  site->want(3);
+  ASSERT_TRUE(site->settles_at(3)) << site->story();
+  const AppProcess victim = site->apps().front();
+  ::kill(victim.pid, SIGKILL);
+  ASSERT_TRUE(Stand::eventually([&] { return site->apps().size() == 3 && !runs(*site, victim.pid); }, 40s)) << site->story();
+  EXPECT_TRUE(site->settles_at(3)) << site->story();
+  Traffic traffic(site->stand());
+  EXPECT_TRUE(traffic.all_answered()) << site->story();
+}
+
+TEST(HungServer, leaves_nginx_at_once_and_is_replaced) {
+  const auto site = Site::start();
+  ASSERT_TRUE(site);
+  site->want(3);
+  ASSERT_TRUE(site->settles_at(3)) << site->story();
+  const AppProcess hung = site->apps().front();
+  ::kill(hung.pid, SIGSTOP);
+  ASSERT_TRUE(Stand::eventually([&] { return !is_peer(*site, hung.address); }, 20s)) << site->story();
+  EXPECT_TRUE(runs(*site, hung.pid)) << "it leaves nginx first";
+  ASSERT_TRUE(site->serves_with(3)) << site->story();
+
+  Traffic traffic(site->stand());
+  EXPECT_TRUE(Stand::eventually([&] { return !runs(*site, hung.pid); }, 40s)) << site->story();
+  EXPECT_TRUE(site->settles_at(3)) << site->story();
+  EXPECT_TRUE(traffic.all_answered()) << site->story();
+}
+
+TEST(AllServersUnhealthyTogether, the_check_is_suspected_and_nothing_is_killed) {
+  const auto site = Site::start();
+  ASSERT_TRUE(site);
+  site->want(4);
+  ASSERT_TRUE(site->settles_at(4)) << site->story();
+  const auto before = site->apps();
+  const auto peers = site->peers();
+  for (const AppProcess& app : before) ::kill(app.pid, SIGSTOP);
+
+  ASSERT_TRUE(site->says("4 of 4 servers of app look unhealthy together: the check itself is suspected")) << site->story();
+  EXPECT_TRUE(site->takes_turns(20)) << site->story();
+  EXPECT_EQ(site->apps(), before) << site->story();
+  EXPECT_TRUE(Stand::eventually([&] { return site->peers() == peers; }, 20s)) << site->story();
+
+  for (const AppProcess& app : before) ::kill(app.pid, SIGCONT);
+  EXPECT_TRUE(site->settles_at(4)) << site->story();
+  EXPECT_EQ(site->apps(), before);
+  Traffic traffic(site->stand());
+  EXPECT_TRUE(traffic.all_answered()) << site->story();
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,159 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "platform/file.h"
+#include "tests/e2e/site.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+using Json = nlohmann::json;
+using testing::HasSubstr;
+
+constexpr int kDone = 0;
+constexpr int kError = 1;
+constexpr int kChanges = 2;
+constexpr int kRefused = 3;
+
+/// nginx and Prometheus run, weir does not; the gauge has been scraped.
+std::unique_ptr<Site> site_without_weir() {
+  auto site = Site::create();
+  if (!site) return nullptr;
+  EXPECT_TRUE(site->stand().nginx().start());
+  EXPECT_TRUE(site->stand().prometheus().start());
+  return site;
+}
+
+bool scraped(Site& site, int wanted) {
+  return Stand::eventually([&] { return site.stand().query("wanted_servers").value_or(0) == wanted; }, 40s);
+}
+
+TEST(Plan, its_exit_status_says_whether_there_is_anything_to_do) {
+  const auto site = site_without_weir();
+  ASSERT_TRUE(site);
+  ASSERT_TRUE(scraped(*site, 2));
+  const std::string upstream = read_file(site->stand().upstream_file()).value_or("");
+  const CommandAnswer plan = site->command({"plan", "--json"});
+  EXPECT_EQ(plan.status, kChanges) << plan.output;
+  const Json group = Json::parse(plan.output)["groups"][0];
+  EXPECT_EQ(group["desired"], 2);
+  ASSERT_EQ(group["actions"].size(), 2U) << plan.output;
+  EXPECT_EQ(group["actions"][0]["kind"], "launch");
+  EXPECT_EQ(site->command({"plan", "--group", "nobody"}).status, kError);
+  EXPECT_TRUE(site->apps().empty()) << "a plan changes nothing";
+  EXPECT_EQ(read_file(site->stand().upstream_file()).value_or(""), upstream);
+
+  ASSERT_TRUE(site->stand().weir().start());
+  ASSERT_TRUE(site->settles_at(2)) << site->story();
+  const CommandAnswer settled = site->command({"plan"});
+  EXPECT_EQ(settled.status, kDone) << settled.output;
+  site->rewrite_config("min: 2", "min: 3");
+  EXPECT_EQ(site->command({"plan"}).status, kChanges);
+  site->rewrite_config("min: 3", "min: three");
+  const CommandAnswer wrong = site->command({"plan"});
+  EXPECT_EQ(wrong.status, kError);
+  EXPECT_THAT(wrong.output, HasSubstr("weir.yaml:"));
+}
+
+TEST(Apply, does_what_the_plan_says_step_by_step_until_nothing_is_left) {
+  const auto site = site_without_weir();
+  ASSERT_TRUE(site);
+  ASSERT_TRUE(scraped(*site, 2));
+  const std::string file = site->stand().directory() / "plan.json";
+  ASSERT_EQ(site->command({"plan", "--out", file}).status, kChanges);
+  const CommandAnswer launched = site->command({"apply", file});
+  EXPECT_EQ(launched.status, kDone) << launched.output;
+  EXPECT_TRUE(Stand::eventually([&] { return site->apps().size() == 2; }, 20s)) << site->story();
+
+  const CommandAnswer admission = site->command({"plan", "--out", file});
+  ASSERT_EQ(admission.status, kChanges) << admission.output;
+  EXPECT_THAT(admission.output, HasSubstr("admit"));
+  const CommandAnswer admitted = site->command({"apply", file});
+  EXPECT_EQ(admitted.status, kDone) << admitted.output;
+  EXPECT_EQ(site->peers().size(), 2U);
+  EXPECT_TRUE(site->stand().get(site->stand().url()));
+  const CommandAnswer nothing = site->command({"plan"});
+  EXPECT_EQ(nothing.status, kDone) << nothing.output;
+
+  // The service takes up what was done without it.
+  const auto before = site->apps();
+  ASSERT_TRUE(site->stand().weir().start());
+  EXPECT_TRUE(site->settles_at(2)) << site->story();
+  EXPECT_EQ(site->apps(), before);
+}
+
+TEST(Apply, refuses_once_the_world_has_moved) {
+  const auto site = site_without_weir();
+  ASSERT_TRUE(site);
+  ASSERT_TRUE(scraped(*site, 2));
+  const std::string file = site->stand().directory() / "plan.json";
+  ASSERT_EQ(site->command({"plan", "--out", file}).status, kChanges);
+  site->want(5);
+  ASSERT_TRUE(scraped(*site, 5));
+  const CommandAnswer moved = site->command({"apply", file});
+  EXPECT_EQ(moved.status, kRefused) << moved.output;
+  EXPECT_THAT(moved.output, HasSubstr("the world moved"));
+
+  ASSERT_EQ(site->command({"plan", "--out", file}).status, kChanges);
+  site->rewrite_config("max: 8", "max: 9");
+  const CommandAnswer changed = site->command({"apply", file});
+  EXPECT_EQ(changed.status, kRefused) << changed.output;
+  EXPECT_THAT(changed.output, HasSubstr("changed since the plan was made"));
+  EXPECT_TRUE(site->apps().empty());
+}
+
+TEST(Apply, refuses_while_the_service_runs) {
+  const auto site = Site::start();
+  ASSERT_TRUE(site);
+  const std::string file = site->stand().directory() / "plan.json";
+  ASSERT_EQ(site->command({"plan", "--out", file}).status, kDone);
+  const CommandAnswer refused = site->command({"apply", file});
+  EXPECT_EQ(refused.status, kRefused) << refused.output;
+  EXPECT_THAT(refused.output, HasSubstr("another weir controller"));
+}
+
+TEST(Questions, are_answered_about_a_running_service_in_words_and_in_json) {
+  const auto site = Site::start();
+  ASSERT_TRUE(site);
+  site->want(4);
+  ASSERT_TRUE(site->settles_at(4)) << site->story();
+  site->want(3);
+  ASSERT_TRUE(site->settles_at(3)) << site->story();
+  const auto ask = [&](const std::vector<std::string>& words) {
+    const CommandAnswer answer = site->command(words);
+    EXPECT_EQ(answer.status, kDone) << answer.output;
+    return answer.output;
+  };
+
+  EXPECT_THAT(ask({"status"}), HasSubstr("app"));
+  const Json status = Json::parse(ask({"status", "--json"}))["groups"][0];
+  EXPECT_EQ(status["desired"], 3);
+  EXPECT_EQ(status["in_service"], 3);
+  EXPECT_EQ(status["servers"].size(), 3U);
+
+  EXPECT_THAT(ask({"explain", "app"}), HasSubstr("wanted"));
+  const Json turn = Json::parse(ask({"explain", "app", "--json"}));
+  EXPECT_EQ(turn["desired"], 3);
+  EXPECT_EQ(turn["votes"][0]["policy"], "wanted");
+  EXPECT_FALSE(turn["steps"].empty());
+
+  const std::string history = ask({"history", "app"});
+  EXPECT_THAT(history, HasSubstr("launch"));
+  EXPECT_THAT(history, HasSubstr("drain"));
+  const Json changes = Json::parse(ask({"history", "app", "--json", "--limit", "1000"}))["changes"];
+  ASSERT_FALSE(changes.empty());
+  const auto scaled = std::ranges::count_if(changes, [](const Json& turn_of) { return turn_of["previous"] != turn_of["desired"]; });
+  EXPECT_GE(scaled, 2) << changes.dump(1);
+  for (const auto& words : {std::vector<std::string>{"explain", "nobody"}, {"history", "nobody"}}) {
+    const CommandAnswer unknown = site->command(words);
+    EXPECT_EQ(unknown.status, kError);
+    EXPECT_THAT(unknown.output, HasSubstr("there are: app"));
+  }
+}
+
+}  // namespace
+}  // namespace weir
