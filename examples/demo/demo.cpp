@@ -28,7 +28,7 @@ using namespace std::chrono_literals;
 
 struct Options {
   int seconds = 180;
-  std::string weir = "weir";
+  std::string weir = WEIR_PROGRAM;
   std::string app = WEIR_EXAMPLE_APP;
   std::filesystem::path directory;
 };
@@ -57,7 +57,8 @@ class Answers {
 
 /// What weir says while the load runs.
 struct Watched {
-  std::string last_decision;  ///< DecisionView::at
+  std::string last_decision;      ///< DecisionView::at
+  std::set<std::string> actions;  ///< of the last decision: weir repeats some until they have taken effect
   int scale_outs = 0;
   int scale_ins = 0;
   int most = 0;
@@ -185,7 +186,11 @@ void Demo::show(const DecisionView& decision, Duration now) {
                             decision.previous, decision.desired));
     for (const std::string& reason : decision.reasons) screen_.say("           " + reason);
   }
-  for (const std::string& action : decision.actions) screen_.say(fmt::format("{:5} s  {}", seconds, action));
+  for (const DecisionView::Action& action : decision.actions) {
+    if (!watched_.actions.contains(action.what)) screen_.say(fmt::format("{:5} s  {}: {}", seconds, action.what, action.why));
+  }
+  watched_.actions.clear();
+  for (const DecisionView::Action& action : decision.actions) watched_.actions.insert(action.what);
 }
 
 void Demo::row(const Load& load, const Result<GroupView>& group) {

@@ -11,9 +11,9 @@ namespace weir {
 constexpr int kMin = 2;
 constexpr int kMax = 8;
 constexpr double kServerRps = 100;  ///< 4 slots, 40 ms each
-constexpr double kTarget = 0.6;
-constexpr double kBaseline = 80;
-constexpr double kPeak = 6 * kServerRps * kTarget;
+constexpr double kTarget = 0.5;     ///< of its slots that a server is meant to have in use
+constexpr double kBaseline = 60;    ///< requests per second
+constexpr double kPeak = 285;       ///< a little less than six servers are meant to carry
 
 /// The load over time, and the stretches that are looked at.
 class Story {

@@ -24,14 +24,18 @@ std::string text_of(const Json& object, const char* key) {
 DecisionView read_decision(const Json& record) {
   DecisionView decision{
       .at = record.at("at"), .previous = record.at("previous"), .desired = record.at("desired"), .reasons = {}, .actions = {}};
+  for (const Json& vote : record.at("votes")) {
+    if (vote.at("stance") == "wants")
+      decision.reasons.push_back(fmt::format("{}: {}", text_of(vote, "policy"), text_of(vote, "why")));
+  }
   for (const Json& step : record.at("steps")) {
     if (step.at("from") == step.at("to")) continue;
     decision.reasons.push_back(fmt::format("{}: {}", text_of(step, "stage"), text_of(step, "why")));
   }
   for (const Json& action : record.at("actions")) {
     const std::string address = text_of(action, "address");
-    decision.actions.push_back(fmt::format("{} {}: {}", text_of(action, "kind"),
-                                           address.empty() ? text_of(action, "server") : address, text_of(action, "why")));
+    const std::string what = fmt::format("{} {}", text_of(action, "kind"), address.empty() ? text_of(action, "server") : address);
+    decision.actions.push_back({what, text_of(action, "why")});
   }
   return decision;
 }

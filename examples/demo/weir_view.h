@@ -26,8 +26,13 @@ struct DecisionView {
   std::string at;  ///< RFC 3339 in UTC, as weir writes it: sorts as text
   int previous = 0;
   int desired = 0;
-  std::vector<std::string> reasons;  ///< of the stages that changed the number: "votes: …"
-  std::vector<std::string> actions;  ///< "launch app-3: …"
+  struct Action {
+    std::string what;  ///< "launch app-3", "drain 127.0.0.1:9001"
+    std::string why;
+    bool operator==(const Action&) const = default;
+  };
+  std::vector<std::string> reasons;  ///< of the policies that want something and the stages that changed the number
+  std::vector<Action> actions;
 };
 
 /// Errors: invalid for text that is not such an answer, not_found without that group.

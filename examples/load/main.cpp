@@ -2,6 +2,9 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -14,16 +17,16 @@ namespace {
 
 /// `10:100` = ten seconds of 100 requests per second; `10:100:400` = ten seconds from 100 to 400.
 weir::LoadSegment parse_segment(const std::string& text) {
-  double seconds = 0;
-  weir::LoadSegment segment;
-  int end = 0;
-  const int found = std::sscanf(text.c_str(), "%lf:%lf%n:%lf%n", &seconds, &segment.from_rps, &end, &segment.to_rps, &end);
-  if (found < 2 || static_cast<std::size_t>(end) != text.size() || seconds <= 0 || segment.from_rps < 0 || segment.to_rps < 0) {
-    throw CLI::ValidationError(text, "expected SECONDS:RPS or SECONDS:FROM:TO");
+  std::vector<double> numbers;
+  for (const std::string& part : CLI::detail::split(text, ':')) {
+    double number = 0;
+    const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), number);
+    const bool good = error == std::errc() && end == part.data() + part.size() && number >= 0 && number < 1e6;
+    numbers.push_back(good ? number : -1);
   }
-  if (found == 2) segment.to_rps = segment.from_rps;
-  segment.length = weir::Duration(static_cast<weir::Duration::rep>(seconds * 1000));
-  return segment;
+  if (numbers.size() < 2 || numbers.size() > 3 || std::ranges::min(numbers) < 0 || numbers[0] == 0)
+    throw CLI::ValidationError(text, "expected SECONDS:RPS or SECONDS:FROM:TO");
+  return {.length = weir::Duration(std::llround(numbers[0] * 1000)), .from_rps = numbers[1], .to_rps = numbers.back()};
 }
 
 }  // namespace

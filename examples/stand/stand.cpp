@@ -242,9 +242,12 @@ Result<void> Stand::write_files() {
 }
 
 Result<void> Stand::write_upstream(const std::vector<std::string>& addresses) {
-  std::string text = addresses.empty() ? "server 127.0.0.1:9 down;\n" : "";
+  std::string text;
+  if (addresses.empty()) text = "server 127.0.0.1:9 down;\n";
   for (const std::string& address : addresses) text += fmt::format("server {} max_fails=0;\n", address);
   if (options_.layout == StandOptions::Layout::upstream) text = fmt::format("upstream app {{\n{}keepalive 64;\n}}\n", text);
+  // Weir takes a file that is not its own for one that serves, and does not empty it.
+  if (addresses.empty()) text = "# Managed by weir for group app; edits are overwritten.\n" + text;
   return replace_file(upstream_file(), text);
 }
 

@@ -64,19 +64,23 @@ TEST(WeirView, an_answer_of_another_shape_is_an_error_not_an_empty_fleet) {
 
 TEST(WeirView, tells_why_a_number_changed_and_what_was_done_oldest_first) {
   const auto decisions = parse_decisions(R"({"decisions":[
-    {"at":"2026-03-01T09:30:02.000Z","previous":4,"desired":4,"steps":[{"stage":"votes","from":4,"to":4,"why":"content"}],"actions":[]},
-    {"at":"2026-03-01T09:30:01.000Z","previous":2,"desired":4,"steps":[
-       {"stage":"votes","from":2,"to":5,"why":"busy: 1.4"},{"stage":"min/max","from":5,"to":5,"why":"within"},
+    {"at":"2026-03-01T09:30:02.000Z","previous":4,"desired":4,"votes":[],"steps":[{"stage":"votes","from":4,"to":4,"why":"content"}],"actions":[]},
+    {"at":"2026-03-01T09:30:01.000Z","previous":2,"desired":4,"votes":[
+       {"policy":"busy","type":"target_tracking","stance":"wants","desired":5,"value":1.4,"why":"1.4 against 0.5"},
+       {"policy":"queue","type":"threshold","stance":"content","desired":null,"value":0,"why":"0 is not above 50"}],
+     "steps":[
+       {"stage":"votes","from":2,"to":5,"why":"busy wants 5"},{"stage":"min/max","from":5,"to":5,"why":"within"},
        {"stage":"rate limits","from":5,"to":4,"why":"at most 2"}],
      "actions":[{"kind":"launch","server":"t3","version":"v1","why":"two too few"}]},
-    {"at":"2026-03-01T09:30:00.000Z","previous":2,"desired":2,"steps":[],
+    {"at":"2026-03-01T09:30:00.000Z","previous":2,"desired":2,"votes":[],"steps":[],
      "actions":[{"kind":"admit","server":"a","address":"127.0.0.1:1","version":"v1","why":"healthy"}]}]})");
   ASSERT_TRUE(decisions) << decisions.error().message;
   ASSERT_EQ(decisions->size(), 2U) << "a turn that changed nothing is not news";
-  EXPECT_EQ((*decisions)[0].actions, std::vector<std::string>{"admit 127.0.0.1:1: healthy"});
+  EXPECT_EQ((*decisions)[0].actions, (std::vector<DecisionView::Action>{{"admit 127.0.0.1:1", "healthy"}}));
   EXPECT_EQ((*decisions)[1].desired, 4);
-  EXPECT_EQ((*decisions)[1].reasons, (std::vector<std::string>{"votes: busy: 1.4", "rate limits: at most 2"}));
-  EXPECT_EQ((*decisions)[1].actions, std::vector<std::string>{"launch t3: two too few"});
+  EXPECT_EQ((*decisions)[1].reasons,
+            (std::vector<std::string>{"busy: 1.4 against 0.5", "votes: busy wants 5", "rate limits: at most 2"}));
+  EXPECT_EQ((*decisions)[1].actions, (std::vector<DecisionView::Action>{{"launch t3", "two too few"}}));
 }
 
 TEST(WeirView, adds_up_the_series_of_exactly_one_name) {
