@@ -419,8 +419,10 @@ class Planner {
     for (const Server& one : now_.servers) add_peer_if(can_serve(one, now_.probe_suspected), one);
     if (plan_.peers.empty()) keep_last_peers();
     std::ranges::sort(plan_.peers, {}, &Peer::address);
+    // An empty file may be begun with nobody in it; but all balancers are written together, and nobody is taken out anywhere.
+    const auto may_be_empty = [](const BalancerView& view) { return view.known && view.peers.empty(); };
+    if (plan_.peers.empty() && !std::ranges::all_of(observation_.balancers, may_be_empty)) return;
     for (const BalancerView& view : observation_.balancers) {
-      if (plan_.peers.empty() && (!view.known || !view.peers.empty())) continue;
       if (!view.known || !view.in_force || !says(view, plan_.peers)) plan_.write_balancers = true;
     }
   }
