@@ -1,4 +1,4 @@
-// What one tick of many groups costs: writing their memory and records as JSON, and keeping them in the state file.
+// What one tick of many groups costs: writing their memory and records as JSON, keeping them in the state file, counting them.
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/api/metrics.h"
 #include "controller/render/json.h"
 #include "controller/state/sqlite_store.h"
 
@@ -91,6 +92,32 @@ void parse(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(parse_memory(memory));
 }
 BENCHMARK(parse);
+
+void count_turn(benchmark::State& state) {
+  Metrics metrics("0");
+  std::vector<Record> turns;
+  for (int number = 0; number < 10'000; ++number) {
+    turns.push_back(typical_record(fmt::format("group-{:05}", number), 1));
+    Group group;
+    group.name = turns.back().group;
+    metrics.group(group);
+  }
+  std::size_t next = 0;
+  for (auto _ : state) metrics.turn(turns[next++ % turns.size()], std::chrono::microseconds{50});
+}
+BENCHMARK(count_turn);
+
+void scrape(benchmark::State& state) {
+  Metrics metrics("0");
+  for (int number = 0; number < 10'000; ++number) {
+    Group group;
+    group.name = fmt::format("group-{:05}", number);
+    metrics.group(group);
+    metrics.turn(typical_record(group.name, 1), std::chrono::microseconds{50});
+  }
+  for (auto _ : state) benchmark::DoNotOptimize(metrics.text());
+}
+BENCHMARK(scrape)->Unit(benchmark::kMillisecond);
 
 /// CPU time of all threads: the writer's too.
 void save_tick(benchmark::State& state) {

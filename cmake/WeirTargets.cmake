@@ -22,8 +22,8 @@ target_compile_options(weir_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual
   -Wnull-dereference -Wimplicit-fallthrough -Wno-missing-field-initializers -Werror)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  # GCC 12 reports these for correct uses of std::optional and std::string at -O2 (GCC bugs 105562, 105651, 108860).
-  target_compile_options(weir_options INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-null-dereference -fpch-preprocess)
+  # GCC 12 reports these for correct uses of std::optional and std::string at -O2 (GCC bugs 105562, 105651, 108860, 105762).
+  target_compile_options(weir_options INTERFACE -Wno-maybe-uninitialized -Wno-restrict -Wno-null-dereference -Wno-stringop-overflow -fpch-preprocess)
 endif()
 if(WEIR_SANITIZE)
   target_compile_options(weir_options INTERFACE -fsanitize=${WEIR_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)

@@ -14,21 +14,24 @@ Reading untrusted(std::string why) {
   return reading;
 }
 
-Reading number(double value, const Fleet& fleet) {
+/// One number that stands for the query's answer: for a query per server it is the mean.
+Reading number(double value, const Query& query, const Fleet& fleet) {
   Reading reading;
   reading.trusted = true;
+  reading.per_server = !query.server_label.empty();
   reading.value = value;
   reading.measured = fleet.warmed;
   return reading;
 }
 
 /// The user's rule for an answer that is there but says nothing.
-Reading fall_back(const Fallback& rule, std::string_view what, const Fleet& fleet, TimePoint at, const PolicyMemory& memory) {
+Reading fall_back(const Fallback& rule, std::string_view what, const Query& query, const Fleet& fleet, TimePoint at,
+                  const PolicyMemory& memory) {
   switch (rule.kind) {
     case Fallback::Kind::zero:
-      return number(0, fleet);
+      return number(0, query, fleet);
     case Fallback::Kind::last:
-      if (memory.good_at && at - *memory.good_at <= rule.window) return number(memory.good_value, fleet);
+      if (memory.good_at && at - *memory.good_at <= rule.window) return number(memory.good_value, query, fleet);
       return untrusted(fmt::format("{}, and no good value in the last {}", what, format_duration(rule.window)));
     case Fallback::Kind::at_least: {
       Reading reading = untrusted(std::string(what));
@@ -77,9 +80,9 @@ Reading per_server(const Sample& sample, const Fleet& fleet) {
 Reading read_sample(const Query& query, const Sample& sample, const Fleet& fleet, TimePoint at, PolicyMemory& memory) {
   switch (sample.status) {
     case Sample::Status::empty:
-      return fall_back(query.on_empty, "the query returned no series", fleet, at, memory);
+      return fall_back(query.on_empty, "the query returned no series", query, fleet, at, memory);
     case Sample::Status::nan:
-      return fall_back(query.on_nan, "the query returned NaN or an infinite value", fleet, at, memory);
+      return fall_back(query.on_nan, "the query returned NaN or an infinite value", query, fleet, at, memory);
     case Sample::Status::degraded:
       return untrusted("partial or stale data: " + sample.detail);
     case Sample::Status::failed:
@@ -87,9 +90,9 @@ Reading read_sample(const Query& query, const Sample& sample, const Fleet& fleet
     case Sample::Status::ok:
       break;
   }
-  Reading reading = query.server_label.empty() ? number(sample.value, fleet) : per_server(sample, fleet);
+  Reading reading = query.server_label.empty() ? number(sample.value, query, fleet) : per_server(sample, fleet);
   if (reading.trusted && !std::isfinite(reading.value)) {
-    return fall_back(query.on_nan, "the query returned NaN or an infinite value", fleet, at, memory);
+    return fall_back(query.on_nan, "the query returned NaN or an infinite value", query, fleet, at, memory);
   }
   if (reading.trusted) {
     memory.good_at = at;

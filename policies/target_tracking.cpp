@@ -56,7 +56,9 @@ class TargetTracking final : public Policy {
       return vote;
     }
     vote.stance = Vote::Stance::content;
-    if (total_) {
+    if (fleet.warmed == 0 && (reading.per_server || !total_)) {
+      vote.why = fmt::format("{:.6g}, but no server has been in service for its warm_up yet", reading.value);
+    } else if (total_) {
       track_total(reading, fleet, vote);
     } else {
       track_average(reading, fleet, vote);
@@ -68,11 +70,13 @@ class TargetTracking final : public Policy {
   }
 
  private:
+  /// 77 is 10 % above 70, whatever binary fractions say.
+  [[nodiscard]] bool within_tolerance(double ratio) const { return std::abs(ratio - 1) <= tolerance_ + 1e-9; }
+
   void track_total(const Reading& reading, const Fleet& fleet, Vote& vote) const {
-    // Per-server numbers are a mean here; their total is what the user asked to track.
-    const double total = reading.per_server ? reading.value * reading.measured + target_ * reading.missing : reading.value;
+    const double total = reading.per_server ? total_with_missing(reading, fleet) : reading.value;
     const double ratio = fleet.desired > 0 ? total / (target_ * fleet.desired) : kMostServers;
-    if (std::abs(ratio - 1) <= tolerance_) {
+    if (within_tolerance(ratio)) {
       vote.why =
           fmt::format("{:.6g} in all is within {:.3g}% of {} servers at {:.6g}", total, tolerance_ * 100, fleet.desired, target_);
       return;
@@ -81,14 +85,17 @@ class TargetTracking final : public Policy {
             vote);
   }
 
+  /// Per-server numbers are a mean here; their total is what the user asked to track. The same rule as with_missing(): idle when
+  /// that asks for more servers, at the target when that asks for fewer, else as much as changes nothing.
+  [[nodiscard]] double total_with_missing(const Reading& reading, const Fleet& fleet) const {
+    const double idle = reading.value * reading.measured;
+    return std::clamp(target_ * fleet.desired, idle, idle + target_ * reading.missing);
+  }
+
   void track_average(const Reading& reading, const Fleet& fleet, Vote& vote) const {
-    if (fleet.warmed == 0) {
-      vote.why = fmt::format("{:.6g}, but no server has been in service for its warm_up yet", reading.value);
-      return;
-    }
     double ratio = reading.value / target_;
     const double servers = reading.per_server ? with_missing(reading, fleet, ratio) : fleet.warmed * ratio;
-    if (std::abs(ratio - 1) <= tolerance_) {
+    if (within_tolerance(ratio)) {
       vote.why = fmt::format("{:.6g} is within {:.3g}% of {:.6g}", reading.value, tolerance_ * 100, target_);
       return;
     }

@@ -45,6 +45,13 @@ class Threshold final : public Policy {
       vote_untrusted(reading, fleet, vote);
       return vote;
     }
+    if (!scales_out_ && reading.missing > 0) {
+      since.reset();
+      vote.stance = Vote::Stance::content;
+      vote.why = fmt::format("{} of {} servers have no number: not shrunk on part of the data", reading.missing,
+                             reading.missing + reading.measured);
+      return vote;
+    }
     const double value = cautious_value(reading);
     vote.value = value;
     const bool breach = above_ ? value > bound_ : value < bound_;

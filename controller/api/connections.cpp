@@ -10,14 +10,16 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <condition_variable>
-#include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -142,7 +144,9 @@ struct ConnectionGuard::Impl {
     std::vector<Connection> all;
     ::rewinddir(files.get());
     while (const dirent* entry = ::readdir(files.get())) {
-      const int file = std::atoi(entry->d_name);  // "." and ".." read as 0, which is no socket on our port
+      const std::string_view name = entry->d_name;
+      int file = -1;
+      if (std::from_chars(name.data(), name.data() + name.size(), file).ec != std::errc{}) continue;  // "." and ".."
       const std::optional<Connection> socket = socket_at(::dirfd(files.get()), file, port);
       if (!socket) continue;
       // cpprestsdk leaves its sockets open to the programs we start: a server would hold the port after us.

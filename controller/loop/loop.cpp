@@ -20,8 +20,6 @@ using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
 constexpr Duration kShortestRevisit = 20ms;
-constexpr Duration kFirstRetry = 1s;
-constexpr Duration kLongestRetry = 30s;
 
 /// Where the launch of a server was decided, until it serves.
 struct LaunchMark {
@@ -54,6 +52,7 @@ struct Slot {
   std::vector<LaunchMark> launches;
   std::vector<std::string> notes;
   std::string balancer_error;
+  std::optional<std::vector<Peer>> tried_peers;  ///< of the last write, until the balancers are seen to say what they should
   Duration balancer_retry{0};
   Steady::time_point balancer_not_before;
 };
@@ -97,16 +96,22 @@ class Loop::Impl {
   void stop() {
     if (!scheduler_.joinable()) return;
     {
-      std::unique_lock lock(mutex_);
+      const std::lock_guard lock(mutex_);
       stopping_ = true;
-      stop_.request_stop();
-      scheduler_.request_stop();
-      changed_.notify_all();
-      // Ports honour the stop token; what they still report is kept for the next start by the store and by the world itself.
-      idle_.wait(lock,
-                 [this] { return std::ranges::none_of(slots_, [](const auto& slot) { return slot->running || slot->polling; }); });
     }
+    // Ports honour the stop token; what they still report is kept for the next start by the store and by the world itself.
+    stop_.request_stop();
+    scheduler_.request_stop();
     scheduler_.join();
+    // Whoever hands on work ends before those who take it.
+    metrics_.reset();
+    for (auto& [name, lane] : lanes_) lane.lister.reset();
+    workers_.reset();
+    for (auto& [name, lane] : lanes_) lane.actors.reset();
+    // A write has no stop token: it is cancelled with its balancer.
+    for (const auto& slot : slots_) slot->managed.balancers.clear();
+    std::unique_lock lock(mutex_);
+    idle_.wait(lock, [this] { return std::ranges::none_of(slots_, [](const auto& slot) { return slot->running; }); });
   }
 
   void wake(const std::string& group) {
@@ -262,7 +267,8 @@ class Loop::Impl {
   void report_orphans(const std::string& provider, std::unordered_map<std::string, std::vector<Server>>& by_group) {
     std::vector<Server> orphans;
     for (auto& [group, servers] : by_group) {
-      if (by_name_.contains(group)) continue;
+      const auto configured = by_name_.find(group);
+      if (configured != by_name_.end() && configured->second->provider_name == provider) continue;
       std::ranges::move(servers, std::back_inserter(orphans));
     }
     std::string names;
@@ -274,7 +280,8 @@ class Loop::Impl {
           "orphans",
           {{"provider", provider},
            {"servers", names},
-           {"advice", "no configured group owns them and they may cost money: configure the group again or remove them"}});
+           {"advice",
+            "no group configured for this provider owns them and they may cost money: configure it again or remove them"}});
     }
     known = std::move(names);
     if (events_.orphans) events_.orphans(provider, orphans);
@@ -330,13 +337,14 @@ class Loop::Impl {
     const auto saved = ports_.store.save(managed.group.name, turn.memory, record->record,
                                          plan.actions.empty() ? Store::Durability::eventual : Store::Durability::durable);
     if (!saved) {
-      // Nothing is done that could be forgotten: the same plan comes up again next turn.
+      // Nothing is done that could be forgotten: the same plan comes up again next turn, from the same facts.
       slot.memory = std::move(before);
+      keep_outcomes(slot, std::move(turn.observation.outcomes));
       ports_.log.error(
           "state_not_saved",
           {{"group", managed.group.name}, {"error", saved.error().message}, {"consequence", "nothing was changed in this turn"}});
       if (events_.not_saved) events_.not_saved(managed.group);
-      return finish(slot, nullptr, std::nullopt, false);
+      return finish(slot, nullptr, false);
     }
     slot.memory = std::move(turn.memory);
     record->memory = slot.memory;
@@ -344,6 +352,11 @@ class Loop::Impl {
     note(slot, record->record);
     if (events_.turned) events_.turned(managed.group, record->record, std::chrono::duration_cast<Duration>(Steady::now() - begun));
     apply(slot, record);
+  }
+
+  void keep_outcomes(Slot& slot, std::vector<Outcome> outcomes) {
+    const std::lock_guard lock(mutex_);
+    std::ranges::move(outcomes, std::back_inserter(slot.outcomes));
   }
 
   /// What is still under way of one plan. Its last holder finishes the turn.
@@ -356,9 +369,19 @@ class Loop::Impl {
     std::vector<Outcome> outcomes;
   };
 
+  /// What was tried already waits for its time; anything new is tried at once.
+  static bool may_write(Slot& slot, const Plan& plan) {
+    if (!plan.write_balancers) {
+      slot.balancer_retry = Duration{0};
+      slot.tried_peers.reset();
+      return false;
+    }
+    return slot.tried_peers != plan.peers || Steady::now() >= slot.balancer_not_before;
+  }
+
   void apply(Slot& slot, const std::shared_ptr<Snapshot>& snapshot) {
     const Plan& plan = snapshot->record.plan;
-    const bool write = plan.write_balancers && Steady::now() >= slot.balancer_not_before;
+    const bool write = may_write(slot, plan);
     auto applying = std::make_shared<Applying>();
     applying->balancers_written = write;
     if (write) applying->left += static_cast<int>(slot.managed.balancers.size());
@@ -409,29 +432,31 @@ class Loop::Impl {
       if (--applying->left > 0) return;
     }
     if (applying->balancers_written) balancers_done(slot, snapshot->record, applying->balancer_error);
-    {
-      const std::lock_guard lock(mutex_);
-      std::ranges::move(applying->outcomes, std::back_inserter(slot.outcomes));
-    }
-    finish(slot, snapshot, snapshot->record.plan.revisit_at, applying->changed);
+    keep_outcomes(slot, std::move(applying->outcomes));
+    finish(slot, snapshot, applying->changed);
   }
 
   void balancers_done(Slot& slot, const Record& record, const std::string& error) {
+    if (stop_.stop_requested()) return;
     const std::string& group = record.group;
-    if (!error.empty()) {
-      slot.balancer_retry = slot.balancer_retry == Duration{0} ? kFirstRetry : std::min(2 * slot.balancer_retry, kLongestRetry);
-      slot.balancer_not_before = Steady::now() + slot.balancer_retry;
-      if (error != slot.balancer_error) ports_.log.error("balancer_failed", {{"group", group}, {"error", error}});
-    } else {
+    // A balancer that says "written" and is then seen not to be is asked as patiently as one that refuses.
+    const bool unproven = slot.tried_peers == record.plan.peers;
+    slot.tried_peers = record.plan.peers;
+    if (error.empty() && !unproven) {
       slot.balancer_retry = Duration{0};
-      if (!slot.managed.balancers.empty()) {
-        std::string peers;
-        for (const Peer& peer : record.plan.peers) peers += (peers.empty() ? "" : ",") + peer.address;
-        ports_.log.info("peers", {{"group", group}, {"count", std::to_string(record.plan.peers.size())}, {"peers", peers}});
-      }
-      report_serving(slot, record);
+      slot.balancer_not_before = {};
+    } else {
+      const Duration longer = std::max(2 * slot.balancer_retry, options_.first_balancer_retry);
+      slot.balancer_retry = std::min(longer, options_.longest_balancer_retry);
+      slot.balancer_not_before = Steady::now() + slot.balancer_retry;
     }
+    if (!error.empty() && error != slot.balancer_error) ports_.log.error("balancer_failed", {{"group", group}, {"error", error}});
     slot.balancer_error = error;
+    if (!error.empty()) return;
+    std::string peers;
+    for (const Peer& peer : record.plan.peers) peers += (peers.empty() ? "" : ",") + peer.address;
+    ports_.log.info("peers", {{"group", group}, {"count", std::to_string(record.plan.peers.size())}, {"peers", peers}});
+    report_serving(slot, record);
   }
 
   void report_serving(Slot& slot, const Record& record) {
@@ -443,20 +468,22 @@ class Loop::Impl {
     }
   }
 
-  void finish(Slot& slot, std::shared_ptr<const Snapshot> snapshot, std::optional<TimePoint> revisit_at, bool changed) {
-    // Never at once: a plan that revisits itself must not spin.
-    const Duration revisit_in =
-        revisit_at ? std::max<Duration>(*revisit_at - ports_.clock.now(), kShortestRevisit) : Duration::max();
+  /// When a turn falls due before the next interval. Never at once: a plan that revisits itself must not spin.
+  Steady::time_point next_look(const Slot& slot, const Plan& plan) const {
+    Steady::time_point next = Steady::time_point::max();
+    if (plan.revisit_at) next = Steady::now() + std::max<Duration>(*plan.revisit_at - ports_.clock.now(), kShortestRevisit);
+    if (slot.balancer_retry > Duration{0}) next = std::min(next, slot.balancer_not_before);
+    return next;
+  }
+
+  /// `snapshot` is what the turn came to, or nullptr if it came to nothing.
+  void finish(Slot& slot, std::shared_ptr<const Snapshot> snapshot, bool changed) {
+    const Steady::time_point next = snapshot ? next_look(slot, snapshot->record.plan) : Steady::time_point::max();
     const std::lock_guard lock(mutex_);
     if (snapshot) slot.last = std::move(snapshot);
     turns_.fetch_add(1);
     slot.running = false;
-    if (!slot.polling) {
-      const Steady::time_point now = Steady::now();
-      Steady::time_point due = std::min(slot.due, slot.metrics_due);
-      if (revisit_in != Duration::max()) due = std::min(due, now + revisit_in);
-      set_due(slot, changed ? now : due);
-    }
+    if (!slot.polling) set_due(slot, changed ? Steady::now() : std::min({slot.due, slot.metrics_due, next}));
     start_turn_if_due(slot);
     idle_.notify_all();
   }

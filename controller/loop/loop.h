@@ -51,13 +51,17 @@ class Loop {
   struct Options {
     int workers = 2;
     int actions_per_provider = 4;  ///< launches and terminations of one provider at the same time
+    /// After a write that failed, or that succeeded and is then seen not to be in force; doubled each time.
+    Duration first_balancer_retry{1000};
+    Duration longest_balancer_retry{30'000};
   };
 
   /// Loads every group's memory. `providers` in Managed are shared by name.
   [[nodiscard]] static Result<std::unique_ptr<Loop>> start(Ports ports, Options options, LoopEvents events,
                                                            std::vector<Managed> groups);
   ~Loop();  ///< stops
-  /// Cancels what is under way, waits for it, and stops. Nothing of the world is changed by stopping. May be called again.
+  /// Cancels what is under way, waits for it, and stops. Nothing of the world is changed by stopping. May be called again; what the
+  /// last turns came to can still be asked for.
   void stop();
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;

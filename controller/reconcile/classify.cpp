@@ -7,15 +7,26 @@
 namespace weir {
 namespace {
 
-/// A clock that was set back must not freeze cooldowns and drains: no mark lies in the future.
+/// A clock that was set back must not freeze cooldowns, windows, limits and drains: no mark lies in the future.
 void forget_future(TimePoint at, Memory& memory) {
   const auto clamp = [at](std::optional<TimePoint>& mark) {
     if (mark && *mark > at) mark = at;
+  };
+  const auto clamp_all = [at](auto& marks) {
+    for (auto& mark : marks) mark.at = std::min(mark.at, at);
   };
   clamp(memory.scaled_out_at);
   clamp(memory.scaled_in_at);
   clamp(memory.turned_at);
   clamp(memory.watched_since);
+  clamp_all(memory.highest);
+  clamp_all(memory.lowest);
+  clamp_all(memory.events);
+  for (PolicyMemory& policy : memory.policies) {
+    clamp(policy.above_since);
+    clamp(policy.below_since);
+    clamp(policy.good_at);
+  }
   for (ServerMemory& server : memory.servers) {
     clamp(server.admitted_at);
     clamp(server.drain_at);
@@ -25,7 +36,10 @@ void forget_future(TimePoint at, Memory& memory) {
   }
   // A back-off is never longer than the longest back-off there is.
   if (memory.launch_not_before) memory.launch_not_before = std::min(*memory.launch_not_before, at + kLongestBackoff);
-  for (LaunchIntent& intent : memory.launches) intent.next_attempt_at = std::min(intent.next_attempt_at, at + kLongestBackoff);
+  for (LaunchIntent& intent : memory.launches) {
+    clamp(intent.abandoned_at);
+    intent.next_attempt_at = std::min(intent.next_attempt_at, at + kLongestBackoff);
+  }
 }
 
 Server remembered_server(const ServerMemory& known, const Group& group) {
@@ -109,9 +123,18 @@ class Join {
       result_.notes.push_back(
           fmt::format("adopted {} at {}: it carries the group's tag and was not known", server.id, server.address));
     joined_.push_back(remember_server(server, observation_.at));
-    // Memory was lost, not the server: what a balancer is proven to send traffic to has been proven healthy before.
-    if (!intended && serves_already(server)) joined_.back().admitted_at = joined_.back().launched_at;
+    if (!intended) recognise(server, joined_.back());
     result_.servers.push_back(std::move(server));
+  }
+
+  void recognise(const Server& server, ServerMemory& known) const {
+    if (serves_already(server)) {
+      // Memory was lost, not the server: what a balancer is proven to send traffic to has been proven healthy before.
+      known.admitted_at = known.launched_at;
+    } else {
+      // It may be old, but nobody has asked it for its health yet: its deadline begins now.
+      known.launched_at = observation_.at;
+    }
   }
 
   bool serves_already(const Server& server) const {
@@ -141,12 +164,17 @@ bool is_gone(const Group& group, const Server& server, const ServerMemory& known
 void forget_gone(const Group& group, Classified& result, Memory& memory) {
   int expected = 0;
   int lost = 0;
+  int answering = 0;
   for (std::size_t index = 0; index < memory.servers.size(); ++index) {
     if (removal_expected(memory.servers[index])) continue;
     ++expected;
-    if (memory.servers[index].missed > 0 && result.servers[index].health.status != HealthStatus::unhealthy) ++lost;
+    const HealthStatus health = result.servers[index].health.status;
+    if (memory.servers[index].missed == 0 || health == HealthStatus::unhealthy) continue;
+    ++lost;
+    if (health == HealthStatus::healthy) ++answering;
   }
-  result.list_suspected = group.elastic && lost >= 2 && lost * 2 > expected;
+  // The only server of a group is no majority, unless it proves the list wrong by answering.
+  result.list_suspected = group.elastic && lost * 2 > expected && (lost >= 2 || answering == lost);
   if (result.list_suspected) {
     result.notes.push_back(fmt::format(
         "the provider's list lacks {} of {} servers whose checks do not fail: not believed, nothing is replaced", lost, expected));

@@ -32,8 +32,8 @@ struct Classified {
 /// Joins the provider's list with Memory, decides which servers are really gone, and gives each its phase. Pure.
 ///
 /// A server that is missing from a good list counts as gone only after a second list without it, if its removal was asked for or
-/// its health checks fail too; after a third if it answers, unless most others are missing with it (an empty list is not zero
-/// servers).
+/// its health checks fail too; after a third if they do not, unless most others are missing with it or it is the only one and
+/// answers (an empty list is not zero servers).
 [[nodiscard]] Classified classify(const Group& group, Observation& observation, Memory& memory);
 
 /// True if the server may be given traffic: in service, and not known to be unhealthy unless the probe itself is suspected.

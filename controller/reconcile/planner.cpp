@@ -17,6 +17,9 @@ constexpr Duration kQuiet = 1s;
 constexpr Duration kSoon = 500ms;
 /// An accepted launch that does not appear in the list is asked for again (same token) after this.
 constexpr Duration kAcceptedRetry = 60s;
+/// A removal is asked for again with every turn for so long, then at this rate.
+constexpr Duration kPatience = 10s;
+constexpr Duration kAskAgain = 5s;
 /// A server that fails this soon after it was admitted still counts as a failed launch.
 constexpr Duration kProbation = 60s;
 
@@ -101,8 +104,12 @@ class Planner {
       plan_.notes.push_back(fmt::format("launch {}: {}", outcome.subject, outcome.error->message));
       // Only an unknown outcome is asked about again; the rest made nothing.
       if (outcome.error->kind == ErrorKind::unavailable || outcome.error->kind == ErrorKind::cancelled) continue;
-      memory_.launches.erase(intent);
       count_launch_failure();
+      if (intent->attempts > 1) {
+        intent->abandoned_at = at_;  // this attempt made nothing; who knows about those before
+      } else {
+        memory_.launches.erase(intent);
+      }
     }
   }
 
@@ -119,7 +126,9 @@ class Planner {
       ServerMemory& memory = known(index);
       if (memory.terminate_at) continue;
       if (one.failure.empty() && one.phase == Phase::terminating) {
-        terminate(index, "its removal has begun");
+        // Not our doing, and too late to drain it: from the next turn on it is asked for like our own removals.
+        memory.terminate_at = at_;
+        plan_.notes.push_back(fmt::format("{} is being removed by the provider or by somebody else", one.id));
         continue;
       }
       if (!one.failure.empty()) {
@@ -129,7 +138,7 @@ class Planner {
       }
       const bool never_healthy = one.phase == Phase::pending || one.phase == Phase::warming;
       if (!never_healthy || !one.protection.empty()) continue;
-      const TimePoint deadline = memory.launched_at + group_.health.deadline;
+      const TimePoint deadline = checked_since(one, memory) + group_.health.deadline;
       if (at_ < deadline) {
         revisit(deadline);
         continue;
@@ -138,6 +147,12 @@ class Planner {
       terminate(index, fmt::format("never healthy within {}{}{}", format_duration(group_.health.deadline),
                                    one.health.detail.empty() ? "" : ": ", one.health.detail));
     }
+  }
+
+  /// After a restart an old server may be one whose answers nobody has heard yet.
+  TimePoint checked_since(const Server& one, const ServerMemory& memory) const {
+    const bool unheard = one.phase == Phase::warming && one.health.status == HealthStatus::unknown;
+    return unheard ? std::max(memory.launched_at, memory_.watched_since.value_or(at_)) : memory.launched_at;
   }
 
   /// Most look unhealthy by now: those taken out on the same evidence come back.
@@ -294,6 +309,8 @@ class Planner {
     if (!observation_.listed) return;
     std::erase_if(memory_.launches,
                   [&](const LaunchIntent& intent) { return intent.abandoned_at && at_ - *intent.abandoned_at >= kAcceptedRetry; });
+    // A smaller max may have come with a new configuration: what was begun waits until there is room.
+    if (size() + memory_.launches.size() > static_cast<std::size_t>(group_.max)) return;
     for (LaunchIntent& intent : memory_.launches) {
       if (intent.abandoned_at) continue;
       if (intent.next_attempt_at > at_) {
@@ -410,18 +427,25 @@ class Planner {
   void repeat_terminations() {
     for (std::size_t index = 0; index < size(); ++index) {
       if (!known(index).terminate_at) continue;
-      revisit(at_ + kSoon);
-      if (*known(index).terminate_at != at_) act(Action::Kind::terminate, server(index), "not gone yet");
+      const Duration age = at_ - *known(index).terminate_at;
+      revisit(at_ + (age < kPatience ? kSoon : kAskAgain));
+      if (age > Duration{0} && due_again(age)) act(Action::Kind::terminate, server(index), "not gone yet");
     }
+  }
+
+  bool due_again(Duration age) const {
+    if (age < kPatience || !memory_.turned_at) return true;
+    const Duration before = age - (at_ - *memory_.turned_at);
+    return age / kAskAgain != before / kAskAgain;
   }
 
   void choose_peers() {
     for (const Server& one : now_.servers) add_peer_if(can_serve(one, now_.probe_suspected), one);
     if (plan_.peers.empty()) keep_last_peers();
     std::ranges::sort(plan_.peers, {}, &Peer::address);
-    // An empty file may be begun with nobody in it; but all balancers are written together, and nobody is taken out anywhere.
-    const auto may_be_empty = [](const BalancerView& view) { return view.known && view.peers.empty(); };
-    if (plan_.peers.empty() && !std::ranges::all_of(observation_.balancers, may_be_empty)) return;
+    // Nobody is known who could serve: what a balancer says may be better than nothing.
+    const auto may_serve = [](const BalancerView& view) { return !view.known || !view.peers.empty(); };
+    if (plan_.peers.empty() && std::ranges::any_of(observation_.balancers, may_serve)) return;
     for (const BalancerView& view : observation_.balancers) {
       if (!view.known || !view.in_force || !says(view, plan_.peers)) plan_.write_balancers = true;
     }

@@ -15,11 +15,16 @@ namespace {
 /// Turns further apart than this were not watching: what policies and windows measured before does not count as proof.
 Duration longest_gap(const Group& group) { return std::max<Duration>(3 * group.interval, std::chrono::seconds(10)); }
 
+/// Nobody knows what the time up to now proved: scaling in must be proven anew.
+void stop_clocks(TimePoint at, Memory& memory) {
+  memory.watched_since = at;
+  for (PolicyMemory& policy : memory.policies) policy.below_since.reset();
+}
+
 void keep_watch(const Group& group, TimePoint at, Memory& memory) {
   const bool gap = !memory.turned_at || at - *memory.turned_at > longest_gap(group);
   if (!gap) return;
-  memory.watched_since = at;
-  for (PolicyMemory& policy : memory.policies) policy.below_since.reset();
+  stop_clocks(at, memory);
 }
 
 /// The first size of a group is the one found: a fleet that somebody made by hand is not cut to min.
@@ -32,9 +37,15 @@ void start_desired(const Group& group, const Observation& observation, const Cla
   memory.desired = std::clamp(static_cast<int>(live), group.min, group.max);
 }
 
-Decision hold(const Memory& memory, std::string why) {
+/// Nothing is decided; only new bounds of the configuration count at once.
+Decision hold(const Group& group, Memory& memory, std::string why) {
   const int desired = memory.desired.value_or(0);
-  return {.previous = desired, .desired = desired, .steps = {{"inventory", desired, desired, std::move(why)}}};
+  Decision decision{.previous = desired, .desired = desired, .steps = {{"inventory", desired, desired, std::move(why)}}};
+  if (!memory.desired || (desired >= group.min && desired <= group.max)) return decision;
+  decision.desired = std::clamp(desired, group.min, group.max);
+  decision.steps.push_back({"min_max", desired, decision.desired, desired < group.min ? "below min" : "above max"});
+  memory.desired = decision.desired;
+  return decision;
 }
 
 Decision decide_or_hold(const Group& group, const Policies& policies, const Observation& observation, const Classified& classified,
@@ -45,9 +56,8 @@ Decision decide_or_hold(const Group& group, const Policies& policies, const Obse
   }
   const bool list_failed = !observation.listed && !observation.listed_detail.empty();
   if (list_failed || !memory.desired) {
-    // The clocks of scale-in stop: nobody knows what this time proved.
-    memory.watched_since = observation.at;
-    return hold(memory, "the provider gave no list: " + observation.listed_detail);
+    stop_clocks(observation.at, memory);
+    return hold(group, memory, "the provider gave no list: " + observation.listed_detail);
   }
   return decide(group, policies, observation, fleet_of(group, classified, observation.at, *memory.desired), memory);
 }
@@ -62,6 +72,7 @@ void take_back(TimePoint at, Plan& plan, Memory& memory) {
     if (server.terminate_at == at) server.terminate_at.reset();
   }
   std::erase_if(memory.launches, [at](const LaunchIntent& intent) { return intent.decided_at == at; });
+  std::erase_if(memory.events, [at](const ScaleEvent& event) { return event.at == at; });
 }
 
 }  // namespace

@@ -169,6 +169,7 @@ void write_judgement(JsonWriter& out, const Plan& plan) {
 }
 
 void write_rest_of_plan(JsonWriter& out, const Plan& plan) {
+  out.field_if("breached_at", plan.decision.breached_at);
   write_array_if(out, "peers", plan.peers, [](JsonWriter& to, const Peer& peer) { write(to, peer); });
   out.field_if("write_balancers", plan.write_balancers);
   if (!plan.notes.empty()) {
@@ -449,6 +450,7 @@ void read_servers(Fields& in, std::vector<Server>& servers, const std::string& g
 void read(Fields& in, Plan& plan) {
   in.read("previous", plan.decision.previous);
   in.read("desired", plan.decision.desired);
+  in.read("breached_at", plan.decision.breached_at);
   in.read("votes", plan.decision.votes, kReadItem);
   in.read("steps", plan.decision.steps, kReadItem);
   in.read("actions", plan.actions, kReadItem);

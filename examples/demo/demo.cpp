@@ -16,6 +16,7 @@
 
 #include "examples/common/interrupt.h"
 #include "examples/demo/screen.h"
+#include "examples/demo/story.h"
 #include "examples/demo/weir_view.h"
 #include "examples/load/load.h"
 #include "examples/stand/stand.h"
@@ -25,72 +26,12 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kMin = 2;
-constexpr int kMax = 8;
-constexpr double kServerRps = 100;  // 4 slots, 40 ms each
-constexpr double kTarget = 0.6;
-constexpr double kBaseline = 80;
-constexpr double kPeak = 6 * kServerRps * kTarget;
-
 struct Options {
   int seconds = 180;
   std::string weir = "weir";
   std::string app = WEIR_EXAMPLE_APP;
   std::filesystem::path directory;
 };
-
-/// The load over time, and the stretches that are looked at.
-struct Story {
-  explicit Story(Duration length)
-      : profile{{length * 3 / 20, kBaseline, kBaseline},
-                {length * 3 / 20, kBaseline, kPeak},
-                {length * 6 / 20, kPeak, kPeak},
-                {length * 2 / 20, kPeak, kBaseline},
-                {length * 6 / 20, kBaseline, kBaseline}} {}
-
-  [[nodiscard]] Duration end_of(std::size_t segment) const {
-    Duration end{0};
-    for (std::size_t index = 0; index <= segment; ++index) end += profile[index].length;
-    return end;
-  }
-  [[nodiscard]] std::string_view chapter(Duration time) const {
-    constexpr std::string_view kNames[] = {"baseline", "rising", "peak", "falling", "baseline", "last answers"};
-    std::size_t segment = 0;
-    while (segment < profile.size() && time >= end_of(segment)) ++segment;
-    return kNames[segment];
-  }
-  /// When the load is first more than the servers of the beginning are meant to carry.
-  [[nodiscard]] Duration breach() const {
-    const LoadSegment& rise = profile[1];
-    const double share = (kMin * kServerRps * kTarget - rise.from_rps) / (rise.to_rps - rise.from_rps);
-    return end_of(0) + std::chrono::duration_cast<Duration>(rise.length * share);
-  }
-
-  LoadProfile profile;
-};
-
-/// Cooldowns and windows shrink with the story; what Prometheus needs to notice a new server does not.
-std::string group_settings(Duration length) {
-  const double scale = std::chrono::duration<double>(length).count() / 180;
-  const auto scaled = [scale](double seconds) {
-    return format_duration(Duration(std::llround(std::max(1.0, seconds * scale) * 1000)));
-  };
-  return fmt::format(R"(warm_up: 6s
-health: {{http: /health, interval: 500ms, timeout: 500ms, healthy_after: 2, unhealthy_after: 3, deadline: 30s}}
-drain: {{timeout: 10s}}
-policies:
-  - name: busy
-    type: target_tracking
-    query: rate(app_busy_seconds_total[3s]) / app_slots
-    server_label: weir_server
-    target: {target}
-  - {{name: queue, type: threshold, query: sum(app_queue_length), above: 50, for: 2s, change: +1}}
-scale_out: {{cooldown: {out}}}
-scale_in: {{cooldown: {in}, stabilization_window: {window}}}
-)",
-                     fmt::arg("target", kTarget), fmt::arg("out", scaled(3)), fmt::arg("in", scaled(5)),
-                     fmt::arg("window", scaled(15)));
-}
 
 /// Which servers answered first, and when.
 class Answers {
@@ -169,12 +110,7 @@ Result<void> Demo::start() {
     if (started) screen_.say("started " + what);
     return started;
   };
-  StandGroup group;
-  group.app_options = {"--capacity", "4", "--service-time", "40ms", "--boot", "1s"};
-  group.min = kMin;
-  group.max = kMax;
-  group.rest = group_settings(length_);
-  if (auto written = stand_.write_weir_config(stand_.weir_config(group)); !written) return written;
+  if (auto written = stand_.write_weir_config(stand_.weir_config(demo_group(length_))); !written) return written;
   screen_.say(fmt::format("everything is in {} and on 127.0.0.1; Ctrl-C ends it", stand_.directory().string()));
   if (auto started = begin(stand_.nginx(), "nginx       " + stand_.url()); !started) return started;
   if (auto started = begin(stand_.prometheus(), "Prometheus  " + stand_.prometheus_url()); !started) return started;
@@ -205,7 +141,7 @@ Result<void> Demo::run() {
   screen_.say("   time  load             pending  warming  in_service  draining   p95 ms  failed");
   LoadOptions options;
   options.url = stand_.url();
-  options.profile = story_.profile;
+  options.profile = story_.profile();
   options.timeout = 30s;
   Load load(std::move(options), [this](const LoadRecord& record, const HttpResponse* response) {
     if (response != nullptr) answers_.see(record.due + record.latency, response->body);
@@ -258,8 +194,8 @@ void Demo::row(const Load& load, const Result<GroupView>& group) {
   const auto count = [&](const char* phase) { return group ? std::to_string(group->count(phase)) : std::string("?"); };
   screen_.row(fmt::format("{:5} s  {:8} {:3.0f} rps {:>7}  {:>7}  {:>10}  {:>8}  {:7.1f}  {:>6}",
                           std::chrono::duration_cast<std::chrono::seconds>(now).count(), story_.chapter(now),
-                          rate_at(story_.profile, now), count("pending"), count("warming"), count("in_service"), count("draining"),
-                          lately.p95_ms, load.summary().failures));
+                          rate_at(story_.profile(), now), count("pending"), count("warming"), count("in_service"),
+                          count("draining"), lately.p95_ms, load.summary().failures));
 }
 
 double Demo::breach_to_serving() const {

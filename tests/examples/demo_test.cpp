@@ -1,10 +1,39 @@
-// What the demo understands of weir's answers.
+// What the demo tells weir, and what it understands of the answers.
 #include <gtest/gtest.h>
 
+#include "controller/config/config.h"
+#include "examples/demo/story.h"
 #include "examples/demo/weir_view.h"
 
 namespace weir {
 namespace {
+
+using namespace std::chrono_literals;
+
+class DemoConfig : public testing::TestWithParam<StandOptions::Layout> {};
+INSTANTIATE_TEST_SUITE_P(Layouts, DemoConfig, testing::Values(StandOptions::Layout::servers, StandOptions::Layout::upstream));
+
+TEST_P(DemoConfig, is_one_that_weir_takes_without_complaint) {
+  const auto stand = Stand::create({.app = "/bin/true", .layout = GetParam()});
+  ASSERT_TRUE(stand) << stand.error().message;
+  for (const Duration length : {60s, 180s, 3600s}) {
+    const std::string text = (*stand)->weir_config(demo_group(length));
+    const ConfigResult config = parse_config(text, "weir.yaml", process_environment(), builtin_catalogs());
+    ASSERT_TRUE(config) << to_string(config.error().front()) << "\n" << text;
+    EXPECT_EQ(lint_config(*config), std::vector<std::string>{}) << text;
+  }
+}
+
+TEST(Story, ends_where_it_began_and_breaches_while_it_rises) {
+  const Story story(200s);
+  EXPECT_EQ(length_of(story.profile()), 200s);
+  EXPECT_EQ(story.end_of(0), 30s);
+  EXPECT_EQ(story.end_of(4), 200s);
+  EXPECT_EQ(story.chapter(0s), "baseline");
+  EXPECT_EQ(story.chapter(60s), "peak");
+  EXPECT_EQ(story.chapter(201s), "the end");
+  EXPECT_NEAR(rate_at(story.profile(), story.breach()), kMin * kServerRps * kTarget, 0.1);
+}
 
 TEST(WeirView, counts_servers_by_phase) {
   const auto group =

@@ -30,6 +30,7 @@ namespace weir {
       {"i-1", "app-a1b2c3-1", "10.0.0.5:3000", "v1", at, at + 1s, 2, at + 2s, at + 3s, DrainCause::unhealthy, at + 4s, at + 5s},
       {"i-2", "", "", "", at, at, 0, {}, {}, DrainCause::surplus, {}, {}}};
   memory.launches = {{"app-a1b2c3-2", "v2", at, 3, at + 30s, "vultr: 503\nafter 2 s — \x01"}, {"app-a1b2c3-3", "", at, 0, at, ""}};
+  memory.launches[0].abandoned_at = at + 7s;
   memory.launch_failures = 2;
   memory.launch_not_before = at + 9s;
   return memory;
@@ -47,6 +48,7 @@ namespace weir {
   record.at = at;
   record.plan.decision.previous = 2;
   record.plan.decision.desired = 4;
+  record.plan.decision.breached_at = at - 5min;
   record.plan.decision.votes = {
       {"cpu-high", "threshold", Vote::Stance::wants, 4, 81.25, true, false, "cpu 81.25 is above 70 for 5m: +2"},
       {"cpu-low", "threshold", Vote::Stance::content, 0, 81.25, false, true, "cpu 81.25 is not below 30"},

@@ -1,0 +1,494 @@
+#include "controller/loop/loop.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "providers/memory/memory.h"
+#include "tests/fakes/ports.h"
+#include "tests/support/settings.h"
+#include "tests/support/wait_until.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::SizeIs;
+
+constexpr auto kPatience = 60s;
+/// Longer than any test: what happens within it was not brought about by the clock.
+constexpr Duration kNever = 24h;
+
+template <typename Condition>
+[[nodiscard]] bool soon(Condition condition) {
+  return wait_until(kPatience, condition);
+}
+
+/// One cloud behind a provider whose calls can be held.
+struct Cloud {
+  std::shared_ptr<MemoryCloud> machines = std::make_shared<MemoryCloud>();
+  std::shared_ptr<GatedProvider> provider = std::make_shared<GatedProvider>(make_memory_provider(machines));
+
+  [[nodiscard]] std::size_t size() const { return machines->servers().size(); }
+};
+
+/// A loop and all that surrounds it. The loop goes first.
+class LoopTest : public testing::Test {
+ protected:
+  /// A group of `count` servers that turns by the clock only every day.
+  static Group group(const std::string& name, int count, const std::string& provider = "cloud") {
+    Group made;
+    made.name = name;
+    made.provider = provider;
+    made.version = "v1";
+    made.server = with_defaults(memory_provider_type().server_keys);
+    made.min = count;
+    made.max = count + 3;
+    made.interval = kNever;
+    return made;
+  }
+
+  static PolicySpec scale_out_above(double bound) {
+    PolicySpec spec{.name = "high", .type = "threshold", .settings = {}};
+    spec.settings.set("query", "load");
+    spec.settings.set("above", bound);
+    spec.settings.set("for", Duration{0});
+    spec.settings.set("change", Change{Change::Kind::by_servers, 1});
+    return spec;
+  }
+
+  void add(Group made) {
+    Managed managed;
+    const auto watch = std::make_shared<BalancerWatch>();
+    balancers[made.name] = watch;
+    managed.policies = make_policies(made);
+    managed.provider = clouds[made.provider].provider;
+    managed.balancers.push_back(std::make_unique<FakeBalancer>(watch));
+    managed.group = std::move(made);
+    groups.push_back(std::move(managed));
+  }
+
+  Result<void> try_start() {
+    auto started = Loop::start({clock, &metrics, probe, store, log}, options, events, std::move(groups));
+    if (!started) return std::unexpected(started.error());
+    loop = std::move(*started);
+    probe.on_change([this](const std::string& name) { loop->wake(name); });
+    return {};
+  }
+  void start() { ASSERT_TRUE(try_start()); }
+
+  /// Peers the group's balancer was given.
+  std::size_t serving(const std::string& name) { return balancers.at(name)->peers().size(); }
+  bool has_turned(const std::string& name) { return loop->snapshot(name) != nullptr; }
+
+  FakeClock clock;
+  FakeMetrics metrics;
+  FakeProbe probe;
+  FakeStore store;
+  Log log{Log::Format::text};
+  Loop::Options options;
+  LoopEvents events;
+  std::map<std::string, Cloud> clouds;
+  std::map<std::string, std::shared_ptr<BalancerWatch>> balancers;
+  std::vector<Managed> groups;
+  std::unique_ptr<Loop> loop;
+};
+
+TEST_F(LoopTest, the_first_turn_comes_by_itself_and_makes_the_group_ready) {
+  add(group("app", 2));
+  start();
+  ASSERT_TRUE(soon([&] { return loop->ready(); }));
+  const auto last = loop->snapshot("app");
+  ASSERT_TRUE(last);
+  EXPECT_EQ(last->record.group, "app");
+  EXPECT_EQ(last->version, "v1");
+  EXPECT_EQ(loop->groups().size(), 1U);
+  EXPECT_FALSE(loop->snapshot("nobody"));
+  loop->wake("nobody");
+}
+
+TEST_F(LoopTest, a_launch_is_followed_at_once_by_another_turn_that_meets_the_server) {
+  add(group("app", 2));
+  start();
+  // Nothing but the launch itself makes the loop look again today.
+  EXPECT_TRUE(soon([&] { return probe.watched("app") == 2; }));
+}
+
+TEST_F(LoopTest, what_the_store_kept_is_where_a_group_goes_on) {
+  Memory memory;
+  memory.nonce = "kept";
+  memory.desired = 4;
+  ASSERT_TRUE(store.save("app", memory, {}, Store::Durability::durable));
+  add(group("app", 2));
+  start();
+  EXPECT_TRUE(soon([&] { return clouds["cloud"].size() == 4; }));
+  EXPECT_THAT(clouds["cloud"].machines->servers()[0].token, HasSubstr("kept"));
+}
+
+TEST_F(LoopTest, a_store_that_cannot_be_read_starts_nothing) {
+  store.fail_loads(Error{ErrorKind::unavailable, "disk"});
+  add(group("app", 2));
+  const auto started = try_start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().message, "disk");
+}
+
+TEST_F(LoopTest, no_groups_turn_runs_twice_at_once) {
+  std::atomic<int> inside = 0;
+  std::atomic<int> most = 0;
+  options.workers = 4;
+  add(group("app", 1));
+  balancers.at("app")->on_read = [&] {
+    most = std::max(most.load(), ++inside);
+    std::this_thread::yield();
+    --inside;
+  };
+  start();
+  {
+    std::vector<std::jthread> wakers;
+    for (int waker = 0; waker < 4; ++waker) {
+      wakers.emplace_back([&] {
+        for (int times = 0; times < 200; ++times) loop->wake("app");
+      });
+    }
+  }
+  const std::size_t before = loop->turns();
+  loop->wake("app");
+  ASSERT_TRUE(soon([&] { return loop->turns() > before; }));
+  loop->stop();
+  EXPECT_EQ(most, 1);
+}
+
+TEST_F(LoopTest, a_hung_list_stalls_only_the_groups_of_its_provider) {
+  probe.all_are(HealthStatus::healthy);
+  clouds["slow"].provider->lists.close();
+  for (int number = 0; number < 10; ++number) {
+    add(group(fmt::format("slow-{}", number), 1, "slow"));
+    add(group(fmt::format("fast-{}", number), 1, "fast"));
+  }
+  start();
+  for (int number = 0; number < 10; ++number) {
+    ASSERT_TRUE(soon([&] { return serving(fmt::format("fast-{}", number)) == 1; }));
+  }
+  EXPECT_FALSE(has_turned("slow-0"));
+  clouds["slow"].provider->lists.open();
+  EXPECT_TRUE(soon([&] { return serving("slow-0") == 1; }));
+}
+
+TEST_F(LoopTest, hung_launches_stall_only_the_groups_of_their_provider) {
+  probe.all_are(HealthStatus::healthy);
+  options.workers = 1;
+  clouds["slow"].provider->launches.close();
+  for (int number = 0; number < 10; ++number) add(group(fmt::format("slow-{}", number), 3, "slow"));
+  add(group("fast", 3, "fast"));
+  start();
+  ASSERT_TRUE(soon([&] { return clouds["slow"].provider->launches.waiting() == options.actions_per_provider; }));
+  ASSERT_TRUE(soon([&] { return serving("fast") == 3; }));
+  clouds["slow"].provider->launches.open();
+  EXPECT_TRUE(soon([&] { return serving("slow-0") == 3 && serving("slow-9") == 3; }));
+}
+
+TEST_F(LoopTest, a_hung_balancer_write_stalls_only_its_own_group) {
+  probe.all_are(HealthStatus::healthy);
+  options.workers = 1;
+  add(group("stuck", 1));
+  add(group("app", 1));
+  balancers.at("stuck")->hold();
+  start();
+  ASSERT_TRUE(soon([&] { return balancers.at("stuck")->writes() == 1; }));
+  EXPECT_TRUE(soon([&] { return serving("app") == 1; }));
+  EXPECT_EQ(serving("stuck"), 0U);
+}
+
+TEST_F(LoopTest, hung_metrics_do_not_hold_up_turns_driven_by_health) {
+  Group app = group("app", 2);
+  app.policies = {scale_out_above(70)};
+  app.interval = 20ms;
+  add(std::move(app));
+  start();
+  ASSERT_TRUE(soon([&] { return probe.watched("app") == 2; }));
+  metrics.gate.close();
+  ASSERT_TRUE(soon([&] { return metrics.gate.waiting() == 1; }));
+  probe.all_are(HealthStatus::healthy, {"app"});
+  EXPECT_TRUE(soon([&] { return serving("app") == 2; }));
+}
+
+TEST_F(LoopTest, a_change_of_health_admits_the_server_at_once) {
+  add(group("app", 2));
+  start();
+  ASSERT_TRUE(soon([&] { return probe.watched("app") == 2; }));
+  EXPECT_EQ(serving("app"), 0U);
+  probe.all_are(HealthStatus::healthy, {"app"});
+  EXPECT_TRUE(soon([&] { return serving("app") == 2; }));
+}
+
+TEST_F(LoopTest, a_provider_is_listed_once_per_tick_for_all_its_groups) {
+  for (int number = 0; number < 50; ++number) add(group(fmt::format("app-{}", number), 0));
+  start();
+  ASSERT_TRUE(soon([&] { return loop->turns() == 50; }));
+  EXPECT_THAT(clouds["cloud"].provider->listed(), ElementsAre(50U));
+}
+
+TEST_F(LoopTest, ticks_go_on_with_one_list_each) {
+  for (int number = 0; number < 50; ++number) {
+    Group app = group(fmt::format("app-{}", number), 0);
+    app.interval = 50ms;
+    add(std::move(app));
+  }
+  start();
+  ASSERT_TRUE(soon([&] { return clouds["cloud"].provider->listed().size() >= 5; }));
+  EXPECT_THAT(clouds["cloud"].provider->listed(), Each(50U));
+}
+
+TEST_F(LoopTest, all_queries_of_a_tick_are_asked_in_one_call) {
+  for (int number = 0; number < 50; ++number) {
+    Group app = group(fmt::format("app-{}", number), 0);
+    app.policies = {scale_out_above(70)};
+    add(std::move(app));
+  }
+  start();
+  ASSERT_TRUE(soon([&] { return loop->ready(); }));
+  EXPECT_THAT(metrics.batches(), ElementsAre(50U));
+}
+
+TEST_F(LoopTest, the_load_is_answered_with_servers) {
+  Group app = group("app", 1);
+  app.policies = {scale_out_above(70)};
+  app.interval = 20ms;
+  app.warm_up = 0ms;
+  probe.all_are(HealthStatus::healthy);
+  add(std::move(app));
+  start();
+  ASSERT_TRUE(soon([&] { return serving("app") == 1; }));
+  metrics.answer(90);
+  EXPECT_TRUE(soon([&] { return serving("app") == 4; }));
+  EXPECT_FALSE(store.was_careless());
+}
+
+TEST_F(LoopTest, nothing_is_done_that_could_not_be_saved) {
+  std::atomic<int> told = 0;
+  events.not_saved = [&](const Group&) { ++told; };
+  store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
+  Group app = group("app", 2);
+  app.interval = 20ms;
+  add(std::move(app));
+  start();
+  ASSERT_TRUE(soon([&] { return store.refused() >= 3 && told >= 3; }));
+  EXPECT_EQ(clouds["cloud"].size(), 0U);
+  EXPECT_FALSE(loop->ready());
+  store.fail_saves({});
+  EXPECT_TRUE(soon([&] { return clouds["cloud"].size() == 2; }));
+}
+
+TEST_F(LoopTest, how_a_launch_ended_is_not_forgotten_because_a_save_failed) {
+  Group app = group("app", 1);
+  add(std::move(app));
+  Cloud& cloud = clouds["cloud"];
+  cloud.machines->fail_launches(Error{ErrorKind::out_of_capacity, "sold out"});
+  cloud.provider->launches.close();
+  start();
+  ASSERT_TRUE(soon([&] { return cloud.provider->launches.waiting() == 1; }));
+  store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
+  cloud.provider->launches.open();
+  ASSERT_TRUE(soon([&] {
+    loop->wake("app");
+    return store.refused() >= 3;
+  }));
+  store.fail_saves({});
+  EXPECT_TRUE(soon([&] {
+    loop->wake("app");
+    return store.memory("app").launch_failures == 1;
+  }));
+}
+
+TEST_F(LoopTest, a_failed_balancer_write_is_retried_although_nothing_else_happens) {
+  probe.all_are(HealthStatus::healthy);
+  options.first_balancer_retry = 10ms;
+  options.longest_balancer_retry = 20ms;
+  add(group("app", 1));
+  balancers.at("app")->fail(Error{ErrorKind::unavailable, "nginx -t failed"});
+  start();
+  ASSERT_TRUE(soon([&] { return balancers.at("app")->writes() >= 4; }));
+  balancers.at("app")->fail({});
+  EXPECT_TRUE(soon([&] { return serving("app") == 1; }));
+}
+
+TEST_F(LoopTest, a_failing_balancer_is_not_written_at_every_turn) {
+  probe.all_are(HealthStatus::healthy);
+  options.first_balancer_retry = kNever;
+  options.longest_balancer_retry = kNever;
+  add(group("app", 1));
+  balancers.at("app")->fail(Error{ErrorKind::unavailable, "nginx -t failed"});
+  start();
+  ASSERT_TRUE(soon([&] { return balancers.at("app")->writes() == 1; }));
+  const std::size_t before = loop->turns();
+  ASSERT_TRUE(soon([&] {
+    loop->wake("app");
+    return loop->turns() >= before + 50;
+  }));
+  EXPECT_EQ(balancers.at("app")->writes(), 1);
+}
+
+TEST_F(LoopTest, a_balancer_that_says_written_but_is_not_does_not_make_the_loop_spin) {
+  probe.all_are(HealthStatus::healthy);
+  options.first_balancer_retry = kNever;
+  options.longest_balancer_retry = kNever;
+  add(group("app", 1));
+  start();
+  const auto settled = [&] { return serving("app") == 1 && !loop->snapshot("app")->record.plan.write_balancers; };
+  ASSERT_TRUE(soon(settled));
+  const int writes = balancers.at("app")->writes();
+  balancers.at("app")->lie();
+  const std::size_t before = loop->turns();
+  ASSERT_TRUE(soon([&] {
+    loop->wake("app");
+    return loop->turns() >= before + 50;
+  }));
+  EXPECT_EQ(balancers.at("app")->writes(), writes + 2);
+}
+
+TEST_F(LoopTest, servers_of_unconfigured_groups_are_reported_and_logged_once) {
+  std::atomic<int> reports = 0;
+  events.orphans = [&](const std::string& provider, const std::vector<Server>& orphans) {
+    EXPECT_EQ(provider, "cloud");
+    EXPECT_THAT(orphans, SizeIs(1));
+    ++reports;
+  };
+  clouds["cloud"].machines->insert({.id = "lost", .group = "gone", .address = "10.0.0.9:80", .phase = Phase::warming});
+  Group app = group("app", 0);
+  app.interval = 20ms;
+  add(std::move(app));
+  testing::internal::CaptureStderr();
+  start();
+  const bool reported = soon([&] { return reports >= 3; });
+  loop->stop();
+  const std::string logged = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(reported);
+  const std::size_t first = logged.find("event=orphans");
+  ASSERT_NE(first, std::string::npos);
+  EXPECT_EQ(logged.find("event=orphans", first + 1), std::string::npos);
+  EXPECT_THAT(logged, HasSubstr("lost of group gone at 10.0.0.9:80"));
+}
+
+TEST_F(LoopTest, servers_left_behind_by_a_group_that_moved_to_another_provider_are_orphans) {
+  std::atomic<int> reports = 0;
+  events.orphans = [&](const std::string& provider, const std::vector<Server>& orphans) {
+    if (provider == "old" && orphans.size() == 1) ++reports;
+  };
+  clouds["old"].machines->insert({.id = "lost", .group = "app", .address = "10.0.0.9:80", .phase = Phase::warming});
+  add(group("app", 0, "new"));
+  add(group("other", 0, "old"));
+  start();
+  EXPECT_TRUE(soon([&] { return reports == 1; }));
+}
+
+TEST_F(LoopTest, a_list_that_fails_is_no_reason_to_launch) {
+  clouds["cloud"].machines->fail_lists(Error{ErrorKind::unavailable, "api: 503"});
+  add(group("app", 2));
+  start();
+  ASSERT_TRUE(soon([&] { return loop->ready(); }));
+  EXPECT_EQ(loop->snapshot("app")->record.servers_detail, "api: 503");
+  EXPECT_EQ(clouds["cloud"].size(), 0U);
+}
+
+TEST_F(LoopTest, stop_cancels_a_hung_list) {
+  clouds["cloud"].provider->lists.close();
+  add(group("app", 2));
+  start();
+  ASSERT_TRUE(soon([&] { return clouds["cloud"].provider->lists.waiting() == 1; }));
+  loop->stop();
+}
+
+TEST_F(LoopTest, stop_cancels_hung_metrics) {
+  metrics.gate.close();
+  Group app = group("app", 0);
+  app.policies = {scale_out_above(70)};
+  add(std::move(app));
+  start();
+  ASSERT_TRUE(soon([&] { return metrics.gate.waiting() == 1; }));
+  loop->stop();
+}
+
+TEST_F(LoopTest, stop_cancels_hung_launches_and_those_that_wait_behind_them) {
+  clouds["cloud"].provider->launches.close();
+  add(group("app", 20));
+  start();
+  ASSERT_TRUE(soon([&] { return clouds["cloud"].provider->launches.waiting() == options.actions_per_provider; }));
+  loop->stop();
+  EXPECT_EQ(clouds["cloud"].size(), 0U);
+}
+
+TEST_F(LoopTest, stop_cancels_a_hung_balancer_write) {
+  probe.all_are(HealthStatus::healthy);
+  add(group("app", 1));
+  balancers.at("app")->hold();
+  start();
+  ASSERT_TRUE(soon([&] { return balancers.at("app")->writes() == 1; }));
+  loop->stop();
+}
+
+TEST_F(LoopTest, after_stop_nothing_turns_but_what_was_is_still_known) {
+  add(group("app", 0));
+  start();
+  ASSERT_TRUE(soon([&] { return loop->ready(); }));
+  loop->stop();
+  loop->stop();
+  const std::size_t turns = loop->turns();
+  loop->wake("app");
+  EXPECT_EQ(loop->turns(), turns);
+  EXPECT_TRUE(loop->snapshot("app"));
+  EXPECT_EQ(loop->groups().size(), 1U);
+}
+
+TEST_F(LoopTest, it_can_be_destroyed_in_the_middle_of_its_work) {
+  probe.all_are(HealthStatus::healthy);
+  for (int round = 0; round < 10; ++round) {
+    balancers.clear();
+    for (int number = 0; number < 20; ++number) {
+      Group app = group(fmt::format("app-{}-{}", round, number), 2);
+      app.interval = 10ms;
+      app.policies = {scale_out_above(70)};
+      add(std::move(app));
+    }
+    start();
+    ASSERT_TRUE(soon([&] { return loop->turns() >= static_cast<std::size_t>(round * 10); }));
+    probe.on_change({});
+    loop.reset();
+  }
+}
+
+TEST_F(LoopTest, a_launched_server_is_reported_when_it_serves) {
+  std::atomic<int> serving_told = 0;
+  std::atomic<int> launched = 0;
+  events.serving = [&](const Group&, Duration took) {
+    EXPECT_GE(took, Duration{0});
+    ++serving_told;
+  };
+  events.acted = [&](const Group&, Action::Kind kind, bool succeeded) {
+    EXPECT_EQ(kind, Action::Kind::launch);
+    EXPECT_TRUE(succeeded);
+    ++launched;
+  };
+  probe.all_are(HealthStatus::healthy);
+  add(group("app", 3));
+  start();
+  EXPECT_TRUE(soon([&] { return serving_told == 3; }));
+  EXPECT_EQ(launched, 3);
+}
+
+TEST_F(LoopTest, thousands_of_groups_turn_on_a_few_threads) {
+  for (int number = 0; number < 2000; ++number) add(group(fmt::format("app-{}", number), 0));
+  start();
+  EXPECT_TRUE(soon([&] { return loop->ready(); }));
+  EXPECT_EQ(loop->turns(), 2000U);
+  EXPECT_THAT(clouds["cloud"].provider->listed(), ElementsAre(2000U));
+}
+
+}  // namespace
+}  // namespace weir

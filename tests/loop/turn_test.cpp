@@ -1,0 +1,153 @@
+#include "controller/loop/turn.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "providers/memory/memory.h"
+#include "tests/fakes/ports.h"
+#include "tests/support/settings.h"
+
+namespace weir {
+namespace {
+
+using testing::ElementsAre;
+
+PolicySpec policy(const std::string& name, const std::string& type, const std::string& query) {
+  PolicySpec spec{.name = name, .type = type, .settings = {}};
+  spec.settings.set("query", query);
+  spec.settings.set("above", 70.0);
+  spec.settings.set("for", Duration{0});
+  spec.settings.set("change", Change{Change::Kind::by_servers, 1});
+  return spec;
+}
+
+Managed managed(std::shared_ptr<MemoryCloud> cloud) {
+  Managed made;
+  made.group.name = "app";
+  made.group.max = 5;
+  made.group.server = with_defaults(memory_provider_type().server_keys);
+  made.group.policies = {policy("one", "threshold", "first"), policy("two", "threshold", "second")};
+  made.policies = make_policies(made.group);
+  made.provider = make_memory_provider(std::move(cloud));
+  return made;
+}
+
+Server server(const std::string& id, const std::string& group) {
+  return {.id = id, .group = group, .address = "10.0.0.1:" + id, .phase = Phase::warming};
+}
+
+TEST(Listing, a_group_gets_its_own_servers_only) {
+  const Listing listing = listing_for("app", std::vector{server("1", "app"), server("2", "other"), server("3", "app")});
+  EXPECT_TRUE(listing.listed);
+  EXPECT_THAT(listing.servers, ElementsAre(server("1", "app"), server("3", "app")));
+}
+
+TEST(Listing, a_failed_list_is_not_an_empty_one) {
+  const Listing listing = listing_for("app", failure(ErrorKind::unavailable, "api: 503"));
+  EXPECT_FALSE(listing.listed);
+  EXPECT_EQ(listing.detail, "api: 503");
+}
+
+TEST(Samples, every_policy_gets_the_answer_to_its_own_query) {
+  const Managed app = managed(std::make_shared<MemoryCloud>());
+  const std::vector<Query> queries = queries_of(app.policies);
+  ASSERT_EQ(queries.size(), 2U);
+  EXPECT_EQ(queries[0].expression, "first");
+  const std::vector<Sample> answers = {{.status = Sample::Status::ok, .value = 1}, {.status = Sample::Status::ok, .value = 2}};
+  const std::vector<Sample> samples = samples_for(app.policies, answers);
+  ASSERT_EQ(samples.size(), 2U);
+  EXPECT_EQ(samples[0].value, 1);
+  EXPECT_EQ(samples[1].value, 2);
+}
+
+TEST(Samples, what_was_not_asked_is_no_data_and_not_zero) {
+  const Managed app = managed(std::make_shared<MemoryCloud>());
+  for (const Sample& sample : samples_for(app.policies, {})) EXPECT_EQ(sample.status, Sample::Status::failed);
+}
+
+TEST(Observe, tells_the_probe_whom_to_watch_and_takes_what_it_knows) {
+  const Managed app = managed(std::make_shared<MemoryCloud>());
+  FakeProbe probe;
+  probe.all_are(HealthStatus::healthy);
+  Server dead = server("3", "app");
+  dead.failure = "exited";
+  Server unborn = server("4", "app");
+  unborn.address.clear();
+  const Listing listing{.listed = true, .detail = {}, .servers = {server("1", "app"), server("2", "app"), dead, unborn}};
+  const Observation seen = observe(app, {}, listing, {}, probe, TimePoint{Duration{5}}, {});
+  EXPECT_EQ(probe.watched("app"), 2U);
+  ASSERT_EQ(seen.servers.size(), 4U);
+  EXPECT_EQ(seen.servers[0].health.status, HealthStatus::healthy);
+  EXPECT_EQ(seen.servers[2].health.status, HealthStatus::unknown);
+  EXPECT_EQ(seen.at, TimePoint{Duration{5}});
+}
+
+TEST(Observe, without_a_list_the_remembered_servers_are_still_watched) {
+  const Managed app = managed(std::make_shared<MemoryCloud>());
+  FakeProbe probe;
+  Memory memory;
+  memory.servers = {{.id = "1", .address = "10.0.0.1:1"}};
+  const Observation seen = observe(app, memory, {.listed = false, .detail = "api: 503"}, {}, probe, {}, {});
+  EXPECT_FALSE(seen.listed);
+  EXPECT_EQ(seen.listed_detail, "api: 503");
+  EXPECT_EQ(probe.watched("app"), 1U);
+  ASSERT_EQ(seen.servers.size(), 1U);
+  EXPECT_FALSE(seen.servers[0].listed);
+}
+
+TEST(Observe, asks_balancers_about_the_connections_of_draining_servers) {
+  Managed app = managed(std::make_shared<MemoryCloud>());
+  app.balancers.push_back(std::make_unique<FakeBalancer>(std::make_shared<BalancerWatch>()));
+  FakeProbe probe;
+  Memory memory;
+  memory.servers = {{.id = "1", .address = "10.0.0.1:1", .drain_at = TimePoint{}}, {.id = "2", .address = "10.0.0.1:2"}};
+  const Observation seen = observe(app, memory, {}, {}, probe, {}, {});
+  ASSERT_EQ(seen.balancers.size(), 1U);
+  ASSERT_TRUE(seen.balancers[0].connections);
+  EXPECT_THAT(*seen.balancers[0].connections, ElementsAre(BalancerView::Connections{"10.0.0.1:1", 0}));
+}
+
+TEST(ApplyAction, launches_and_terminates_and_says_how_it_ended) {
+  const auto cloud = std::make_shared<MemoryCloud>();
+  const Managed app = managed(cloud);
+  auto outcome = apply_action(app, {.kind = Action::Kind::launch, .server = "app-1", .version = "v1"}, {});
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->kind, Outcome::Kind::launch);
+  EXPECT_EQ(outcome->subject, "app-1");
+  EXPECT_FALSE(outcome->error);
+  ASSERT_EQ(cloud->servers().size(), 1U);
+  outcome = apply_action(app, {.kind = Action::Kind::terminate, .server = cloud->servers()[0].id}, {});
+  ASSERT_TRUE(outcome);
+  EXPECT_EQ(outcome->kind, Outcome::Kind::terminate);
+  EXPECT_EQ(cloud->list({})->size(), 0U);
+}
+
+TEST(ApplyAction, a_refusal_is_part_of_the_outcome) {
+  const auto cloud = std::make_shared<MemoryCloud>();
+  cloud->fail_launches(Error{ErrorKind::out_of_capacity, "sold out"});
+  const auto outcome = apply_action(managed(cloud), {.kind = Action::Kind::launch, .server = "app-1"}, {});
+  ASSERT_TRUE(outcome && outcome->error);
+  EXPECT_EQ(outcome->error->message, "sold out");
+}
+
+TEST(ApplyAction, traffic_actions_are_the_balancers_business) {
+  const auto cloud = std::make_shared<MemoryCloud>();
+  EXPECT_FALSE(apply_action(managed(cloud), {.kind = Action::Kind::admit, .server = "1"}, {}));
+  EXPECT_FALSE(apply_action(managed(cloud), {.kind = Action::Kind::drain, .server = "1"}, {}));
+}
+
+TEST(ApplyBalancers, waits_for_all_and_names_every_failure) {
+  Managed app = managed(std::make_shared<MemoryCloud>());
+  const std::vector<std::shared_ptr<BalancerWatch>> watches = {std::make_shared<BalancerWatch>(), std::make_shared<BalancerWatch>(),
+                                                               std::make_shared<BalancerWatch>()};
+  for (const auto& watch : watches) app.balancers.push_back(std::make_unique<FakeBalancer>(watch));
+  watches[0]->fail(Error{ErrorKind::unavailable, "nginx -t failed"});
+  watches[2]->fail(Error{ErrorKind::denied, "socket refused"});
+  Plan plan;
+  plan.peers = {{.server = "1", .address = "10.0.0.1:1"}};
+  EXPECT_EQ(apply_balancers(app, plan), "nginx -t failed; socket refused");
+  EXPECT_EQ(watches[1]->peers(), plan.peers);
+}
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,180 @@
+#include "policies/target_tracking.h"
+
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "tests/policies/fleets.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+using Status = Sample::Status;
+using Extra = std::vector<std::pair<std::string, Settings::Value>>;
+
+std::unique_ptr<const Policy> tracking(const char* value, double target, double tolerance = 0.1, Extra extra = {}) {
+  extra.emplace_back("value", std::string(value));
+  extra.emplace_back("target", target);
+  extra.emplace_back("tolerance", tolerance);
+  return policy_of("target_tracking", std::move(extra));
+}
+std::unique_ptr<const Policy> per_server(const char* value, double target, double tolerance = 0.1) {
+  return tracking(value, target, tolerance, {{"server_label", std::string("instance")}});
+}
+
+std::string ask(const Policy& policy, const Sample& sample, const Fleet& fleet) {
+  PolicyMemory memory;
+  return stance_of(policy.vote(sample, fleet, kNoon, memory));
+}
+
+TEST(TargetTracking, keeps_the_average_at_its_target) {
+  struct Case {
+    double value;
+    int servers;
+    const char* stance;
+  };
+  const Case cases[] = {
+      {70, 4, "content"}, {76, 4, "content"},          {77, 4, "content"},  {78, 4, "wants 5"}, {63, 4, "content"},
+      {62, 8, "content"}, {62, 10, "wants 9"},         {140, 4, "wants 8"}, {35, 4, "wants 2"}, {0, 4, "wants 0"},
+      {71, 0, "content"}, {1e300, 4, "wants 1000000"}, {105, 2, "wants 3"}, {35, 3, "wants 2"},
+  };
+  for (const Case& one : cases) {
+    EXPECT_EQ(ask(*tracking("average", 70), ok(one.value), TestFleet(one.servers, one.servers)), one.stance)
+        << one.value << " on " << one.servers;
+  }
+}
+
+TEST(TargetTracking, keeps_the_total_at_its_target_per_server) {
+  struct Case {
+    double total;
+    int desired;
+    const char* stance;
+  };
+  const Case cases[] = {
+      {400, 4, "content"}, {440, 4, "content"}, {441, 4, "wants 5"}, {359, 4, "content"},         {300, 4, "wants 3"},
+      {0, 4, "wants 0"},   {0, 0, "content"},   {1, 0, "wants 1"},   {1e300, 4, "wants 1000000"},
+  };
+  for (const Case& one : cases) {
+    EXPECT_EQ(ask(*tracking("total", 100), ok(one.total), TestFleet(one.desired, one.desired)), one.stance)
+        << one.total << " on " << one.desired;
+  }
+}
+
+TEST(TargetTracking, rounding_noise_does_not_buy_a_server) {
+  EXPECT_EQ(ask(*tracking("total", 0.1, 0), ok(0.1 * 3), TestFleet(3, 3)), "content");
+  EXPECT_EQ(ask(*tracking("average", 0.7, 0), ok(0.7 * 4 / 3), TestFleet(3, 3)), "wants 4");
+}
+
+TEST(TargetTracking, a_total_grows_from_nothing_and_an_average_of_nobody_says_nothing) {
+  EXPECT_EQ(ask(*tracking("total", 100), ok(250), TestFleet(0, 0)), "wants 3");
+  EXPECT_EQ(ask(*tracking("average", 70), ok(250), TestFleet(2, 0, 2)), "content");
+}
+
+TEST(TargetTracking, a_load_below_zero_is_not_believed) {
+  PolicyMemory memory;
+  const Vote vote = tracking("average", 70)->vote(ok(-1), TestFleet(4, 4), kNoon, memory);
+  EXPECT_EQ(stance_of(vote), "abstains");
+  EXPECT_EQ(vote.why, "-1 is below zero, which no load is");
+  EXPECT_EQ(ask(*tracking("total", 70), ok(-1), TestFleet(4, 4)), "abstains");
+}
+
+TEST(TargetTracking, without_data_it_abstains_and_at_least_may_still_want_more) {
+  const TestFleet fleet(4, 4);
+  for (const Status status : {Status::empty, Status::nan, Status::degraded, Status::failed}) {
+    EXPECT_EQ(ask(*tracking("average", 70), bad(status), fleet), "abstains");
+  }
+  const auto least = [](int servers) {
+    return tracking("average", 70, 0.1, {{"on_empty", Fallback{.kind = Fallback::Kind::at_least, .servers = servers}}});
+  };
+  EXPECT_EQ(ask(*least(6), bad(Status::empty), fleet), "wants 6");
+  EXPECT_EQ(ask(*least(3), bad(Status::empty), fleet), "abstains");
+  EXPECT_EQ(ask(*least(6), bad(Status::failed), fleet), "abstains");
+}
+
+TEST(TargetTracking, zero_means_zero_if_the_user_says_so) {
+  const auto policy = tracking("average", 70, 0.1, {{"on_empty", Fallback{.kind = Fallback::Kind::zero}}});
+  EXPECT_EQ(ask(*policy, bad(Status::empty), TestFleet(4, 4)), "wants 0");
+}
+
+TEST(TargetTracking, does_not_shrink_while_servers_warm_up_but_grows_beyond_them) {
+  EXPECT_EQ(ask(*tracking("average", 70), ok(10), TestFleet(5, 4, 1)), "content");
+  EXPECT_EQ(ask(*tracking("average", 70), ok(84), TestFleet(6, 4, 2)), "content") << "five are enough, and six are asked for";
+  EXPECT_EQ(ask(*tracking("average", 70), ok(140), TestFleet(6, 4, 2)), "wants 8");
+  EXPECT_EQ(ask(*tracking("total", 100), ok(100), TestFleet(5, 4, 1)), "content");
+  EXPECT_EQ(ask(*tracking("total", 100), ok(900), TestFleet(5, 4, 1)), "wants 9");
+}
+
+// Kubernetes HPA: what has no data is idle when scaling out, at the target when scaling in, and never turns the direction round.
+TEST(TargetTracking, missing_servers_are_counted_against_the_change) {
+  struct Case {
+    std::vector<Sample::Series> series;
+    int fresh;
+    const char* stance;
+  };
+  const Case cases[] = {
+      {{{"s1", 100}, {"s2", 100}, {"s3", 100}, {"s4", 100}}, 0, "wants 8"},
+      {{{"s1", 100}, {"s2", 100}, {"s3", 100}}, 0, "wants 6"},  // 300 / 50, the fourth idle
+      {{{"s1", 100}, {"s2", 100}}, 0, "content"},               // idle: the mean of four is at the target
+      {{{"s1", 100}}, 0, "content"},                            // idle: turned round
+      {{{"s1", 100}, {"s2", 100}, {"s3", 100}}, 2, "content"},  // 300 / 6 = 50: those that warm up are idle too
+      {{{"s1", 10}, {"s2", 10}, {"s3", 10}, {"s4", 10}}, 0, "wants 1"},
+      {{{"s1", 10}, {"s2", 10}}, 0, "wants 3"},  // (20 + 2 * 50) / 50
+      {{{"s1", 45}}, 0, "content"},              // within the tolerance with the others at the target
+  };
+  for (const Case& one : cases) {
+    const TestFleet fleet(4 + one.fresh, 4, one.fresh);
+    EXPECT_EQ(ask(*per_server("average", 50), ok(one.series), fleet), one.stance) << one.series.size() << " series";
+  }
+}
+
+TEST(TargetTracking, a_total_of_servers_is_their_sum) {
+  const TestFleet fleet(3, 3);
+  EXPECT_EQ(ask(*per_server("total", 50), ok({{"s1", 100}, {"s2", 100}, {"s3", 100}}), fleet), "wants 6");
+  EXPECT_EQ(ask(*per_server("total", 50), ok({{"s1", 10}, {"s2", 10}, {"s3", 10}}), fleet), "wants 1");
+}
+
+// Found by review: a server without data counted as at the target when scaling out, too.
+TEST(TargetTracking, a_total_counts_missing_servers_against_the_change) {
+  const TestFleet fleet(3, 3);
+  EXPECT_EQ(ask(*per_server("total", 50), ok({{"s1", 100}, {"s2", 100}}), fleet), "wants 4");
+  EXPECT_EQ(ask(*per_server("total", 50), ok({{"s1", 70}, {"s2", 70}}), fleet), "content");
+  EXPECT_EQ(ask(*per_server("total", 50), ok({{"s1", 10}, {"s2", 10}}), fleet), "wants 2");
+}
+
+// Found by review: the remembered mean of the servers was taken for their total, and the fleet shrunk to a fraction.
+TEST(TargetTracking, a_remembered_mean_is_not_taken_for_the_total) {
+  const TestFleet fleet(4, 4);
+  const auto policy =
+      tracking("total", 100, 0.1,
+               {{"server_label", std::string("instance")}, {"on_empty", Fallback{.kind = Fallback::Kind::last, .window = 5min}}});
+  PolicyMemory memory;
+  (void)policy->vote(ok({{"s1", 100}, {"s2", 100}, {"s3", 100}, {"s4", 100}}), fleet, kNoon, memory);
+  EXPECT_EQ(stance_of(policy->vote(bad(Status::empty), fleet, kNoon + 1min, memory)), "content");
+  EXPECT_EQ(stance_of(policy->vote(bad(Status::empty), TestFleet(4, 0), kNoon + 1min, memory)), "content") << "a mean of nobody";
+}
+
+TEST(TargetTracking, remembers_since_when_more_servers_are_needed) {
+  const TestFleet fleet(4, 4);
+  const auto policy = tracking("average", 70);
+  PolicyMemory memory;
+  (void)policy->vote(ok(140), fleet, kNoon, memory);
+  (void)policy->vote(ok(140), fleet, kNoon + 1min, memory);
+  EXPECT_EQ(memory.above_since, kNoon);
+  (void)policy->vote(ok(70), fleet, kNoon + 2min, memory);
+  EXPECT_FALSE(memory.above_since);
+}
+
+TEST(TargetTracking, has_a_say_in_both_directions_and_says_why) {
+  PolicyMemory memory;
+  const Vote vote = tracking("average", 70)->vote(ok(140), TestFleet(4, 4), kNoon, memory);
+  EXPECT_TRUE(vote.scales_out && vote.scales_in);
+  EXPECT_EQ(vote.value, 140);
+  EXPECT_EQ(vote.why, "140 against 70 on 4 servers takes 8 servers");
+  EXPECT_EQ(tracking("total", 100)->vote(ok(410), TestFleet(4, 4), kNoon, memory).why,
+            "410 in all is within 10% of 4 servers at 100");
+  EXPECT_EQ(tracking("average", 70)->vote(ok(71), TestFleet(4, 4), kNoon, memory).why, "71 is within 10% of 70");
+}
+
+}  // namespace
+}  // namespace weir
