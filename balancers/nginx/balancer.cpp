@@ -33,8 +33,13 @@ void NginxBalancer::read_file(BalancerView& view) const {
     return;
   }
   if (view.detail = file_.refusal(**text); !view.detail.empty()) return;
-  view.known = true;
   view.peers = parse_peers(file_.format, **text);
+  if (view.peers.empty() && owner_of(**text, file_.format.group) == NginxOwner::stranger) {
+    view.detail = fmt::format("{}: not written by weir, which recognizes no server in it; taken over as soon as there is one",
+                              file_.path.string());
+    return;
+  }
+  view.known = true;
 
   // A change may have begun and been taken back while we looked; then the text or the marker shows it.
   const bool pending = pending_before || managed.pending() || managed.text() != text;

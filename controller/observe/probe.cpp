@@ -85,8 +85,10 @@ class NetworkProbe::Scheduler : public std::enable_shared_from_this<Scheduler> {
   }
 
   void on_change(Changed changed) {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
     changed_ = std::move(changed);
+    // Whoever takes the callback back is about to destroy what it uses.
+    if (std::this_thread::get_id() != thread_.get_id()) reported_.wait(lock, [this] { return !reporting_; });
   }
 
   void watch(const std::string& name, const HealthCheck& check, std::span<const ProbeTarget> targets) {
@@ -225,9 +227,12 @@ class NetworkProbe::Scheduler : public std::enable_shared_from_this<Scheduler> {
     const std::set<std::string> reports = std::exchange(reports_, {});
     const Changed changed = changed_;
     if (reports.empty() || !changed) return;
+    reporting_ = true;
     lock.unlock();
     for (const std::string& group : reports) changed(group);
     lock.lock();
+    reporting_ = false;
+    reported_.notify_all();
   }
 
   HttpClient& http_;
@@ -238,6 +243,8 @@ class NetworkProbe::Scheduler : public std::enable_shared_from_this<Scheduler> {
   std::condition_variable_any changed_something_;
   bool woken_ = false;
   Changed changed_;
+  bool reporting_ = false;  ///< a callback runs
+  std::condition_variable reported_;
   std::unordered_map<std::string, Group> groups_;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> due_;
   std::set<std::string> reports_;  ///< groups whose change is still to be told

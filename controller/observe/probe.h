@@ -38,7 +38,8 @@ struct HealthState {
 /// watch() at once. A check that fails for want of something on this machine says nothing about the server and does not count.
 ///
 /// One thread for all servers. on_change's callback runs on it and must not block; it may come once more for a group after
-/// watch() took the server away. No callback runs after the destructor.
+/// watch() took the server away. When on_change() returns, the callback set before does not run any more (unless it is the one that
+/// calls); neither does any after the destructor.
 class NetworkProbe : public HealthProbe {
  public:
   struct Options {

@@ -9,8 +9,6 @@ TEST(ScaleEvents, no_request_fails_across_many_in_both_directions) {
   const auto site = Site::start();
   ASSERT_TRUE(site);
   const int rounds = soaking() ? 20 : 2;
-  const auto failed_writes = [&] { return site->metric("weir_balancer_writes_total", R"(outcome="failed")"); };
-  const double failed_before = failed_writes();
   Traffic traffic(site->stand());
   for (int round = 0; round < rounds; ++round) {
     for (const int servers : {4, 2, 8, 6, 3, 5, 2, 7, 4, 6, 2}) {
@@ -23,7 +21,7 @@ TEST(ScaleEvents, no_request_fails_across_many_in_both_directions) {
   EXPECT_GE(site->metric("weir_scale_events_total", R"(direction="out")"), 10);
   EXPECT_GE(site->metric("weir_scale_events_total", R"(direction="in")"), 10);
   EXPECT_EQ(site->metric("weir_lost_requests_total"), 0);
-  EXPECT_EQ(failed_writes(), failed_before);
+  EXPECT_EQ(site->metric("weir_balancer_writes_total", R"(outcome="failed")"), 0);
 }
 
 }  // namespace

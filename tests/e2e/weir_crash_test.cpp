@@ -48,8 +48,8 @@ class KilledWeir : public testing::Test {
         {"nginx is proven to have reloaded", [this] { return said("peers"); }},
     };
     // Besides what is seen: any time, as the requests of the clients count it.
-    const int more = soaking() ? 60 : 6;
-    const std::size_t apart = soaking() ? 3 : 20;
+    const int more = soaking() ? 60 : 3;
+    const std::size_t apart = soaking() ? 3 : 30;
     for (int step = 0; step < more; ++step) {
       const std::size_t requests = static_cast<std::size_t>(step) * apart;
       all.push_back({fmt::format("{} requests were answered", requests),

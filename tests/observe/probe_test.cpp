@@ -283,6 +283,21 @@ TEST_F(NetworkProbeTest, a_callback_may_use_the_probe) {
   EXPECT_TRUE(wait_until(20s, [&] { return seen.load(); }));
 }
 
+TEST_F(NetworkProbeTest, a_callback_that_was_taken_back_does_not_run_any_more) {
+  std::atomic<bool> entered = false;
+  std::atomic<bool> taken_back = false;
+  std::atomic<bool> ran_on = false;
+  probe_->on_change([&](const std::string&) {
+    entered = true;
+    ran_on = wait_until(200ms, [&] { return taken_back.load(); });
+  });
+  watch({{"one", stub_.address()}});
+  ASSERT_TRUE(wait_until(20s, [&] { return entered.load(); }));
+  probe_->on_change({});
+  taken_back = true;
+  EXPECT_FALSE(ran_on);
+}
+
 TEST_F(NetworkProbeTest, goes_away_with_checks_under_way) {
   stub_.answer(Answer{.delay = 1h});
   HealthCheck check = http_check();

@@ -166,6 +166,19 @@ TEST_P(NginxReloaderTest, the_users_file_is_adopted_only_when_told_to) {
   EXPECT_TRUE(balancer.read({}, {}).in_force);
 }
 
+TEST_P(NginxReloaderTest, nobody_claims_to_know_a_users_file_without_a_recognizable_server) {
+  std::ofstream(directory_.path() / "app.conf") << "server 127.0.0.1:9 down;\n";
+  const auto reloader_ = reloader();
+  NginxFile adopted = file();
+  adopted.adopt = true;
+  NginxBalancer balancer(adopted, *reloader_);
+  const BalancerView view = balancer.read({}, {});
+  EXPECT_FALSE(view.known) << "known and empty would ask for a write of nothing, which is refused";
+  EXPECT_TRUE(view.detail.contains("recognizes no server")) << view.detail;
+  ASSERT_TRUE(write_peers(balancer, peers(1)).has_value());
+  EXPECT_TRUE(balancer.read({}, {}).in_force);
+}
+
 TEST_P(NginxReloaderTest, two_groups_do_not_fight_over_one_file) {
   const auto reloader_ = reloader();
   NginxBalancer first(file(), *reloader_);
