@@ -139,12 +139,14 @@ class ProcessProvider final : public Provider {
 };
 
 Result<bool> ProcessProvider::directory_exists() {
+  // Asked before looking: another thread may make the directory right after we looked.
+  const bool expected = seen_;
   std::error_code error;
   const bool exists = fs::is_directory(options_.directory, error);
   if (exists) seen_ = true;
   if (exists) return true;
   const bool absent = !error || error == std::errc::no_such_file_or_directory;
-  if (absent && !seen_) return false;
+  if (absent && !expected) return false;
   return failure(ErrorKind::unavailable,
                  fmt::format("the directory {} of the server records is gone: {}", options_.directory.string(), error.message()));
 }
