@@ -114,10 +114,11 @@ TEST(TargetTracking, missing_servers_are_counted_against_the_change) {
   };
   const Case cases[] = {
       {{{"s1", 100}, {"s2", 100}, {"s3", 100}, {"s4", 100}}, 0, "wants 8"},
-      {{{"s1", 100}, {"s2", 100}, {"s3", 100}}, 0, "wants 6"},  // 300 / 50, the fourth idle
-      {{{"s1", 100}, {"s2", 100}}, 0, "content"},               // idle: the mean of four is at the target
-      {{{"s1", 100}}, 0, "content"},                            // idle: turned round
-      {{{"s1", 100}, {"s2", 100}, {"s3", 100}}, 2, "content"},  // 300 / 6 = 50: those that warm up are idle too
+      {{{"s1", 100}, {"s2", 100}, {"s3", 100}}, 0, "wants 6"},               // 300 / 50, the fourth idle
+      {{{"s1", 100}, {"s2", 100}}, 0, "content"},                            // idle: the mean of four is at the target
+      {{{"s1", 100}}, 0, "content"},                                         // idle: turned round
+      {{{"s1", 100}, {"s2", 100}, {"s3", 100}}, 2, "content"},               // 300 / 6 = 50: those that warm up are idle too
+      {{{"s1", 131}, {"s2", 131}, {"s3", 131}, {"s4", 131}}, 6, "content"},  // 524 / 10 is within the tolerance
       {{{"s1", 10}, {"s2", 10}, {"s3", 10}, {"s4", 10}}, 0, "wants 1"},
       {{{"s1", 10}, {"s2", 10}}, 0, "wants 3"},  // (20 + 2 * 50) / 50
       {{{"s1", 45}}, 0, "content"},              // within the tolerance with the others at the target

@@ -144,6 +144,13 @@ TEST(Growing, a_load_that_falls_takes_back_what_was_not_tried_and_keeps_the_plac
   EXPECT_THAT(story.memory.launches, IsEmpty()) << "its server would have turned up by now";
 }
 
+TEST(Growing, a_launch_that_was_never_tried_is_forgotten_at_once) {
+  Story story(1);
+  story.memory.launches = {{.token = "app-n0-1", .version = "v1", .next_attempt_at = story.now + 1min}};
+  EXPECT_THAT(story.turn(), IsEmpty());
+  EXPECT_THAT(story.memory.launches, IsEmpty());
+}
+
 TEST(Growing, an_abandoned_launch_of_another_version_is_not_revived) {
   Story story(1);
   story.memory.desired = 2;
@@ -435,13 +442,13 @@ TEST(Replacing, in_a_group_of_one_the_server_makes_way_after_its_drain) {
 }
 
 TEST(Replacing, drains_come_back_when_most_look_unhealthy_later) {
-  Story story(4);
+  Story story(5);
   story.health["s1"] = unhealthy;
   EXPECT_THAT(story.turn(), ElementsAre("drain s1", "launch app-n0-1"));
   story.health["s2"] = story.health["s3"] = unhealthy;
   EXPECT_THAT(story.turn(), ElementsAre("readmit s1"));
   EXPECT_EQ(story.plan.actions[0].why, "most servers look unhealthy, so the check is suspected");
-  EXPECT_THAT(story.peers(), ElementsAre("s1", "s2", "s3", "s4"));
+  EXPECT_THAT(story.peers(), ElementsAre("s1", "s2", "s3", "s4", "s5")) << "three of five, the one taken out included";
 }
 
 TEST(Replacing, a_surplus_drain_is_not_taken_back_by_a_suspected_check) {
