@@ -295,6 +295,7 @@ TEST_F(NetworkProbeTest, a_callback_that_was_taken_back_does_not_run_any_more) {
   ASSERT_TRUE(wait_until(20s, [&] { return entered.load(); }));
   probe_->on_change({});
   taken_back = true;
+  probe_.reset();
   EXPECT_FALSE(ran_on);
 }
 
