@@ -341,6 +341,8 @@ TEST_F(ProcessProvider, a_reused_pid_is_not_mistaken_for_the_server) {
   }
   const std::string pid = std::to_string(ready("t"));
   edit_record("t", "\"pid\": " + pid, "\"pid\": " + std::to_string(foreign));
+  // Start times are counted in ticks of 10 ms, and both may have been started within one: a number is never reused that soon.
+  edit_record("t", "\"start_time\": ", "\"start_time\": 1");
   EXPECT_THAT(only().failure, HasSubstr("no longer running"));
   ASSERT_TRUE(provider_->terminate(group, "t", {}));
   EXPECT_THAT(*list(), IsEmpty());
