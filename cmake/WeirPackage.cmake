@@ -4,9 +4,10 @@ install(FILES packaging/weir.service DESTINATION /lib/systemd/system)
 install(FILES README.md CHANGELOG.md SECURITY.md docs/how-it-decides.md docs/tutorial.md examples/weir.yaml examples/minimal.yaml
   DESTINATION /usr/share/doc/weir)
 install(FILES LICENSE DESTINATION /usr/share/doc/weir RENAME copyright)
-if(TARGET weir_schema)
-  install(FILES ${CMAKE_BINARY_DIR}/weir.schema.json DESTINATION /usr/share/weir)
-endif()
+add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/weir.schema.json
+  COMMAND weir validate --schema > ${CMAKE_BINARY_DIR}/weir.schema.json DEPENDS weir VERBATIM)
+add_custom_target(weir_schema DEPENDS ${CMAKE_BINARY_DIR}/weir.schema.json)
+install(FILES ${CMAKE_BINARY_DIR}/weir.schema.json DESTINATION /usr/share/weir)
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME weir)

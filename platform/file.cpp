@@ -10,22 +10,10 @@
 #include <cstring>
 #include <string_view>
 
+#include "platform/descriptor.h"
+
 namespace weir {
 namespace {
-
-class Descriptor {
- public:
-  explicit Descriptor(int value) : value_(value) {}
-  ~Descriptor() {
-    if (value_ >= 0) ::close(value_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
 
 std::unexpected<Error> system_failure(std::string_view tried, const std::filesystem::path& path, int error) {
   ErrorKind kind = ErrorKind::unavailable;

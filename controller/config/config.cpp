@@ -422,6 +422,11 @@ class ConfigBuilder {
   /// What can only be said about a whole group that is right in itself.
   void finish(Group& group, const ProviderType& type, const Place& place) {
     group.elastic = type.elastic;
+    if (group.elastic && group.min == 0 && !group.balancers.empty()) {
+      const YamlNode& min = child(place.node, "min");
+      reader_.complain(min.mark, join_path(place.path, "min"),
+                       "expected at least 1: a group with balancers, which may never be empty, cannot shrink to nothing");
+    }
     if (!group.elastic && type.fixed_size != nullptr) group.min = group.max = type.fixed_size(group.server);
     const auto provider = config_.providers.find(group.provider);
     if (type.check != nullptr) complain_all(type.check(provider->second.settings, group), place);

@@ -125,15 +125,6 @@ bool all_free(int base) {
 
 }  // namespace
 
-Descriptor::~Descriptor() {
-  if (value_ >= 0) ::close(value_);
-}
-Descriptor::Descriptor(Descriptor&& other) noexcept : value_(std::exchange(other.value_, -1)) {}
-Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
-  std::swap(value_, other.value_);
-  return *this;
-}
-
 Result<Program> Program::start(const ProgramOptions& options) {
   Spawn spawn;
   spawn.separate(POSIX_SPAWN_SETPGROUP);

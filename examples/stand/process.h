@@ -9,23 +9,9 @@
 
 #include "model/error.h"
 #include "model/time.h"
+#include "platform/descriptor.h"
 
 namespace weir {
-
-/// A file descriptor that is closed with its owner.
-class Descriptor {
- public:
-  explicit Descriptor(int value = -1) : value_(value) {}
-  ~Descriptor();
-  Descriptor(Descriptor&& other) noexcept;
-  Descriptor& operator=(Descriptor&& other) noexcept;
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  [[nodiscard]] int get() const { return value_; }
-
- private:
-  int value_;
-};
 
 /// What a program of the stand is started with.
 struct ProgramOptions {

@@ -1,6 +1,7 @@
 #include "providers/process/identity.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 #include <fmt/format.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -14,8 +15,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "platform/descriptor.h"
 #include "platform/file.h"
-#include "providers/process/files.h"
 
 namespace weir {
 namespace {

@@ -10,7 +10,7 @@
 #include <charconv>
 #include <cstring>
 
-#include "providers/process/files.h"
+#include "platform/descriptor.h"
 
 namespace weir {
 namespace {

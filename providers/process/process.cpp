@@ -10,7 +10,7 @@
 #include <set>
 #include <utility>
 
-#include "providers/process/files.h"
+#include "providers/process/file_name.h"
 #include "providers/process/identity.h"
 #include "providers/process/ports.h"
 #include "providers/process/record.h"

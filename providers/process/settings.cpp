@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "providers/process/files.h"
+#include "providers/process/file_name.h"
 #include "providers/process/ports.h"
 #include "providers/process/process.h"
 

@@ -8,7 +8,7 @@
 
 #include "model/error.h"
 #include "model/time.h"
-#include "providers/process/files.h"
+#include "platform/descriptor.h"
 
 namespace weir {
 
