@@ -27,7 +27,9 @@ using Command = std::function<Exit()>;
 
 CLI::App* add_command(CLI::App& app, Arguments& arguments, const std::string& name, const std::string& what) {
   CLI::App* command = app.add_subcommand(name, what);
-  command->add_option("-c,--config", arguments.common.config, "The configuration file")->capture_default_str();
+  command->add_option("-c,--config", arguments.common.config, "The configuration file")
+      ->envname("WEIR_CONFIG")
+      ->capture_default_str();
   command->add_flag("--json", arguments.common.json, "Write JSON instead of text");
   return command;
 }

@@ -229,6 +229,7 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
     Server& server = result.servers[index];
     ServerMemory& known = memory.servers[index];
     server.launched_at = known.launched_at;
+    server.listed = known.missed == 0;  // a turn without a list says what the last list said
     server.phase = phase_of(server, known);
     if (server.phase == Phase::warming && server.health.status == HealthStatus::healthy && !server.address.empty() &&
         known.missed == 0) {

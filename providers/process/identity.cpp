@@ -1,10 +1,10 @@
 #include "providers/process/identity.h"
 
 #include <fcntl.h>
-#include <unistd.h>
 #include <fmt/format.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <cerrno>

@@ -104,6 +104,18 @@ TEST(Classify, a_failed_list_proves_nothing) {
   EXPECT_TRUE(story.noted("no launch and no removal: HTTP 500"));
 }
 
+// Found in the tutorial: `weir explain` called every server "not listed" after a turn that had not asked for the list.
+TEST(Classify, a_turn_without_a_list_says_what_the_last_list_said) {
+  Story story(3);
+  story.vanish("s3");
+  story.turn();
+  story.list_error = "HTTP 500";
+  story.turn();
+  std::vector<bool> listed;
+  for (const Server& server : story.classified) listed.push_back(server.listed);
+  EXPECT_THAT(listed, ElementsAre(true, true, false));
+}
+
 TEST(Classify, an_empty_list_is_not_zero_servers_while_they_answer) {
   for (const int count : {2, 3, 7}) {
     Story story(count);
