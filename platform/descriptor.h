@@ -16,6 +16,8 @@ class Descriptor {
     std::swap(value_, other.value_);
     return *this;
   }
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
   [[nodiscard]] int get() const { return value_; }
   void reset() {
     if (value_ >= 0) ::close(std::exchange(value_, -1));
