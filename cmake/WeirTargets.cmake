@@ -55,12 +55,12 @@ function(weir_library name)
   target_link_libraries(weir_${name} PUBLIC weir_options ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
 endfunction()
 
-# What is built and run together: tests_pure (no effects, counted for coverage), tests_effects (files, threads, sockets, child
+# What is built and run together: tests_pure (the pure core's, counted for its coverage), tests_effects (files, threads, sockets, child
 # processes; run under the thread sanitizer), tests_e2e (real components), soak, benchmarks, fuzzers.
 foreach(kind tests_pure tests_effects tests_e2e soak benchmarks fuzzers)
   add_custom_target(${kind})
 endforeach()
-set(WEIR_PURE_TESTS model policies deploy reconcile controller/reconcile properties golden structure docs)
+set(WEIR_PURE_TESTS model policies deploy reconcile properties)
 
 # weir_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT s] [SERIAL]): one GoogleTest program, each of its tests known to ctest. Its
 # kind is a label too: `e2e` if LABELS says so, else `pure` or `effects` by its folder. With label `soak` `./dev soak` runs the whole
