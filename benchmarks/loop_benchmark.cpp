@@ -202,7 +202,7 @@ void tick_of_ten_thousand_groups(benchmark::State& state) {
   if (!loop) give_up(loop.error().message);
   turned.wait_for(kGroups);
   double cpu = 0;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     const std::size_t tick = ticking.ticks.count();
     const std::size_t turns = turned.count();
     const double before = cpu_seconds();
@@ -271,7 +271,7 @@ void breach_to_serving(benchmark::State& state) {
   if (!loop) give_up(loop.error().message);
   std::size_t servers = 1;
   served.wait_for(servers);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     demand.want(static_cast<double>(++servers));
     served.wait_for(servers);
     state.SetIterationTime(seconds_since(demand.delivered_at()));

@@ -88,7 +88,7 @@ void settled(benchmark::State& state) {
   const Group group = typical_group();
   const Policies policies = make_policies(group);
   Turn turn = settled_turn(group, policies, 60);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     turn.observation.at += group.interval;
     turn = reconcile(group, policies, std::move(turn.observation), std::move(turn.memory));
     benchmark::DoNotOptimize(turn);
@@ -106,7 +106,7 @@ void scaling_out(benchmark::State& state) {
   const Turn before = settled_turn(group, policies, 60);
   Observation seen = before.observation;
   for (Sample& sample : seen.samples) sample.value = 90;
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     seen.at += group.interval;
     Memory memory = before.memory;
     memory.turned_at = seen.at - group.interval;

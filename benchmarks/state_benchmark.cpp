@@ -79,7 +79,7 @@ Record typical_record(const std::string& group, int tick) {
 void serialise(benchmark::State& state) {
   const Memory memory = typical_memory(1);
   const Record record = typical_record("app", 1);
-  for (auto _ : state) {
+  for ([[maybe_unused]] auto _ : state) {
     benchmark::DoNotOptimize(memory_json(memory));
     benchmark::DoNotOptimize(record_json(record));
   }
@@ -89,7 +89,7 @@ BENCHMARK(serialise);
 
 void parse(benchmark::State& state) {
   const std::string memory = memory_json(typical_memory(1));
-  for (auto _ : state) benchmark::DoNotOptimize(parse_memory(memory));
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(parse_memory(memory));
 }
 BENCHMARK(parse);
 
@@ -103,7 +103,7 @@ void count_turn(benchmark::State& state) {
     metrics.group(group);
   }
   std::size_t next = 0;
-  for (auto _ : state) metrics.turn(turns[next++ % turns.size()], std::chrono::microseconds{50});
+  for ([[maybe_unused]] auto _ : state) metrics.turn(turns[next++ % turns.size()], std::chrono::microseconds{50});
 }
 BENCHMARK(count_turn);
 
@@ -115,7 +115,7 @@ void scrape(benchmark::State& state) {
     metrics.group(group);
     metrics.turn(typical_record(group.name, 1), std::chrono::microseconds{50});
   }
-  for (auto _ : state) benchmark::DoNotOptimize(metrics.text());
+  for ([[maybe_unused]] auto _ : state) benchmark::DoNotOptimize(metrics.text());
 }
 BENCHMARK(scrape)->Unit(benchmark::kMillisecond);
 
@@ -129,9 +129,10 @@ void save_tick(benchmark::State& state) {
     const auto store = SqliteStore::open(std::move(options));
     if (!store) std::abort();
     std::vector<std::string> groups;
+    groups.reserve(static_cast<std::size_t>(state.range(0)));
     for (int group = 0; group < state.range(0); ++group) groups.push_back(fmt::format("group-{:05}", group));
     int tick = 0;
-    for (auto _ : state) {
+    for ([[maybe_unused]] auto _ : state) {
       ++tick;
       const Memory memory = typical_memory(tick);
       Record record = typical_record("", tick);

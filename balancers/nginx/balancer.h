@@ -11,6 +11,8 @@ class NginxBalancer : public Balancer {
  public:
   NginxBalancer(NginxFile file, NginxReloader& reloader);
   ~NginxBalancer() override;
+  NginxBalancer(const NginxBalancer&) = delete;
+  NginxBalancer& operator=(const NginxBalancer&) = delete;
 
   [[nodiscard]] BalancerView read(std::span<const std::string> count, std::stop_token stop) override;
   void write(std::vector<Peer> peers, Done done) override;
