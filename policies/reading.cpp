@@ -112,6 +112,11 @@ void vote_untrusted(const Reading& reading, const Fleet& fleet, Vote& vote) {
   vote.why += fmt::format("; at least {} servers meanwhile", *reading.at_least);
 }
 
+std::string partial_text(const Reading& reading) {
+  return fmt::format("{} of {} servers have no number: not shrunk on part of the data", reading.missing,
+                     reading.missing + reading.measured);
+}
+
 Query query_from(const Settings& settings) {
   Query query;
   query.expression = settings.text("query");

@@ -30,6 +30,9 @@ struct Reading {
 /// The vote of a policy whose reading cannot be trusted: it abstains, or wants the `at_least` the user asked for.
 void vote_untrusted(const Reading& reading, const Fleet& fleet, Vote& vote);
 
+/// Why a reading that lacks servers shrinks nothing: "2 of 5 servers have no number: …".
+[[nodiscard]] std::string partial_text(const Reading& reading);
+
 /// The keys of every policy that asks a query.
 inline constexpr std::array kQueryKeys = {
     Key{.name = "query", .doc = "PromQL for one number, or for one series per server with server_label.", .required = true},

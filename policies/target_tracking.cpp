@@ -81,8 +81,8 @@ class TargetTracking final : public Policy {
           fmt::format("{:.6g} in all is within {:.3g}% of {} servers at {:.6g}", total, tolerance_ * 100, fleet.desired, target_);
       return;
     }
-    propose(whole_servers(total / target_), ratio > 1, fmt::format("{:.6g} in all at {:.6g} per server", total, target_), fleet,
-            vote);
+    propose(whole_servers(total / target_), ratio > 1, fmt::format("{:.6g} in all at {:.6g} per server", total, target_), reading,
+            fleet, vote);
   }
 
   /// Per-server numbers are a mean here; their total is what the user asked to track. The same rule as with_missing(): idle when
@@ -100,23 +100,26 @@ class TargetTracking final : public Policy {
       return;
     }
     propose(whole_servers(servers), ratio > 1,
-            fmt::format("{:.6g} against {:.6g} on {} servers", reading.value, target_, fleet.warmed), fleet, vote);
+            fmt::format("{:.6g} against {:.6g} on {} servers", reading.value, target_, fleet.warmed), reading, fleet, vote);
   }
 
-  /// Kubernetes HPA: what has no data counts as at the target when the rest says scale in, as idle when it says scale out. Sets
-  /// `ratio` to 1 (nothing to do) when that turns the direction round.
+  /// Kubernetes HPA: what has no data counts as idle when the rest says scale out. Sets `ratio` to 1 (nothing to do) when that
+  /// turns the direction round. (In the other direction the HPA counts it as at the target and shrinks less; propose() does not
+  /// shrink.)
   [[nodiscard]] static double with_missing(const Reading& reading, const Fleet& fleet, double& ratio) {
-    const int idle = ratio > 1 ? reading.missing + fleet.on_the_way : 0;
-    const int at_target = ratio < 1 ? reading.missing : 0;
-    const int counted = reading.measured + idle + at_target;
-    const double cautious = (ratio * reading.measured + at_target) / counted;
-    ratio = (ratio > 1) == (cautious > 1) ? cautious : 1;
+    if (ratio <= 1) return ratio * (reading.measured + reading.missing);
+    const int counted = reading.measured + reading.missing + fleet.on_the_way;
+    ratio = std::max(1.0, ratio * reading.measured / counted);
     return ratio * counted;
   }
 
-  static void propose(int wants, bool over_target, std::string basis, const Fleet& fleet, Vote& vote) {
+  static void propose(int wants, bool over_target, std::string basis, const Reading& reading, const Fleet& fleet, Vote& vote) {
     vote.why = std::move(basis);
     vote.why += fmt::format(" takes {} servers", wants);
+    if (wants < fleet.desired && reading.missing > 0) {
+      vote.why += "; " + partial_text(reading);
+      return;
+    }
     if (wants < fleet.desired && (over_target || fleet.on_the_way > 0)) {
       vote.why += fmt::format("; {} are desired and not all warmed up yet", fleet.desired);
       return;

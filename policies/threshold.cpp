@@ -48,8 +48,7 @@ class Threshold final : public Policy {
     if (!scales_out_ && reading.missing > 0) {
       since.reset();
       vote.stance = Vote::Stance::content;
-      vote.why = fmt::format("{} of {} servers have no number: not shrunk on part of the data", reading.missing,
-                             reading.missing + reading.measured);
+      vote.why = partial_text(reading);
       return vote;
     }
     const double value = cautious_value(reading);

@@ -85,7 +85,9 @@ class Planner {
     }
   }
 
+  /// What fails while the next launch is being put off anyway is part of the same trouble.
   void count_launch_failure() {
+    if (memory_.launch_not_before && at_ < *memory_.launch_not_before) return;
     ++memory_.launch_failures;
     memory_.launch_not_before = at_ + backoff_after(memory_.launch_failures);
   }
@@ -260,8 +262,17 @@ class Planner {
                                         memory_.launch_failures, format_duration(*memory_.launch_not_before - at_)));
       return revisit(*memory_.launch_not_before);
     }
-    // After a failure one launch at a time shows whether it works again.
-    int count = memory_.launch_failures > 0 ? 1 : missing - open;
+    int count = missing - open;
+    if (memory_.launch_failures > 0 && !has_recovered()) {
+      // One launch shows whether it works again; the rest follow it.
+      if (open > 0 || is_on_trial()) {
+        plan_.notes.push_back(
+            fmt::format("{} servers short; {} failed launches in a row, so one on trial has to become healthy first",
+                        missing - open, memory_.launch_failures));
+        return;
+      }
+      count = 1;
+    }
     count -= revive_launches(count);
     // Everything that exists or may exist counts against max, also what is on its way out.
     const int room = std::max(0, group_.max - static_cast<int>(size() + memory_.launches.size()));
@@ -275,6 +286,21 @@ class Planner {
                                   .decided_at = at_,
                                   .next_attempt_at = at_});
     }
+  }
+
+  TimePoint failed_at() const { return memory_.launch_not_before.value_or(at_) - backoff_after(memory_.launch_failures); }
+
+  /// A server launched since the last failure has been admitted.
+  bool has_recovered() const {
+    return std::ranges::any_of(memory_.servers, [since = failed_at()](const ServerMemory& one) {
+      return one.launched_at >= since && one.admitted_at && !one.terminate_at;
+    });
+  }
+
+  bool is_on_trial() const {
+    return std::ranges::any_of(now_.servers, [since = failed_at()](const Server& one) {
+      return one.launched_at >= since && (one.phase == Phase::pending || one.phase == Phase::warming);
+    });
   }
 
   int open_launches() const {

@@ -22,9 +22,12 @@ void stop_clocks(TimePoint at, Memory& memory) {
 }
 
 void keep_watch(const Group& group, TimePoint at, Memory& memory) {
-  const bool gap = !memory.turned_at || at - *memory.turned_at > longest_gap(group);
-  if (!gap) return;
-  stop_clocks(at, memory);
+  const auto unseen = [&](const std::optional<TimePoint>& seen) { return !seen || at - *seen > longest_gap(group); };
+  // A breach goes on through a moment without data, not through an outage.
+  for (PolicyMemory& policy : memory.policies) {
+    if (unseen(policy.good_at)) policy.above_since.reset();
+  }
+  if (unseen(memory.turned_at)) stop_clocks(at, memory);
 }
 
 /// The first size of a group is the one found: a fleet that somebody made by hand is not cut to min.

@@ -24,10 +24,11 @@ PolicySpec cpu_low(Duration hold) {
   return spec;
 }
 
-PolicySpec cpu_high() {
+PolicySpec cpu_high(Duration hold = {}) {
   PolicySpec spec{.name = "cpu-high", .type = "threshold"};
   spec.settings.set("query", std::string("cpu"));
   spec.settings.set("above", 70.0);
+  spec.settings.set("for", hold);
   spec.settings.set("change", Change{Change::Kind::by_servers, +1});
   return spec;
 }
@@ -116,6 +117,22 @@ TEST(Reconcile, a_short_pause_is_no_gap) {
   story.turn();
   EXPECT_THAT(story.turn(45s), IsEmpty());
   EXPECT_THAT(story.turn(15s), ElementsAre("drain s4"));
+}
+
+// Found by review: one sample above the bound before an outage of hours and one after it were taken for a breach that long.
+TEST(Reconcile, a_breach_goes_on_through_a_moment_without_data_but_not_through_an_outage) {
+  for (const bool outage : {false, true}) {
+    Story story(2);
+    govern(story, {cpu_high(60s)});
+    cpu(story, 90);
+    story.turns(30);
+    cpu(story, 90);
+    story.samples[0].status = Sample::Status::failed;
+    for (int turn = 0; turn < (outage ? 4 : 2); ++turn) story.turn(15s);
+    cpu(story, 90);
+    EXPECT_EQ(story.turn(15s).empty(), outage);
+    EXPECT_EQ(story.memory.desired, outage ? 2 : 3);
+  }
 }
 
 // Found by review: the `for` of a scale-in went on counting while the provider gave no list and no policy was asked.

@@ -120,6 +120,18 @@ TEST(Verify, refuses_to_terminate_a_peer) {
   EXPECT_EQ(one.verdict(), "termination of a server that stays a peer: s3");
 }
 
+// Found by review: a replacement on the crashed server's port was called a bug, and the whole plan was refused.
+TEST(Verify, what_is_gone_may_be_terminated_again_though_its_address_serves_again) {
+  Case one;
+  one.terminate_drained();
+  one.memory.servers[2].terminate_at = one.now - 1s;
+  one.classified.servers[2].listed = false;
+  one.plan.peers.push_back({.server = "s4", .address = "s3:80"});
+  EXPECT_EQ(one.verdict(), "");
+  one.classified.servers[2].listed = true;
+  EXPECT_EQ(one.verdict(), "termination of a server that stays a peer: s3");
+}
+
 TEST(Verify, refuses_to_terminate_what_was_not_drained_before_this_turn) {
   for (const bool now : {false, true}) {
     Case one;
