@@ -72,6 +72,7 @@ struct Memory {
   std::uint64_t next_token = 1;
   std::optional<int> desired;  ///< absent before the first turn that saw the provider's list
   std::string version;         ///< what new servers run; empty before the first turn
+  std::string provider;        ///< name of the provider the servers are at; empty before the first turn
   std::optional<TimePoint> scaled_out_at;
   std::optional<TimePoint> scaled_in_at;
   std::optional<TimePoint> turned_at;      ///< the last turn

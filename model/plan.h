@@ -51,6 +51,9 @@ struct Action {
   std::string why;
 };
 
+/// Why of a termination that is only asked for again: nothing new happens, so it is no news either.
+inline constexpr std::string_view kNotGoneYet = "not gone yet";
+
 /// What one turn came to. `actions` are in the order in which they are applied.
 struct Plan {
   Decision decision;

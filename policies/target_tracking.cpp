@@ -93,24 +93,25 @@ class TargetTracking final : public Policy {
   }
 
   void track_average(const Reading& reading, const Fleet& fleet, Vote& vote) const {
-    double ratio = reading.value / target_;
-    const double servers = reading.per_server ? with_missing(reading, fleet, ratio) : fleet.warmed * ratio;
+    const double ratio = reading.value / target_;
     if (within_tolerance(ratio)) {
       vote.why = fmt::format("{:.6g} is within {:.3g}% of {:.6g}", reading.value, tolerance_ * 100, target_);
       return;
     }
-    propose(whole_servers(servers), ratio > 1,
+    // Kubernetes HPA: servers without data, and those not warmed up yet, count as idle when the rest says scale out, which may
+    // leave nothing to do but never turns the direction round. (In the other direction it counts the former as at the target and
+    // shrinks less; propose() does not shrink.)
+    const bool over_target = ratio > 1;
+    const int idle = reading.per_server && over_target ? reading.missing + fleet.on_the_way : 0;
+    const double cautious = idle > 0 ? ratio * reading.measured / (reading.measured + idle) : ratio;
+    if (over_target && (cautious <= 1 || within_tolerance(cautious))) {
+      vote.why = fmt::format("{:.6g} against {:.6g} on {} servers; with {} more that count as idle it is enough", reading.value,
+                             target_, reading.measured, idle);
+      return;
+    }
+    const int loaded = reading.per_server ? reading.measured + (over_target ? 0 : reading.missing) : fleet.warmed;
+    propose(whole_servers(loaded * ratio), over_target,
             fmt::format("{:.6g} against {:.6g} on {} servers", reading.value, target_, fleet.warmed), reading, fleet, vote);
-  }
-
-  /// Kubernetes HPA: what has no data counts as idle when the rest says scale out. Sets `ratio` to 1 (nothing to do) when that
-  /// turns the direction round. (In the other direction the HPA counts it as at the target and shrinks less; propose() does not
-  /// shrink.)
-  [[nodiscard]] static double with_missing(const Reading& reading, const Fleet& fleet, double& ratio) {
-    if (ratio <= 1) return ratio * (reading.measured + reading.missing);
-    const int counted = reading.measured + reading.missing + fleet.on_the_way;
-    ratio = std::max(1.0, ratio * reading.measured / counted);
-    return ratio * counted;
   }
 
   static void propose(int wants, bool over_target, std::string basis, const Reading& reading, const Fleet& fleet, Vote& vote) {

@@ -31,8 +31,8 @@ class Provider {
   virtual ~Provider() = default;
 
   /// All servers that carry our owner tag: those of the given groups and those of groups nobody configures any more. Asked once
-  /// per tick for all groups of the provider. Phase is pending, warming or terminating; health is left alone. A server that is
-  /// dead but not cleaned up is listed with `failure`. Sorted by id.
+  /// per tick for all groups of the provider; with none, now and then, for what may have been left behind. Phase is pending,
+  /// warming or terminating; health is left alone. A server that is dead but not cleaned up is listed with `failure`. Sorted by id.
   /// Errors: `unavailable` if a complete list could not be had. A partial list must never be returned as a good one.
   [[nodiscard]] virtual Result<std::vector<Server>> list(std::span<const Group* const> groups, std::stop_token stop) = 0;
 

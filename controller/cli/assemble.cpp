@@ -27,7 +27,7 @@ TimePoint SystemClock::now() const { return std::chrono::floor<Duration>(std::ch
 Result<std::unique_ptr<Assembly>> assemble(const Config& config, Outside& outside) {
   auto assembly = std::make_unique<Assembly>();
   std::string failed;
-  std::map<std::string, std::shared_ptr<Provider>> providers;
+  Providers& providers = assembly->providers;
   for (const auto& [name, spec] : config.providers) {
     auto provider = make_provider(name, spec, config);
     if (!provider) {

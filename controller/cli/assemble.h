@@ -8,7 +8,7 @@
 
 #include "balancers/balancer.h"
 #include "controller/config/config.h"
-#include "controller/loop/turn.h"
+#include "controller/loop/loop.h"
 #include "controller/observe/probe.h"
 #include "controller/observe/prometheus.h"
 #include "controller/ports/ports.h"
@@ -35,6 +35,7 @@ struct Assembly {
   std::unique_ptr<PrometheusSource> metrics;  ///< nullptr without `prometheus:`
   BalancerMaker balancers;
   std::vector<Managed> groups;
+  Providers providers;  ///< all, also those no group uses
 };
 
 /// Builds everything; touches nothing of the outside yet. Errors name all that failed.

@@ -127,8 +127,8 @@ Exit refuse(const std::string& message) {
   return Exit::refused;
 }
 
-Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored) {
-  auto store = SqliteStore::open({.path = config.controller.state});
+Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored, bool json) {
+  auto store = SqliteStore::open({.path = config.controller.state, .retention = {.age = config.controller.history_retention}});
   if (!store && store.error().kind == ErrorKind::denied) return refuse("refused, nothing was done: " + store.error().message);
   if (!store) return complain(store.error().message);
   Outside outside;
@@ -145,12 +145,20 @@ Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored) {
                               fmt::join(moved, ", ")));
   }
   std::string failed;
+  nlohmann::json applied = nlohmann::json::array();
   for (Look& one : *looks) {
     if (!has_changes(one.plan)) continue;
     const std::string problem = carry_out(one, **store);
-    if (!problem.empty()) failed += (failed.empty() ? "" : "; ") + problem;
-    print(fmt::format("{}: {} actions applied", one.plan.group, one.plan.plan.actions.size()));
+    if (!problem.empty()) {
+      failed += (failed.empty() ? "" : "; ") + problem;
+      continue;
+    }
+    const std::size_t actions = one.plan.plan.actions.size();
+    if (!json) print(fmt::format("{}: {} {} applied", one.plan.group, actions, actions == 1 ? "action" : "actions"));
+    applied.push_back({{"group", one.plan.group}, {"actions", actions}});
   }
+  if (json) print(nlohmann::json{{"applied", applied}}.dump());
+  if (!json && applied.empty() && failed.empty()) print("nothing to do");
   return failed.empty() ? Exit::ok : complain(failed);
 }
 
@@ -178,6 +186,11 @@ Result<GroupStatus> status_of(const StateReader* reader, const Group& group) {
   status.servers = last.servers;
   status.last_turn = last.at;
   status.why = turn_reason(last.plan);
+  const Duration silence = SystemClock().now() - last.at;
+  if (silence > std::max<Duration>(3 * group.interval, std::chrono::seconds(10))) {
+    status.why = fmt::format("no turn for {}: is `weir run` running? Before: {}",
+                             format_duration(std::chrono::floor<std::chrono::seconds>(silence)), status.why);
+  }
   auto memory = reader->load(group.name);
   if (memory && !memory->version.empty()) status.version = memory->version;
   auto changes = reader->history(group.name, 1, {}, StateReader::Which::changes);
@@ -298,7 +311,7 @@ Exit command_apply(const CommonOptions& options, const std::filesystem::path& pl
     return refuse(
         fmt::format("refused, nothing was done: {} changed since the plan was made; make a new plan", config->source.string()));
   }
-  return apply_plans(*config, stored->plans);
+  return apply_plans(*config, stored->plans, options.json);
 }
 
 Exit command_status(const CommonOptions& options, bool watch) {

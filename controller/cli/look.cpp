@@ -130,6 +130,7 @@ Result<std::vector<Look>> look(Assembly& assembly, Outside& outside, std::span<c
     if (!groups.empty() && std::ranges::find(groups, managed.group.name) == groups.end()) continue;
     auto remembered = memory(managed.group.name);
     if (!remembered) return std::unexpected(remembered.error());
+    if (auto there = check_provider(managed.group, *remembered); !there) return std::unexpected(there.error());
     subjects.push_back({&managed, std::move(*remembered), {}, {}});
   }
   list_providers(subjects);

@@ -1,9 +1,15 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
 #include <functional>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "controller/cli/commands.h"
+#include "controller/config/values.h"
 
 namespace {
 
@@ -27,8 +33,9 @@ using Command = std::function<Exit()>;
 
 CLI::App* add_command(CLI::App& app, Arguments& arguments, const std::string& name, const std::string& what) {
   CLI::App* command = app.add_subcommand(name, what);
-  command->add_option("-c,--config", arguments.common.config, "The configuration file")
-      ->envname("WEIR_CONFIG")
+  command
+      ->add_option("-c,--config", arguments.common.config, "The configuration file")
+
       ->capture_default_str();
   command->add_flag("--json", arguments.common.json, "Write JSON instead of text");
   return command;
@@ -37,7 +44,12 @@ CLI::App* add_command(CLI::App& app, Arguments& arguments, const std::string& na
 void add_service_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* run = add_command(app, arguments, "run", "Run the controller: SIGHUP reads the configuration again, SIGTERM stops it");
   run->add_option("--log-format", arguments.log_format, "text or json; else as configured")->check(CLI::IsMember({"text", "json"}));
-  run->callback([&] { chosen = [&] { return weir::command_run(arguments.common, arguments.log_format); }; });
+  run->callback([&] {
+    chosen = [&] {
+      const bool json = arguments.log_format.empty() && arguments.common.json;
+      return weir::command_run(arguments.common, json ? "json" : arguments.log_format);
+    };
+  });
 
   CLI::App* validate =
       add_command(app, arguments, "validate", "Check the configuration: all errors at once, then policies against each other");
@@ -60,8 +72,10 @@ void add_plan_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   plan->add_option("--out", arguments.out, "Also write the plan to this file, for apply");
   plan->callback([&] { chosen = [&] { return weir::command_plan(arguments.common, arguments.group, arguments.out); }; });
 
-  CLI::App* apply =
-      add_command(app, arguments, "apply", "Do exactly what a plan says, or refuse (exit status 3) because the world moved");
+  CLI::App* apply = app.add_subcommand(
+      "apply",
+      "Do exactly what a plan says, with the configuration it names, or refuse (exit status 3): the world moved, or weir runs");
+  apply->add_flag("--json", arguments.common.json, "Write JSON instead of text");
   apply->add_option("plan", arguments.plan, "A file that `weir plan --out` wrote")->required();
   apply->callback([&] { chosen = [&] { return weir::command_apply(arguments.common, arguments.plan); }; });
 }
@@ -81,6 +95,21 @@ void add_question_commands(CLI::App& app, Arguments& arguments, Command& chosen)
   history->callback([&] { chosen = [&] { return weir::command_history(arguments.common, arguments.group, arguments.limit); }; });
 }
 
+bool is_command(const CLI::App& app, const std::string& word) {
+  return std::ranges::any_of(app.get_subcommands({}), [&](const CLI::App* command) { return command->get_name() == word; });
+}
+
+int unknown_command(const CLI::App& app, const std::string& word) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  const std::string_view close = weir::nearest(word, {names.begin(), names.end()});
+  std::string all;
+  for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+  const std::string advice = close.empty() ? "there are: " + all : "did you mean '" + std::string(close) + "'?";
+  (void)std::fprintf(stderr, "weir: no command '%s'; %s\n", word.c_str(), advice.c_str());
+  return 1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -88,10 +117,12 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", "weir " WEIR_VERSION);
   app.require_subcommand(1);
   Arguments arguments;
+  if (const char* file = std::getenv("WEIR_CONFIG"); file != nullptr && *file != '\0') arguments.common.config = file;
   Command chosen;
   add_service_commands(app, arguments, chosen);
   add_plan_commands(app, arguments, chosen);
   add_question_commands(app, arguments, chosen);
+  if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return unknown_command(app, argv[1]);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

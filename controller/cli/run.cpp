@@ -101,7 +101,7 @@ class Service {
     for (const Group& group : running->config.groups) metrics_.group(group);
     const Loop::Options options{.workers = running->config.controller.workers};
     auto loop = Loop::start({outside_.clock, parts->metrics.get(), outside_.probe, store_, log_}, options, events_for(metrics_),
-                            std::move(parts->groups));
+                            std::move(parts->groups), parts->providers);
     if (!loop) return std::unexpected(loop.error());
     running->loop = std::shared_ptr<Loop>(loop->release(), [parts](Loop* one) { delete one; });
     data_.follow(running->loop);
@@ -110,9 +110,8 @@ class Service {
     return {};
   }
 
-  /// The API of this service, on the address of its first configuration.
-  [[nodiscard]] Result<std::unique_ptr<ApiServer>> serve() {
-    const Listen& listen = running_->config.controller.listen;
+  /// The API of this service; before start() it says that nothing runs yet.
+  [[nodiscard]] Result<std::unique_ptr<ApiServer>> serve(const Listen& listen) {
     return ApiServer::start(fmt::format("{}:{}", listen.host, listen.port),
                             [this](const ApiRequest& request) { return answer(request, data_); });
   }
@@ -132,6 +131,9 @@ class Service {
     }
     if (config->controller.listen != running_->config.controller.listen) {
       return refuse_reload("controller.listen cannot change while weir runs: restart it");
+    }
+    if (config->controller.history_retention != running_->config.controller.history_retention) {
+      return refuse_reload("controller.history_retention cannot change while weir runs: restart it");
     }
     // Two loops must never run the same groups: the old one ends first, and comes back if the new one cannot start.
     const Config old = running_->config;
@@ -220,7 +222,7 @@ int run_service(Config config) {
   (void)pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   (void)std::signal(SIGPIPE, SIG_IGN);
   const Log log(config.controller.log_format == LogFormat::json ? Log::Format::json : Log::Format::text);
-  auto store = SqliteStore::open({.path = config.controller.state});
+  auto store = SqliteStore::open({.path = config.controller.state, .retention = {.age = config.controller.history_retention}});
   if (!store) {
     log.error("start_failed", {{"error", store.error().message}});
     return 1;
@@ -228,13 +230,14 @@ int run_service(Config config) {
   Service service(log, **store);
   const std::string source = config.source.string();
   const std::string groups = std::to_string(config.groups.size());
-  if (const auto started = service.start(std::move(config)); !started) {
-    log.error("start_failed", {{"error", started.error().message}});
-    return 1;
-  }
-  auto api = service.serve();
+  // First what may fail: weir acts only once nothing keeps it from running.
+  auto api = service.serve(config.controller.listen);
   if (!api) {
     log.error("start_failed", {{"error", api.error().message}});
+    return 1;
+  }
+  if (const auto started = service.start(std::move(config)); !started) {
+    log.error("start_failed", {{"error", started.error().message}});
     return 1;
   }
   log.info("started", {{"config", source}, {"groups", groups}});

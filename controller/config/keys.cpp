@@ -22,7 +22,7 @@ constexpr Key kController[] = {
      .maximum = kDay},
     {.name = "state", .doc = "The state file (SQLite).", .fallback = "/var/lib/weir/state.db"},
     {.name = "listen",
-     .doc = "Address and port of the API, the web page, /metrics, /healthz and /readyz; port 0 takes any free one.",
+     .doc = "Address and port of the API, the web page, /metrics, /healthz and /readyz.",
      .fallback = "127.0.0.1:8600"},
     {.name = "token",
      .type = KeyType::secret,

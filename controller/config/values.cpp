@@ -221,15 +221,13 @@ Parsed<Change> parse_change(std::string_view text) {
 Parsed<std::vector<std::string>> parse_command(std::string_view text) { return WordSplitter(text).split(); }
 
 Parsed<Listen> parse_listen(std::string_view text) {
-  const Mismatch expected{"expected HOST:PORT, such as 127.0.0.1:8600 or [::1]:8600"};
-  const auto colon = text.rfind(':');
-  if (colon == std::string_view::npos) return std::unexpected(expected);
-  std::string_view host = text.substr(0, colon);
+  const Mismatch expected{"expected HOST:PORT with a name or an IPv4 address, such as 127.0.0.1:8600"};
+  const auto colon = text.find(':');
+  if (colon == 0 || colon == std::string_view::npos) return std::unexpected(expected);
   const auto port = whole<std::int32_t>(text.substr(colon + 1));
-  const bool bracketed = host.starts_with('[') && host.ends_with(']');
-  if (bracketed) host = host.substr(1, host.size() - 2);
-  if (host.empty() || !port || *port < 0 || *port > 65'535 || host.contains(':') != bracketed) return std::unexpected(expected);
-  return Listen{std::string(host), *port};
+  if (!port || *port < 1 || *port > 65'535) return std::unexpected(expected);
+  if (text.substr(0, colon).find_first_of("/@?#[] ") != std::string_view::npos) return std::unexpected(expected);
+  return Listen{std::string(text.substr(0, colon)), *port};
 }
 
 std::string_view nearest(std::string_view word, const std::vector<std::string_view>& known) {

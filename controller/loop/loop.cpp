@@ -8,6 +8,7 @@
 #include <map>
 #include <mutex>
 #include <queue>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -20,6 +21,8 @@ using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
 constexpr Duration kShortestRevisit = 20ms;
+/// What a policy says to the sample of a query that has not been answered for the first time yet.
+constexpr std::string_view kNotAsked = "no data: not asked";
 
 /// Where the launch of a server was decided, until it serves.
 struct LaunchMark {
@@ -51,6 +54,7 @@ struct Slot {
   Memory memory;
   std::vector<LaunchMark> launches;
   std::vector<std::string> notes;
+  std::set<std::string> blind;  ///< policies without data
   std::string balancer_error;
   std::optional<std::vector<Peer>> tried_peers;  ///< of the last write, until the balancers are seen to say what they should
   Duration balancer_retry{0};
@@ -66,11 +70,13 @@ class Loop::Impl {
   Impl(const Impl&) = delete;
   Impl& operator=(const Impl&) = delete;
 
-  Result<void> start(std::vector<Managed> groups) {
+  Result<void> start(std::vector<Managed> groups, const Providers& providers) {
     const Steady::time_point now = Steady::now();
+    for (const auto& [name, provider] : providers) lanes_[name].idle = provider;
     for (Managed& managed : groups) {
       auto memory = ports_.store.load(managed.group.name);
       if (!memory) return std::unexpected(memory.error());
+      if (auto there = check_provider(managed.group, *memory); !there) return there;
       auto slot = std::make_unique<Slot>();
       slot->memory = std::move(*memory);
       slot->queries = queries_of(managed.policies);
@@ -78,7 +84,7 @@ class Loop::Impl {
       slot->managed = std::move(managed);
       slot->due = slot->metrics_due = now;
       by_name_[slot->managed.group.name] = slot.get();
-      lanes_.try_emplace(slot->provider_name);
+      lanes_[slot->provider_name].idle.reset();
       slots_.push_back(std::move(slot));
     }
     for (auto& [name, lane] : lanes_) {
@@ -154,6 +160,9 @@ class Loop::Impl {
     std::unique_ptr<Executor> actors;
     std::vector<Slot*> waiting;  // under the mutex
     bool listing = false;        // under the mutex
+    /// Set for a provider without groups, which is listed for what may have been left behind there.
+    std::shared_ptr<Provider> idle;
+    Steady::time_point idle_due;  // under the mutex
   };
 
   // ---- scheduling -------------------------------------------------------------------------------------------------------
@@ -197,10 +206,27 @@ class Loop::Impl {
     }
     if (!asking.empty()) metrics_->submit([this, asking](std::stop_token) { ask_metrics(asking); });
     for (auto& [name, lane] : lanes_) {
-      if (lane.waiting.empty() || lane.listing) continue;
+      if (lane.listing) continue;
+      if (lane.idle && lane.idle_due <= now) {
+        lane.listing = true;
+        lane.idle_due = now + options_.idle_provider_interval;
+        lane.lister->submit([this, &name, &lane](std::stop_token) { list_idle_provider(name, lane); });
+      }
+      if (lane.waiting.empty()) continue;
       lane.listing = true;
       lane.lister->submit([this, &lane](std::stop_token) { list_provider(lane); });
     }
+  }
+
+  void list_idle_provider(const std::string& name, Lane& lane) {
+    const auto answer = lane.idle->list({}, stop_.get_token());
+    std::unordered_map<std::string, std::vector<Server>> by_group;
+    if (answer) {
+      for (const Server& server : *answer) by_group[server.group].push_back(server);
+    }
+    const std::lock_guard lock(mutex_);
+    lane.listing = false;
+    if (answer) report_orphans(name, by_group);
   }
 
   void ask_metrics(const std::vector<Slot*>& asking) {
@@ -333,18 +359,24 @@ class Loop::Impl {
     auto record = std::make_shared<Snapshot>();
     record->record = {managed.group.name, at, std::move(turn.plan), std::move(turn.observation.servers),
                       std::move(turn.observation.listed_detail)};
-    const Plan& plan = record->record.plan;
+    Plan& plan = record->record.plan;
+    if (plan.write_balancers && !slot.balancer_error.empty()) plan.notes.push_back(not_in_force(slot));
     const auto saved = ports_.store.save(managed.group.name, turn.memory, record->record,
                                          plan.actions.empty() ? Store::Durability::eventual : Store::Durability::durable);
     if (!saved) {
       // Nothing is done that could be forgotten: the same plan comes up again next turn, from the same facts.
       slot.memory = std::move(before);
       keep_outcomes(slot, std::move(turn.observation.outcomes));
-      ports_.log.error(
-          "state_not_saved",
-          {{"group", managed.group.name}, {"error", saved.error().message}, {"consequence", "nothing was changed in this turn"}});
+      ports_.log.error("state_not_saved", {{"group", managed.group.name},
+                                           {"error", saved.error().message},
+                                           {"consequence", "nothing is launched, drained or removed"}});
       if (events_.not_saved) events_.not_saved(managed.group);
-      return finish(slot, nullptr, false);
+      if (!only_traffic(record->record)) return finish(slot, nullptr, false);
+      record->record.plan.notes.push_back("the state cannot be saved, so only traffic follows the health of servers: " +
+                                          saved.error().message);
+      record->memory = slot.memory;
+      record->version = slot.memory.version;
+      return apply(slot, record);
     }
     slot.memory = std::move(turn.memory);
     record->memory = slot.memory;
@@ -353,6 +385,22 @@ class Loop::Impl {
     if (events_.turned) events_.turned(managed.group, record->record, std::chrono::duration_cast<Duration>(Steady::now() - begun));
     apply(slot, record);
   }
+
+  /// What of a plan may be done though it could not be saved: traffic that follows health needs no memory, for the same plan comes
+  /// up again as long as health says so. Takes the rest out of the plan; false if nothing is left.
+  static bool only_traffic(Record& record) {
+    Plan& plan = record.plan;
+    const bool leaving = std::ranges::any_of(plan.actions, [&](const Action& action) {
+      const auto server = std::ranges::find(record.servers, action.server, &Server::id);
+      return action.kind == Action::Kind::drain && server != record.servers.end() &&
+             server->health.status == HealthStatus::unhealthy;
+    });
+    const bool allowed = leaving || plan.actions.empty();
+    plan.actions.clear();
+    return allowed && plan.write_balancers;
+  }
+
+  static std::string not_in_force(const Slot& slot) { return "traffic does not follow yet: " + slot.balancer_error; }
 
   void keep_outcomes(Slot& slot, std::vector<Outcome> outcomes) {
     const std::lock_guard lock(mutex_);
@@ -503,18 +551,37 @@ class Loop::Impl {
                                                                                         {"why", why}});
     }
     for (const Action& action : record.plan.actions) {
-      if (action.why == "not gone yet") continue;
+      if (action.why == kNotGoneYet) continue;
       if (action.kind == Action::Kind::launch) slot.launches.push_back({action.server, record.at});
       ports_.log.info(to_string(action.kind),
                       {{"group", record.group}, {"server", action.server}, {"address", action.address}, {"why", action.why}});
     }
     if (slot.launches.size() > 1000) slot.launches.erase(slot.launches.begin());
+    note_data(slot, decision);
     for (const std::string& text : record.plan.notes) {
+      if (text == not_in_force(slot)) continue;  // logged when it failed
       if (std::ranges::find(slot.notes, text) == slot.notes.end())
         ports_.log.warning("note", {{"group", record.group}, {"note", text}});
     }
     slot.notes = record.plan.notes;
     if (!record.plan.refused.empty()) ports_.log.error("plan_refused", {{"group", record.group}, {"bug", record.plan.refused}});
+  }
+
+  /// When a policy's data goes, and when it is back.
+  void note_data(Slot& slot, const Decision& decision) {
+    for (const Vote& vote : decision.votes) {
+      if (vote.why == kNotAsked) continue;
+      const bool blind = vote.stance == Vote::Stance::abstains;
+      if (blind ? !slot.blind.insert(vote.policy).second : slot.blind.erase(vote.policy) == 0) continue;
+      if (blind) {
+        ports_.log.warning("no_data", {{"group", slot.managed.group.name},
+                                       {"policy", vote.policy},
+                                       {"why", vote.why},
+                                       {"consequence", "nothing is scaled in meanwhile"}});
+      } else {
+        ports_.log.info("data_back", {{"group", slot.managed.group.name}, {"policy", vote.policy}});
+      }
+    }
   }
 
   using Entry = std::pair<Steady::time_point, Slot*>;
@@ -545,9 +612,10 @@ Loop::Loop(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Loop::~Loop() = default;
 void Loop::stop() { impl_->stop(); }
 
-Result<std::unique_ptr<Loop>> Loop::start(Ports ports, Options options, LoopEvents events, std::vector<Managed> groups) {
+Result<std::unique_ptr<Loop>> Loop::start(Ports ports, Options options, LoopEvents events, std::vector<Managed> groups,
+                                          const Providers& providers) {
   auto impl = std::make_unique<Impl>(ports, options, std::move(events));
-  if (auto started = impl->start(std::move(groups)); !started) return std::unexpected(started.error());
+  if (auto started = impl->start(std::move(groups), providers); !started) return std::unexpected(started.error());
   return std::unique_ptr<Loop>(new Loop(std::move(impl)));
 }
 

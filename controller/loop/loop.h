@@ -1,6 +1,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -28,6 +29,8 @@ struct LoopEvents {
   std::function<void(const Group&)> not_saved;
 };
 
+using Providers = std::map<std::string, std::shared_ptr<Provider>>;
+
 /// What a group looked like after its last turn. Immutable, shared.
 struct Snapshot {
   Record record;
@@ -54,11 +57,13 @@ class Loop {
     /// After a write that failed, or that succeeded and is then seen not to be in force; doubled each time.
     Duration first_balancer_retry{1000};
     Duration longest_balancer_retry{30'000};
+    Duration idle_provider_interval{60'000};  ///< how often a provider without groups is asked for servers left behind
   };
 
-  /// Loads every group's memory. `providers` in Managed are shared by name.
+  /// Loads every group's memory. `providers` has all that are configured, by name: those without groups may still have servers.
+  /// Errors: those of the store; invalid if a group's servers are at another provider than its configuration says.
   [[nodiscard]] static Result<std::unique_ptr<Loop>> start(Ports ports, Options options, LoopEvents events,
-                                                           std::vector<Managed> groups);
+                                                           std::vector<Managed> groups, const Providers& providers = {});
   ~Loop();  ///< stops
   /// Cancels what is under way, waits for it, and stops. Nothing of the world is changed by stopping. May be called again; what the
   /// last turns came to can still be asked for.

@@ -1,5 +1,7 @@
 #include "controller/loop/turn.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <future>
 
@@ -12,6 +14,16 @@ Listing listing_for(const std::string& group, const Result<std::vector<Server>>&
   Listing listing{.listed = true, .detail = {}};
   std::ranges::copy_if(*answer, std::back_inserter(listing.servers), [&](const Server& server) { return server.group == group; });
   return listing;
+}
+
+Result<void> check_provider(const Group& group, const Memory& memory) {
+  const bool empty = memory.servers.empty() && memory.launches.empty();
+  if (empty || memory.provider.empty() || memory.provider == group.provider) return {};
+  return failure(
+      ErrorKind::invalid,
+      fmt::format("group {}: its {} servers are at provider '{}' and cannot move to '{}': configure a group with another "
+                  "name there, and remove this one when that one serves",
+                  group.name, memory.servers.size(), memory.provider, group.provider));
 }
 
 std::vector<Query> queries_of(const Policies& policies) {

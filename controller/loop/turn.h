@@ -32,6 +32,10 @@ struct Listing {
 /// The part of a provider's answer that belongs to a group.
 [[nodiscard]] Listing listing_for(const std::string& group, const Result<std::vector<Server>>& answer);
 
+/// Whether the group's servers are where the configuration has it. At another provider nobody would list, count or remove them.
+/// Errors: invalid.
+[[nodiscard]] Result<void> check_provider(const Group& group, const Memory& memory);
+
 /// The queries of a group's policies, in order; a policy without one has none.
 [[nodiscard]] std::vector<Query> queries_of(const Policies& policies);
 

@@ -455,7 +455,7 @@ class Planner {
       if (!known(index).terminate_at) continue;
       const Duration age = at_ - *known(index).terminate_at;
       revisit(at_ + (age < kPatience ? kSoon : kAskAgain));
-      if (age > Duration{0} && due_again(age)) act(Action::Kind::terminate, server(index), "not gone yet");
+      if (age > Duration{0} && due_again(age)) act(Action::Kind::terminate, server(index), std::string(kNotGoneYet));
     }
   }
 
@@ -491,12 +491,12 @@ class Planner {
     if (!plan_.peers.empty()) plan_.notes.push_back("no server is healthy: the last ones stay in the balancer");
   }
 
+  /// A balancer that tells servers by name must have the right name: metrics find a server by what the targets file calls it.
   static bool says(const BalancerView& view, const std::vector<Peer>& peers) {
-    if (view.peers.size() != peers.size()) return false;
-    for (std::size_t index = 0; index < peers.size(); ++index) {
-      if (view.peers[index].address != peers[index].address || view.peers[index].weight != peers[index].weight) return false;
-    }
-    return true;
+    return std::ranges::equal(view.peers, peers, [](const Peer& said, const Peer& wanted) {
+      const bool same_server = said.server.empty() || said.server == wanted.server;
+      return same_server && said.address == wanted.address && said.weight == wanted.weight;
+    });
   }
 
   const Group& group_;

@@ -90,6 +90,7 @@ Turn reconcile(const Group& group, const Policies& policies, Observation observa
   plan_actions(group, observation, classified, memory, turn.plan);
   turn.plan.refused = verify(group, observation, classified, memory, turn.plan);
   memory.turned_at = observation.at;
+  memory.provider = group.provider;
   if (!turn.plan.refused.empty()) take_back(observation.at, turn.plan, memory);
   observation.servers = std::move(classified.servers);
   turn.memory = std::move(memory);

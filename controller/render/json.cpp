@@ -493,6 +493,7 @@ void read(Fields& in, Memory& memory) {
   in.read("next_token", memory.next_token);
   in.read("desired", memory.desired);
   in.read("version", memory.version);
+  in.read("provider", memory.provider);
   in.read("scaled_out_at", memory.scaled_out_at);
   in.read("scaled_in_at", memory.scaled_in_at);
   in.read("turned_at", memory.turned_at);
@@ -547,6 +548,7 @@ std::string memory_json(const Memory& memory) {
   out.field("next_token", memory.next_token);
   out.field_if("desired", memory.desired);
   out.field_if("version", memory.version);
+  out.field_if("provider", memory.provider);
   out.field_if("scaled_out_at", memory.scaled_out_at);
   out.field_if("scaled_in_at", memory.scaled_in_at);
   out.field_if("turned_at", memory.turned_at);

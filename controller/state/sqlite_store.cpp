@@ -4,7 +4,9 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
@@ -19,6 +21,7 @@
 #include "controller/state/file_lock.h"
 #include "controller/state/schema.h"
 #include "controller/state/writer.h"
+#include "model/time.h"
 
 namespace weir {
 namespace {
@@ -66,7 +69,8 @@ Result<Database> open_database(const std::filesystem::path& path) {
 }
 
 bool is_change(const Plan& plan) {
-  return !plan.actions.empty() || plan.decision.desired != plan.decision.previous || !plan.refused.empty();
+  const bool acts = std::ranges::any_of(plan.actions, [](const Action& action) { return action.why != kNotGoneYet; });
+  return acts || plan.decision.desired != plan.decision.previous || !plan.refused.empty();
 }
 
 }  // namespace
@@ -85,6 +89,7 @@ struct SqliteStore::Impl {
   std::condition_variable_any settled;  ///< a batch was taken or has its outcome
   std::shared_ptr<Batch> waiting = std::make_shared<Batch>();
   std::shared_ptr<const Batch> under_way;  ///< not changed while it is
+  std::chrono::steady_clock::time_point under_way_since;
   std::optional<Error> trouble;
   std::jthread thread;  ///< last: it uses all of the above
 
@@ -103,6 +108,7 @@ struct SqliteStore::Impl {
   bool write_waiting(std::unique_lock<std::mutex>& hold) {
     const std::shared_ptr<Batch> batch = std::exchange(waiting, std::make_shared<Batch>());
     under_way = batch;
+    under_way_since = std::chrono::steady_clock::now();
     settled.notify_all();
     hold.unlock();
     Result<void> outcome = writer.write(*batch);
@@ -129,6 +135,14 @@ struct SqliteStore::Impl {
   Result<void> wait_for(const std::shared_ptr<const Batch>& batch, std::unique_lock<std::mutex>& hold) {
     settled.wait(hold, [&batch] { return batch->outcome.has_value(); });
     return *batch->outcome;
+  }
+
+  /// Whoever comes after one that waited in vain does not wait, so that a dead disk holds no worker.
+  bool hangs() const { return under_way && std::chrono::steady_clock::now() - under_way_since >= options.save_deadline; }
+
+  std::unexpected<Error> too_late() const {
+    return failure(ErrorKind::unavailable, fmt::format("state {}: the disk has not finished a write for {}", options.path.string(),
+                                                       format_duration(options.save_deadline)));
   }
 };
 
@@ -163,15 +177,18 @@ Result<void> SqliteStore::save(const std::string& group, const Memory& memory, c
   WaitingRecord waiting_record{record.at.time_since_epoch().count(), is_change(record.plan), durable, record_json(record)};
 
   std::unique_lock hold(impl_->mutex);
-  if (!durable) {
-    impl_->settled.wait(hold, [this] { return impl_->waiting->bytes < impl_->options.max_waiting || impl_->trouble; });
-  }
+  if (impl_->hangs()) return impl_->too_late();
+  const auto has_room = [this] { return impl_->waiting->bytes < impl_->options.max_waiting || impl_->trouble; };
+  if (!durable && !impl_->settled.wait_for(hold, impl_->options.save_deadline, has_room)) return impl_->too_late();
   const std::shared_ptr<Batch> batch = impl_->waiting;
   batch->add(group, std::move(memory_text), std::move(waiting_record));
   const bool wake = durable || batch->groups.size() == 1 || batch->bytes >= impl_->options.max_waiting;
   batch->urgent = batch->urgent || durable;
   if (wake) impl_->work.notify_all();
-  return durable ? impl_->wait_for(batch, hold) : Result<void>{};
+  if (!durable) return {};
+  const auto tried = [&batch] { return batch->outcome.has_value(); };
+  if (!impl_->settled.wait_for(hold, impl_->options.save_deadline, tried)) return impl_->too_late();
+  return *batch->outcome;
 }
 
 Result<void> SqliteStore::flush() {

@@ -15,7 +15,7 @@ namespace weir {
 
 /// How far back decisions can be looked up.
 struct Retention {
-  std::chrono::days age{30};
+  Duration age = std::chrono::days(30);
   int changes_per_group = 2000;    ///< turns that changed something
   int turns_per_group = 2000;      ///< on average, turns that changed nothing …
   std::int64_t turns = 100'000;    ///< … and of all groups together: about 250 MB
@@ -31,6 +31,7 @@ class SqliteStore final : public Store {
     Retention retention = {};
     Duration eventual_delay{500};          ///< how long an eventual save may wait for company
     Duration retry_delay{1000};            ///< after a failed write
+    Duration save_deadline{20'000};        ///< a save waits no longer for a disk that neither works nor fails
     std::size_t max_waiting = 4UL << 20U;  ///< bytes; more eventual saves wait for the disk, unless it fails
   };
 
@@ -41,8 +42,9 @@ class SqliteStore final : public Store {
   ~SqliteStore() override;
 
   [[nodiscard]] Result<Memory> load(const std::string& group) override;
-  /// A failed durable save has changed nothing. An eventual one succeeds at once; as long as the disk fails, the newest memory and
-  /// the newest records of each group are kept for the next attempt.
+  /// A failed durable save has changed nothing, unless it failed by its deadline (unavailable): then it may reach the disk yet. An
+  /// eventual one succeeds at once; as long as the disk fails, the newest memory and the newest records of each group are kept for
+  /// the next attempt.
   [[nodiscard]] Result<void> save(const std::string& group, const Memory& memory, const Record& record,
                                   Durability durability) override;
   /// Waits until everything saved before is on disk, or says why it is not.

@@ -127,7 +127,7 @@ Result<void> Writer::prune() {
   Result<void> done = prune_turns_.bind(1, std::int64_t{retention_.turns_per_group}).bind(2, retention_.turns).run();
   if (done) done = prune_changes_.bind(1, retention_.changes).run();
   if (!done || commits_++ % kPruneOldEvery != 0) return done;
-  const std::int64_t oldest = newest_at_ - std::chrono::duration_cast<Duration>(retention_.age).count();
+  const std::int64_t oldest = newest_at_ - retention_.age.count();
   done = prune_old_changes_.bind(1, oldest).run();
   return done ? prune_old_turns_.bind(1, oldest).run() : done;
 }

@@ -7,6 +7,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <map>
+#include <mutex>
 #include <set>
 #include <utility>
 
@@ -126,8 +127,8 @@ class ProcessProvider final : public Provider {
   [[nodiscard]] Result<bool> directory_exists();
   [[nodiscard]] Result<DirectoryLock> make_and_lock(const std::stop_token& stop);
   [[nodiscard]] Result<Condition> settle(ServerRecord& record) const;
-  [[nodiscard]] Result<ServerRecord> reserve(const LaunchRequest& request, const std::vector<ServerRecord>& others) const;
-  [[nodiscard]] Result<int> choose_port(const Group& group, const std::vector<ServerRecord>& others) const;
+  [[nodiscard]] Result<ServerRecord> reserve(const LaunchRequest& request, const std::vector<ServerRecord>& others);
+  [[nodiscard]] Result<int> choose_port(const Group& group, const std::vector<ServerRecord>& others);
   [[nodiscard]] Result<void> start(const Settings& settings, ServerRecord& record) const;
   [[nodiscard]] Result<Server> describe(ServerRecord record) const;
   void step(LaunchStep step) const {
@@ -136,6 +137,8 @@ class ProcessProvider final : public Provider {
 
   ProcessProviderOptions options_;
   std::atomic<bool> seen_ = false;  ///< the directory was there once: its absence now is a fault, not an empty fleet
+  std::mutex ports_mutex_;
+  std::map<std::string, int> last_ports_;  ///< by group: the one given last
 };
 
 Result<bool> ProcessProvider::directory_exists() {
@@ -225,13 +228,23 @@ Result<Server> ProcessProvider::launch(const LaunchRequest& request, std::stop_t
   return to_server(*record, Condition::alive);
 }
 
-Result<int> ProcessProvider::choose_port(const Group& group, const std::vector<ServerRecord>& others) const {
+/// The next free one after the one given last: a balancer may still send traffic to the port of a server that just died.
+Result<int> ProcessProvider::choose_port(const Group& group, const std::vector<ServerRecord>& others) {
   const std::string& text = group.server.text("ports");
   const std::optional<PortRange> range = parse_port_range(text);
   if (!range) return failure(ErrorKind::invalid, fmt::format("group {}: '{}' is not a range of ports", group.name, text));
   std::set<int> reserved;
-  for (const ServerRecord& record : others) reserved.insert(record.port);
-  for (int port = range->first; port <= range->last; ++port) {
+  std::pair<TimePoint, int> newest{TimePoint::min(), range->last};
+  for (const ServerRecord& record : others) {
+    reserved.insert(record.port);
+    if (record.group == group.name) newest = std::max(newest, {record.launched_at, record.port});
+  }
+  const std::lock_guard lock(ports_mutex_);
+  int& last = last_ports_.try_emplace(group.name, newest.second).first->second;
+  if (last < range->first || last > range->last) last = range->last;
+  for (int tried = 0; tried < range->size(); ++tried) {
+    const int port = last == range->last ? range->first : last + 1;
+    last = port;
     if (reserved.contains(port)) continue;
     const Result<bool> free = is_port_free(group.server.text("host"), port);
     if (!free) return std::unexpected(free.error());
@@ -243,7 +256,7 @@ Result<int> ProcessProvider::choose_port(const Group& group, const std::vector<S
 }
 
 /// Writes the record that holds token and port, before there is any process.
-Result<ServerRecord> ProcessProvider::reserve(const LaunchRequest& request, const std::vector<ServerRecord>& others) const {
+Result<ServerRecord> ProcessProvider::reserve(const LaunchRequest& request, const std::vector<ServerRecord>& others) {
   const Settings& settings = request.group.server;
   const Result<int> port = choose_port(request.group, others);
   if (!port) return std::unexpected(port.error());

@@ -23,7 +23,8 @@ constexpr Key kServerKeys[] = {
          "replaced.",
      .required = true},
     {.name = "ports",
-     .doc = "The ports servers may have, as in \"9000-9099\"; each takes the lowest free one. At least as many as `max`.",
+     .doc = "The ports servers may have, as in \"9000-9099\"; each takes the next free one after the one given last. At least as "
+            "many as `max`.",
      .required = true},
     {.name = "host",
      .doc = "The address of this machine at which the servers are reached: IPv4 or IPv6, not a name.",

@@ -89,16 +89,17 @@ class CliHelp : public Cli, public testing::WithParamInterface<HelpCase> {};
 TEST_P(CliHelp, names_every_option_of_the_command) {
   const CommandResult help = weir({GetParam().command, "--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* common : {"--config", "--json", "--help"}) EXPECT_THAT(help.output, HasSubstr(common));
+  for (const char* common : {"--json", "--help"}) EXPECT_THAT(help.output, HasSubstr(common));
   for (const char* option : GetParam().options) EXPECT_THAT(help.output, HasSubstr(option));
 }
 
 INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
-                         testing::Values(HelpCase{"run", {"--log-format", "SIGHUP", "SIGTERM"}},
-                                         HelpCase{"validate", {"--schema", "--reference"}},
-                                         HelpCase{"plan", {"--group", "--out", "Exit status"}}, HelpCase{"apply", {"plan", "3"}},
-                                         HelpCase{"status", {"--watch"}}, HelpCase{"explain", {"group"}},
-                                         HelpCase{"history", {"group", "--limit"}}),
+                         testing::Values(HelpCase{"run", {"--config", "--log-format", "SIGHUP", "SIGTERM"}},
+                                         HelpCase{"validate", {"--config", "--schema", "--reference"}},
+                                         HelpCase{"plan", {"--config", "--group", "--out", "Exit status"}},
+                                         HelpCase{"apply", {"plan", "3"}}, HelpCase{"status", {"--config", "--watch"}},
+                                         HelpCase{"explain", {"--config", "group"}},
+                                         HelpCase{"history", {"--config", "group", "--limit"}}),
                          [](const auto& tested) { return std::string(tested.param.command); });
 
 TEST_F(Cli, version_is_told) {
@@ -114,6 +115,24 @@ TEST_F(Cli, what_it_does_not_know_ends_with_1) {
   EXPECT_EQ(weir({"explain"}).status, 1);
   EXPECT_EQ(weir({"history", "app", "--limit", "0"}).status, 1);
   EXPECT_EQ(weir({"run", "--log-format", "xml"}).status, 1);
+}
+
+TEST_F(Cli, a_mistyped_command_is_told_the_nearest) {
+  EXPECT_THAT(weir({"valdate"}).output, HasSubstr("weir: no command 'valdate'; did you mean 'validate'?"));
+  EXPECT_THAT(weir({"frobnicate"}).output, HasSubstr("there are: run, validate, plan"));
+}
+
+// Found by trying it: the variable won over an explicit -c, so a new file was declared valid without being read.
+TEST_F(Cli, the_file_given_is_the_file_read_whatever_the_environment_says) {
+  write_memory_group();
+  const std::string variable = "WEIR_CONFIG=" + config().string();
+  const auto by_variable = run_command({"env", variable, WEIR_PROGRAM, "validate"}, 60s);
+  ASSERT_TRUE(by_variable);
+  EXPECT_EQ(by_variable->status, 0) << by_variable->output;
+  const auto given = run_command({"env", variable, WEIR_PROGRAM, "validate", "-c", "/nonexistent/weir.yaml"}, 60s);
+  ASSERT_TRUE(given);
+  EXPECT_EQ(given->status, 1);
+  EXPECT_THAT(given->output, HasSubstr("/nonexistent/weir.yaml"));
 }
 
 TEST_F(Cli, every_command_ends_with_1_without_a_configuration) {

@@ -342,16 +342,6 @@ TEST(Config, the_fingerprint_names_the_text) {
   EXPECT_EQ(good(kExample).fingerprint.size(), 16U);
 }
 
-TEST(Config, a_port_of_zero_and_an_ipv6_host_can_be_listened_on) {
-  const Config config = good(R"(
-controller: {listen: "[::1]:0", log_format: json}
-providers: {local: {type: memory}}
-groups: [{name: a, provider: local, min: 0, max: 1}]
-)");
-  EXPECT_EQ(config.controller.listen, (Listen{"::1", 0}));
-  EXPECT_EQ(config.controller.log_format, LogFormat::json);
-}
-
 TEST(Config, thousands_of_groups_are_one_file) {
   std::string text = "prometheus: {url: \"http://x\"}\nproviders: {local: {type: memory}}\ngroups:\n";
   for (int i = 0; i < 3000; ++i) {

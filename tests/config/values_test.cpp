@@ -50,10 +50,9 @@ TEST(ParseCommand, refuses_what_only_a_shell_could_run_and_what_has_no_end) {
 
 TEST(ParseListen, splits_host_and_port) {
   EXPECT_EQ(*parse_listen("127.0.0.1:8600"), (Listen{"127.0.0.1", 8600}));
-  EXPECT_EQ(*parse_listen("localhost:0"), (Listen{"localhost", 0}));
-  EXPECT_EQ(*parse_listen("[::1]:80"), (Listen{"::1", 80}));
+  EXPECT_EQ(*parse_listen("localhost:1"), (Listen{"localhost", 1}));
   for (const char* text :
-       {"", ":", "8600", "localhost", ":8600", "a:", "a:-1", "a:65536", "a:b", "::1:80", "[::1]", "[a]:80", "[]:80"}) {
+       {"", ":", "8600", "localhost", ":8600", "a:", "a:-1", "a:65536", "a:b", "::1:80", "[::1]", "[::1]:80", "a:0", "a/b:80"}) {
     EXPECT_FALSE(parse_listen(text).has_value()) << text;
   }
 }

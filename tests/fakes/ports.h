@@ -102,7 +102,9 @@ class FakeProbe final : public HealthProbe {
   [[nodiscard]] Health health(const std::string& group, const std::string& server) const override {
     const std::lock_guard lock(mutex_);
     const auto found = watched_.find(group);
-    return {.status = found != watched_.end() && found->second.contains(server) ? status_ : HealthStatus::unknown};
+    if (found == watched_.end() || !found->second.contains(server)) return {};
+    const auto own = own_.find(server);
+    return {.status = own == own_.end() ? status_ : own->second};
   }
 
   /// Of every watched server, from now on; tells the groups given.
@@ -115,6 +117,16 @@ class FakeProbe final : public HealthProbe {
     }
     for (const std::string& group : tell) changed(group);
   }
+  /// Of this server alone; tells its group.
+  void is(const std::string& server, HealthStatus status, const std::string& group) {
+    Changed changed;
+    {
+      const std::lock_guard lock(mutex_);
+      own_[server] = status;
+      changed = changed_;
+    }
+    changed(group);
+  }
   [[nodiscard]] std::size_t watched(const std::string& group) const {
     const std::lock_guard lock(mutex_);
     const auto found = watched_.find(group);
@@ -125,6 +137,7 @@ class FakeProbe final : public HealthProbe {
   mutable std::mutex mutex_;
   Changed changed_;
   HealthStatus status_ = HealthStatus::unknown;
+  std::map<std::string, HealthStatus> own_;
   std::map<std::string, std::set<std::string>> watched_;
 };
 

@@ -75,13 +75,19 @@ class LoopTest : public testing::Test {
   }
 
   Result<void> try_start() {
-    auto started = Loop::start({clock, &metrics, probe, store, log}, options, events, std::move(groups));
+    auto started = Loop::start({clock, &metrics, probe, store, log}, options, events, std::move(groups), providers());
     if (!started) return std::unexpected(started.error());
     loop = std::move(*started);
     probe.on_change([this](const std::string& name) { loop->wake(name); });
     return {};
   }
   void start() { ASSERT_TRUE(try_start()); }
+
+  [[nodiscard]] Providers providers() const {
+    Providers all;
+    for (const auto& [name, cloud] : clouds) all[name] = cloud.provider;
+    return all;
+  }
 
   /// Peers the group's balancer was given.
   std::size_t serving(const std::string& name) { return balancers.at(name)->peers().size(); }
@@ -286,6 +292,28 @@ TEST_F(LoopTest, nothing_is_done_that_could_not_be_saved) {
   EXPECT_TRUE(soon([&] { return clouds["cloud"].size() == 2; }));
 }
 
+// Found by review: while the state's disk was full a hung server kept its share of the traffic.
+TEST_F(LoopTest, an_unhealthy_server_gets_no_traffic_though_nothing_can_be_saved) {
+  probe.all_are(HealthStatus::healthy);
+  Group app = group("app", 3);
+  app.interval = 20ms;
+  add(std::move(app));
+  start();
+  ASSERT_TRUE(soon([&] { return serving("app") == 3; }));
+  store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
+  const std::string hung = clouds["cloud"].machines->servers().front().id;
+  probe.is(hung, HealthStatus::unhealthy, "app");
+  EXPECT_TRUE(soon([&] { return serving("app") == 2; }));
+  EXPECT_EQ(clouds["cloud"].size(), 3U);
+  EXPECT_FALSE(store.was_careless());
+  probe.is(hung, HealthStatus::healthy, "app");
+  EXPECT_TRUE(soon([&] { return serving("app") == 3; })) << "nothing was drained";
+  probe.is(hung, HealthStatus::unhealthy, "app");
+  ASSERT_TRUE(soon([&] { return serving("app") == 2; }));
+  store.fail_saves({});
+  EXPECT_TRUE(soon([&] { return serving("app") == 3 && clouds["cloud"].size() == 3; })) << "and replaced once that can be saved";
+}
+
 TEST_F(LoopTest, how_a_launch_ended_is_not_forgotten_because_a_save_failed) {
   Group app = group("app", 1);
   add(std::move(app));
@@ -386,6 +414,36 @@ TEST_F(LoopTest, servers_left_behind_by_a_group_that_moved_to_another_provider_a
   add(group("other", 0, "old"));
   start();
   EXPECT_TRUE(soon([&] { return reports == 1; }));
+}
+
+// Found by review: a provider that no group used any more was never listed, and what it still ran was paid for unseen.
+TEST_F(LoopTest, servers_left_behind_at_a_provider_without_groups_are_orphans) {
+  std::atomic<int> reports = 0;
+  events.orphans = [&](const std::string& provider, const std::vector<Server>& orphans) {
+    if (provider == "old" && orphans.size() == 1) ++reports;
+  };
+  options.idle_provider_interval = 20ms;
+  clouds["old"].machines->insert({.id = "lost", .group = "gone", .address = "10.0.0.9:80", .phase = Phase::warming});
+  add(group("app", 0));
+  start();
+  EXPECT_TRUE(soon([&] { return reports >= 2; }));
+}
+
+// Found by review: the servers of a group that moved were missing from the new provider's list for ever, and that list was never
+// believed: nothing was launched any more.
+TEST_F(LoopTest, a_group_with_servers_cannot_move_to_another_provider) {
+  add(group("app", 1, "old"));
+  start();
+  ASSERT_TRUE(soon([&] { return clouds["old"].size() == 1 && store.memory("app").provider == "old"; }));
+  loop->stop();
+  groups.clear();
+  add(group("app", 1, "new"));
+  const auto started = try_start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(
+      started.error().message,
+      "group app: its 1 servers are at provider 'old' and cannot move to 'new': configure a group with another name there, and "
+      "remove this one when that one serves");
 }
 
 TEST_F(LoopTest, a_list_that_fails_is_no_reason_to_launch) {

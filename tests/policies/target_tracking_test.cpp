@@ -131,6 +131,13 @@ TEST(TargetTracking, missing_servers_are_counted_against_the_change) {
   }
 }
 
+// Found by trying it: 72 was said to be "within 10% of 60" while a server was warming up.
+TEST(TargetTracking, says_that_idle_servers_are_why_nothing_is_wanted) {
+  PolicyMemory memory;
+  const Vote vote = per_server("average", 60)->vote(ok({{"s1", 72.5}, {"s2", 72.5}}), TestFleet(3, 2, 1), kNoon, memory);
+  EXPECT_EQ(vote.why, "72.5 against 60 on 2 servers; with 1 more that count as idle it is enough");
+}
+
 TEST(TargetTracking, a_total_of_servers_is_their_sum) {
   const TestFleet fleet(3, 3);
   EXPECT_EQ(ask(*per_server("total", 50), ok({{"s1", 100}, {"s2", 100}, {"s3", 100}}), fleet), "wants 6");

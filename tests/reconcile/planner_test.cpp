@@ -90,6 +90,20 @@ TEST(Growing, a_refused_launch_is_tried_anew_one_at_a_time_after_a_back_off) {
   EXPECT_TRUE(story.noted("the next is tried in 10s"));
 }
 
+// Found by trying it: a crashed server's replacement on the same port kept its predecessor's name in Prometheus' targets file, no
+// series matched it, and the group never scaled out again.
+TEST(Peers, a_new_server_at_an_old_address_is_written_again) {
+  Story story(2);
+  story.views[0].peers[0].server = "before";
+  story.turn();
+  EXPECT_TRUE(story.plan.write_balancers);
+  story.turn();
+  EXPECT_FALSE(story.plan.write_balancers);
+  for (Peer& peer : story.views[0].peers) peer.server.clear();
+  story.turn();
+  EXPECT_FALSE(story.plan.write_balancers) << "a balancer that knows addresses only";
+}
+
 // Found by review: turn followed turn, each with one more launch, until the whole shortage was launched with nothing proven.
 TEST(Growing, after_a_failure_one_server_has_to_become_healthy_before_the_rest_follow) {
   Story story(1);

@@ -18,6 +18,7 @@ namespace weir {
   memory.next_token = 18'446'744'073'709'551'615ULL;
   memory.desired = 3;
   memory.version = "v\"2\"";
+  memory.provider = "icn";
   memory.scaled_out_at = at;
   memory.scaled_in_at = at + 1ms;
   memory.turned_at = at + 2ms;

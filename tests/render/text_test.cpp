@@ -144,13 +144,18 @@ TEST(Text, is_coloured_only_when_asked) {
   EXPECT_NE(plans_text(plans, Colour::on).find("\x1b[32m+server 10.0.0.6:3000;\x1b[0m"), std::string::npos);
 }
 
-TEST(TurnReason, is_the_stage_that_changed_desired_else_the_first_action_else_the_last_stage) {
+TEST(TurnReason, is_what_changed_something_else_what_a_person_should_know_else_the_stage_that_set_the_size) {
   Plan plan = full_record().plan;
   EXPECT_EQ(turn_reason(plan), "votes: cpu-high wants 4");
   plan.decision.desired = plan.decision.previous;
   EXPECT_EQ(turn_reason(plan), "desired 4, have 2");
   plan.actions.clear();
-  EXPECT_EQ(turn_reason(plan), "min_max: within 2 to 10");
+  EXPECT_EQ(turn_reason(plan), "orphan i-9 found");
+  plan.notes.clear();
+  EXPECT_EQ(turn_reason(plan), "votes: cpu-high wants 4") << "nothing changed, so the stage that set the number";
+  for (Step& step : plan.decision.steps) step.to = step.from;
+  plan.actions = {{.kind = Action::Kind::terminate, .why = std::string(kNotGoneYet)}};
+  EXPECT_EQ(turn_reason(plan), kNotGoneYet);
   plan.refused = "below min";
   EXPECT_EQ(turn_reason(plan), "refused as unsafe: below min");
   EXPECT_EQ(turn_reason(Plan{}), "");

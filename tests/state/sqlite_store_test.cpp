@@ -287,5 +287,27 @@ TEST_F(SqliteStoreTest, on_a_full_disk_durable_saves_fail_and_eventual_ones_wait
   EXPECT_EQ((*store)->reader().history("app", 2)->size(), 2U);
 }
 
+// Found by review: a disk that hung held every worker that had something to save, and with the last one all groups.
+TEST_F(SqliteStoreTest, a_disk_that_hangs_holds_nobody_for_ever) {
+  const auto store = SqliteStore::open({.path = path_, .save_deadline = 50ms});
+  ASSERT_TRUE(store) << complaint(store);
+  ASSERT_TRUE((*store)->save("app", memory_with(2), changing_turn("app", 1), Durability::eventual));
+  ASSERT_TRUE((*store)->flush());
+  sqlite3* other = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &other), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(other, "BEGIN EXCLUSIVE", nullptr, nullptr, nullptr), SQLITE_OK);
+  for (int turn = 2; turn < 5; ++turn) {
+    const Result<void> saved = (*store)->save("app", memory_with(turn), changing_turn("app", turn), Durability::durable);
+    ASSERT_FALSE(saved);
+    EXPECT_EQ(saved.error().kind, ErrorKind::unavailable);
+    EXPECT_NE(saved.error().message.find("has not finished a write for 50ms"), std::string::npos) << saved.error().message;
+  }
+  ASSERT_EQ(sqlite3_exec(other, "ROLLBACK", nullptr, nullptr, nullptr), SQLITE_OK);
+  ASSERT_EQ(sqlite3_close(other), SQLITE_OK);
+  EXPECT_TRUE(wait_until(
+      20s, [&] { return (*store)->save("app", memory_with(9), changing_turn("app", 9), Durability::durable).has_value(); }));
+  EXPECT_EQ((*store)->reader().load("app"), memory_with(9));
+}
+
 }  // namespace
 }  // namespace weir
