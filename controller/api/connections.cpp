@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <linux/filter.h>
 #include <linux/tcp.h>  // not <netinet/tcp.h>: its tcp_info ends before the byte counts
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -140,7 +141,16 @@ struct ConnectionGuard::Impl {
     for (const auto& [since, connection] : open) shut_down(connection, Ending::orderly);
   }
 
-  [[nodiscard]] std::vector<Connection> connections() const {
+  /// The kernel drops what knocks from now on; nothing else stops the library from accepting.
+  static void let_nobody_in(int listener) {
+    sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
+    const sock_fprog program{1, &drop};
+    (void)::setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+  }
+
+  enum class Listeners { open, closed };
+
+  [[nodiscard]] std::vector<Connection> connections(Listeners listeners = Listeners::open) const {
     std::vector<Connection> all;
     ::rewinddir(files.get());
     while (const dirent* entry = ::readdir(files.get())) {
@@ -151,7 +161,11 @@ struct ConnectionGuard::Impl {
       if (!socket) continue;
       // cpprestsdk leaves its sockets open to the programs we start: a server would hold the port after us.
       (void)::fcntl(file, F_SETFD, FD_CLOEXEC);
-      if (is_connected(file)) all.push_back(*socket);
+      if (is_connected(file)) {
+        all.push_back(*socket);
+      } else if (listeners == Listeners::closed) {
+        let_nobody_in(file);
+      }
     }
     return all;
   }
@@ -163,6 +177,13 @@ ConnectionGuard::ConnectionGuard(std::unique_ptr<Impl> impl) : impl_(std::move(i
 }
 
 ConnectionGuard::~ConnectionGuard() = default;
+
+bool ConnectionGuard::close_all() {
+  const std::lock_guard lock(impl_->mutex);
+  const std::vector<Connection> open = impl_->connections(Impl::Listeners::closed);
+  for (const Connection& connection : open) impl_->shut_down(connection, Ending::orderly);
+  return open.empty();
+}
 
 Result<std::unique_ptr<ConnectionGuard>> ConnectionGuard::start(int port, ConnectionLimits limits) {
   DIR* files = ::opendir("/proc/self/fd");

@@ -26,6 +26,10 @@ class ConnectionGuard {
   /// Guards the connections accepted on this port of this process.
   [[nodiscard]] static Result<std::unique_ptr<ConnectionGuard>> start(int port, ConnectionLimits limits);
   ~ConnectionGuard();
+
+  /// Lets nobody in any more and ends the connections there are. True once none is left; to be asked again until then.
+  [[nodiscard]] bool close_all();
+
   ConnectionGuard(const ConnectionGuard&) = delete;
   ConnectionGuard& operator=(const ConnectionGuard&) = delete;
 

@@ -6,6 +6,7 @@
 #include <pplx/threadpool.h>
 
 #include <algorithm>
+#include <barrier>
 #include <charconv>
 #include <cstddef>
 #include <exception>
@@ -28,6 +29,16 @@ constexpr std::size_t kThreads = 4;
 void size_thread_pool() {
   static std::once_flag once;
   std::call_once(once, [] { crossplat::threadpool::initialize_with_threads(kThreads); });
+}
+
+/// Returns when every thread of the pool has finished what it was doing and all that was queued before.
+void wait_for_idle_threads() {
+  // Shared: a thread may still be leaving the barrier when this returns.
+  const auto all_here = std::make_shared<std::barrier<>>(kThreads + 1);
+  for (std::size_t thread = 0; thread < kThreads; ++thread) {
+    crossplat::threadpool::shared_instance().service().post([all_here] { all_here->arrive_and_wait(); });
+  }
+  all_here->arrive_and_wait();
 }
 
 std::string lower(std::string text) {
@@ -125,6 +136,13 @@ struct ApiServer::Impl {
 ApiServer::ApiServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 ApiServer::~ApiServer() {
+  // cpprestsdk frees a listener while its threads may still be at work on a connection that was just accepted or just ended, and
+  // crashes. So it is closed only when there is none and all its threads are known to be idle.
+  bool empty = false;
+  for (int round = 0; round < 100 && !empty; ++round) {
+    empty = impl_->guard->close_all();
+    wait_for_idle_threads();
+  }
   try {
     impl_->listener.close().get();
   } catch (const std::exception&) {  // it was not open any more
