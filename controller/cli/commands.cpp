@@ -193,8 +193,7 @@ Result<GroupStatus> status_of(const StateReader* reader, const Group& group) {
   }
   auto memory = reader->load(group.name);
   if (memory && !memory->version.empty()) status.version = memory->version;
-  auto changes = reader->history(group.name, 1, {}, StateReader::Which::changes);
-  if (changes && !changes->empty()) status.last_change = changes->front().at;
+  if (memory) status.last_change = std::max(memory->scaled_out_at, memory->scaled_in_at);
   return status;
 }
 

@@ -231,7 +231,6 @@ class ConfigBuilder {
   }
 
   void read_group(const Place& place) {
-    const std::size_t before = reader_.error_count();
     const Settings settings = reader_.read(place.node, group_keys(), place.path);
     if (place.node.kind != YamlNode::Kind::mapping) {
       // The reader takes nothing for an empty mapping and complained about everything else.
@@ -241,15 +240,19 @@ class ConfigBuilder {
     check_name(settings, place);
     const ProviderType* type = provider_of(group, settings, place);
     const bool fixed = type != nullptr && !type->elastic;
+    const std::size_t before_server = reader_.error_count();
     if (type != nullptr) group.server = read_server(*type, place);
+    const bool server_is_good = type != nullptr && reader_.error_count() == before_server;
     if (fixed) refuse_scaling(*type, settings, place);
     if (!fixed) check_size(settings, place);
     check_health(settings.section("health"), place);
     check_limits({child(place.node, "scale_out"), join_path(place.path, "scale_out")});
     check_limits({child(place.node, "scale_in"), join_path(place.path, "scale_in")});
     if (!fixed) read_policies(group, place);
+    if (type != nullptr) group.elastic = type->elastic;
+    if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     read_balancers(group, place);
-    if (reader_.error_count() == before && type != nullptr) finish(group, *type, place);
+    if (settings.has("min") && !fixed) check_not_empty(group, settings, place);
     config_.groups.push_back(std::move(group));
   }
 
@@ -406,6 +409,7 @@ class ConfigBuilder {
     const BalancerType* type = read_type(catalogs_.balancers, place);
     if (type == nullptr) return;
     BalancerSpec spec{.name = std::string(type->name), .type = std::string(type->name), .settings = {}};
+    const std::size_t before = reader_.error_count();
     spec.settings = reader_.read(place.node, whole_table({}, type->keys), place.path);
     const bool has_file = std::ranges::find(type->keys, "file", &Key::name) != type->keys.end() && spec.settings.has("file");
     if (has_file) {
@@ -416,27 +420,22 @@ class ConfigBuilder {
         complain(spec.settings, place, "file", fmt::format("{} already writes this file: one would undo the other", first->second));
       }
     }
+    if (reader_.error_count() == before && type->check != nullptr) {
+      complain_all(type->check({.group = group, .spec = spec}), place);
+    }
     group.balancers.push_back(std::move(spec));
   }
 
-  /// What can only be said about a whole group that is right in itself.
-  void finish(Group& group, const ProviderType& type, const Place& place) {
-    group.elastic = type.elastic;
-    if (group.elastic && group.min == 0 && !group.balancers.empty()) {
-      const YamlNode& min = child(place.node, "min");
-      reader_.complain(min.mark, join_path(place.path, "min"),
-                       "expected at least 1: a group with balancers, which may never be empty, cannot shrink to nothing");
-    }
+  /// What the type has to say about servers whose keys are right one by one.
+  void check_server(Group& group, const ProviderType& type, const Place& place) {
     if (!group.elastic && type.fixed_size != nullptr) group.min = group.max = type.fixed_size(group.server);
-    const auto provider = config_.providers.find(group.provider);
-    if (type.check != nullptr) complain_all(type.check(provider->second.settings, group), place);
-    const YamlNode& balancers = child(place.node, "balancers");
-    for (std::size_t i = 0; i < group.balancers.size(); ++i) {
-      const BalancerType* balancer = type_named(catalogs_.balancers, group.balancers[i].type);
-      if (balancer->check == nullptr) continue;
-      complain_all(balancer->check({.group = group, .spec = group.balancers[i]}),
-                   {balancers.items[i], join_path(join_path(place.path, "balancers"), i)});
-    }
+    if (type.check != nullptr) complain_all(type.check(config_.providers.at(group.provider).settings, group), place);
+  }
+
+  void check_not_empty(const Group& group, const Settings& settings, const Place& place) {
+    if (group.min > 0 || group.balancers.empty()) return;
+    complain(settings, place, "min",
+             "expected at least 1: a group with balancers, which may never be empty, cannot shrink to nothing");
   }
 
   void complain(const Settings& settings, const Place& place, std::string_view key, std::string message) {

@@ -48,7 +48,7 @@ struct GroupStatus {
   bool paused = false;
   std::vector<Server> servers;           ///< classified
   std::optional<TimePoint> last_turn;    ///< absent before the first turn
-  std::optional<TimePoint> last_change;  ///< of desired or of a server
+  std::optional<TimePoint> last_change;  ///< of desired
   std::string why;                       ///< of the last turn, one sentence
 };
 
