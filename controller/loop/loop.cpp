@@ -246,7 +246,7 @@ class Loop::Impl {
     }
   }
 
-  void report_samples(const std::vector<Slot*>& asking, const std::vector<Sample>& answers) {
+  void report_samples(const std::vector<Slot*>& asking, const std::vector<Sample>& answers) const {
     if (!events_.sampled) return;
     auto answer = answers.begin();
     for (const Slot* slot : asking) {
@@ -436,19 +436,7 @@ class Loop::Impl {
     for (const Action& action : plan.actions) {
       if (action.kind == Action::Kind::launch || action.kind == Action::Kind::terminate) ++applying->left;
     }
-    if (write) {
-      for (const auto& balancer : slot.managed.balancers) {
-        balancer->write(plan.peers, [this, &slot, snapshot, applying](Result<void> result) {
-          {
-            const std::lock_guard lock(applying->mutex);
-            if (!result) applying->balancer_error += (applying->balancer_error.empty() ? "" : "; ") + result.error().message;
-            applying->changed |= result.has_value();
-          }
-          if (events_.written) events_.written(slot.managed.group, result.has_value());
-          step_done(slot, snapshot, applying);
-        });
-      }
-    }
+    if (write) write_balancers(slot, snapshot, applying);
     for (const Action& action : plan.actions) {
       if (action.kind != Action::Kind::launch && action.kind != Action::Kind::terminate) continue;
       lanes_.at(slot.provider_name).actors->submit([this, &slot, snapshot, applying, &action](std::stop_token) {
@@ -457,6 +445,20 @@ class Loop::Impl {
       });
     }
     step_done(slot, snapshot, applying);
+  }
+
+  void write_balancers(Slot& slot, const std::shared_ptr<Snapshot>& snapshot, const std::shared_ptr<Applying>& applying) {
+    for (const auto& balancer : slot.managed.balancers) {
+      balancer->write(snapshot->record.plan.peers, [this, &slot, snapshot, applying](Result<void> result) {
+        {
+          const std::lock_guard lock(applying->mutex);
+          if (!result) applying->balancer_error += (applying->balancer_error.empty() ? "" : "; ") + result.error().message;
+          applying->changed |= result.has_value();
+        }
+        if (events_.written) events_.written(slot.managed.group, result.has_value());
+        step_done(slot, snapshot, applying);
+      });
+    }
   }
 
   void act(Slot& slot, const Action& action, Applying& applying) {
@@ -507,7 +509,7 @@ class Loop::Impl {
     report_serving(slot, record);
   }
 
-  void report_serving(Slot& slot, const Record& record) {
+  void report_serving(Slot& slot, const Record& record) const {
     for (const Server& server : record.servers) {
       const auto mark = std::ranges::find(slot.launches, server.token, &LaunchMark::token);
       if (server.phase != Phase::in_service || mark == slot.launches.end()) continue;

@@ -136,9 +136,10 @@ class Join {
       result_.strangers.push_back(std::move(server));
       return;
     }
-    if (!ours)
+    if (!ours) {
       result_.notes.push_back(
           fmt::format("adopted {} at {}: it carries the group's tag and was not known", server.id, server.address));
+    }
     joined_.push_back(remember_server(server, observation_.at));
     if (!intended) recognise(server, joined_.back());
     result_.servers.push_back(std::move(server));
@@ -154,7 +155,7 @@ class Join {
     }
   }
 
-  bool serves_already(const Server& server) const {
+  [[nodiscard]] bool serves_already(const Server& server) const {
     return std::ranges::any_of(observation_.balancers, [&](const BalancerView& view) {
       return view.known && view.in_force && std::ranges::any_of(view.peers, [&](const Peer& peer) {
                return peer.server == server.id && peer.address == server.address;

@@ -45,7 +45,7 @@ class Planner {
   }
 
  private:
-  std::size_t size() const { return now_.servers.size(); }
+  [[nodiscard]] std::size_t size() const { return now_.servers.size(); }
   Server& server(std::size_t index) { return now_.servers[index]; }
   ServerMemory& known(std::size_t index) { return memory_.servers[index]; }
 
@@ -152,7 +152,7 @@ class Planner {
   }
 
   /// After a restart an old server may be one whose answers nobody has heard yet.
-  TimePoint checked_since(const Server& one, const ServerMemory& memory) const {
+  [[nodiscard]] TimePoint checked_since(const Server& one, const ServerMemory& memory) const {
     const bool unheard = one.phase == Phase::warming && one.health.status == HealthStatus::unknown;
     return unheard ? std::max(memory.launched_at, memory_.watched_since.value_or(at_)) : memory.launched_at;
   }
@@ -204,7 +204,7 @@ class Planner {
   }
 
   /// The only server left is not taken away on the word of its health check alone, as long as there may be another beside it.
-  bool is_last_hope(const Server& one) const {
+  [[nodiscard]] bool is_last_hope(const Server& one) const {
     return group_.max > 1 && one.phase == Phase::in_service && one.health.status == HealthStatus::unhealthy && serving() == 0;
   }
 
@@ -288,22 +288,24 @@ class Planner {
     }
   }
 
-  TimePoint failed_at() const { return memory_.launch_not_before.value_or(at_) - backoff_after(memory_.launch_failures); }
+  [[nodiscard]] TimePoint failed_at() const {
+    return memory_.launch_not_before.value_or(at_) - backoff_after(memory_.launch_failures);
+  }
 
   /// A server launched since the last failure has been admitted.
-  bool has_recovered() const {
+  [[nodiscard]] bool has_recovered() const {
     return std::ranges::any_of(memory_.servers, [since = failed_at()](const ServerMemory& one) {
       return one.launched_at >= since && one.admitted_at && !one.terminate_at;
     });
   }
 
-  bool is_on_trial() const {
+  [[nodiscard]] bool is_on_trial() const {
     return std::ranges::any_of(now_.servers, [since = failed_at()](const Server& one) {
       return one.launched_at >= since && (one.phase == Phase::pending || one.phase == Phase::warming);
     });
   }
 
-  int open_launches() const {
+  [[nodiscard]] int open_launches() const {
     return static_cast<int>(
         std::ranges::count_if(memory_.launches, [](const LaunchIntent& intent) { return !intent.abandoned_at; }));
   }
@@ -354,13 +356,13 @@ class Planner {
     }
   }
 
-  int serving() const {
+  [[nodiscard]] int serving() const {
     return static_cast<int>(
         std::ranges::count_if(now_.servers, [&](const Server& one) { return can_serve(one, now_.probe_suspected); }));
   }
 
   /// Whom to let go first: what serves nobody, then the unhealthy, then whose paid time ends soonest, then the youngest.
-  std::vector<std::size_t> victims() const {
+  [[nodiscard]] std::vector<std::size_t> victims() const {
     std::vector<std::size_t> order;
     for (std::size_t index = 0; index < now_.servers.size(); ++index) {
       const Server& one = now_.servers[index];
@@ -404,7 +406,7 @@ class Planner {
   }
 
   /// True unless every balancer is proven not to send it traffic.
-  bool in_any_balancer(const Server& one) const {
+  [[nodiscard]] bool in_any_balancer(const Server& one) const {
     if (one.address.empty()) return false;
     return std::ranges::any_of(observation_.balancers, [&](const BalancerView& view) {
       return !view.known || !view.in_force || has_address(view, one.address);
@@ -412,7 +414,7 @@ class Planner {
   }
 
   /// Open connections over all balancers; absent if one of them cannot tell, or none carries traffic itself.
-  std::optional<int> connections_of(const Server& one) const {
+  [[nodiscard]] std::optional<int> connections_of(const Server& one) const {
     std::optional<int> sum;
     for (const BalancerView& view : observation_.balancers) {
       if (!view.connections) return std::nullopt;
@@ -424,7 +426,7 @@ class Planner {
   }
 
   /// In a group of one there is nobody to wait for: unhealthy, it makes way although the balancer cannot do without it.
-  bool is_alone(const Server& one) const { return group_.max == 1 && one.health.status == HealthStatus::unhealthy; }
+  [[nodiscard]] bool is_alone(const Server& one) const { return group_.max == 1 && one.health.status == HealthStatus::unhealthy; }
 
   void finish_drains() {
     for (std::size_t index = 0; index < size(); ++index) {
@@ -459,7 +461,7 @@ class Planner {
     }
   }
 
-  bool due_again(Duration age) const {
+  [[nodiscard]] bool due_again(Duration age) const {
     if (age < kPatience || !memory_.turned_at) return true;
     const Duration before = age - (at_ - *memory_.turned_at);
     return age / kAskAgain != before / kAskAgain;
@@ -488,7 +490,7 @@ class Planner {
       const bool served = known(index).admitted_at && server(index).phase != Phase::terminating;
       add_peer_if(served, server(index));
     }
-    if (!plan_.peers.empty()) plan_.notes.push_back("no server is healthy: the last ones stay in the balancer");
+    if (!plan_.peers.empty()) plan_.notes.emplace_back("no server is healthy: the last ones stay in the balancer");
   }
 
   /// A balancer that tells servers by name must have the right name: metrics find a server by what the targets file calls it.

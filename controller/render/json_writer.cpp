@@ -106,7 +106,7 @@ void JsonWriter::value(std::string_view text) {
   separate();
   out_ += '"';
   while (!text.empty()) {
-    const auto run = static_cast<std::size_t>(std::find_if_not(text.begin(), text.end(), plain) - text.begin());
+    const auto run = static_cast<std::size_t>(std::ranges::find_if_not(text, plain) - text.begin());
     out_ += text.substr(0, run);
     text.remove_prefix(run);
     if (!text.empty()) text.remove_prefix(append_special(out_, text));
