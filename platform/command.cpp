@@ -4,15 +4,16 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <poll.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/eventfd.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstring>
 #include <optional>
 
@@ -22,12 +23,10 @@ extern "C" {  // which glibc 2.36 forgets to say itself
 #include <sys/pidfd.h>
 }
 
-extern char** environ;
-
 namespace weir {
 namespace {
 
-constexpr std::size_t kMaxOutput = 64 * 1024;
+constexpr std::size_t kMaxOutput = 64UL * 1024;
 using Deadline = std::chrono::steady_clock::time_point;
 
 std::unexpected<Error> cannot_run(const std::vector<std::string>& argv, int error) {

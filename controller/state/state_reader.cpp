@@ -134,6 +134,7 @@ Result<std::unique_ptr<StateReader>> StateReader::open(const std::filesystem::pa
     if (!statement) return std::unexpected(statement.error());
     statements.push_back(std::move(*statement));
   }
+  // NOLINTNEXTLINE(modernize-make-unique): an aggregate
   auto impl = std::unique_ptr<Impl>(new Impl{std::move(*database),
                                              std::move(statements[0]),
                                              std::move(statements[1]),

@@ -16,6 +16,7 @@ constexpr const char* kStatements[] = {
     "UPDATE groups SET turns = ?2, last_turn = ?3, memory = ?4 WHERE id = ?1",
     "INSERT INTO changes (group_id, number, at, record) VALUES (?1, ?2, ?3, ?4)",
     "INSERT INTO turns (group_id, previous, number, at, record) VALUES (?1, ?2, ?3, ?4, ?5)",
+    // NOLINTNEXTLINE(bugprone-suspicious-missing-comma)
     "DELETE FROM changes WHERE group_id = ?1 AND number <= "
     "(SELECT number FROM changes WHERE group_id = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
     "DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?1",

@@ -71,7 +71,7 @@ class Spawn {
   void close_the_rest() { posix_spawn_file_actions_addclosefrom_np(&actions_, STDERR_FILENO + 1); }
   void change_directory(const char* path) { posix_spawn_file_actions_addchdir_np(&actions_, path); }
 
-  Result<pid_t> run(std::vector<std::string> command, std::vector<std::string> environment) const {
+  [[nodiscard]] Result<pid_t> run(std::vector<std::string> command, std::vector<std::string> environment) const {
     const auto pointers = [](std::vector<std::string>& texts) {
       std::vector<char*> result;
       for (std::string& text : texts) result.push_back(text.data());
@@ -105,6 +105,7 @@ std::vector<std::string> inherited_environment() {
 /// A socket bound to the port, or none.
 Descriptor bind_port(int port, bool reuse) {
   Descriptor bound(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (bound.get() < 0) return bound;
   const int yes = reuse ? 1 : 0;
   ::setsockopt(bound.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
   sockaddr_in address{};

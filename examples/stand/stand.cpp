@@ -241,7 +241,7 @@ Result<void> Stand::write_files() {
   return write_upstream({});
 }
 
-Result<void> Stand::write_upstream(const std::vector<std::string>& addresses) {
+Result<void> Stand::write_upstream(const std::vector<std::string>& addresses) const {
   std::string text;
   if (addresses.empty()) text = "server 127.0.0.1:9 down;\n";
   for (const std::string& address : addresses) text += fmt::format("server {} max_fails=0;\n", address);
@@ -301,7 +301,7 @@ groups:
       fmt::arg("rest", indented(group.rest, "    ")));
 }
 
-Result<void> Stand::write_weir_config(const std::string& text) { return replace_file(weir_config_file(), text); }
+Result<void> Stand::write_weir_config(const std::string& text) const { return replace_file(weir_config_file(), text); }
 
 Result<std::unique_ptr<Piece>> Stand::start_app(int index, const std::vector<std::string>& options) {
   const std::string address = app_address(index);
