@@ -18,7 +18,7 @@ constexpr auto kKeys = with_query_keys(std::array{
         .doc = "How long without a break before it acts.",
         .fallback = "0s",
         .minimum = 0},
-    Key{.name = "change", .type = KeyType::change, .doc = "By how much: +N, -N, \"+N%\", \"-N%\" or \"=N\".", .required = true},
+    Key{.name = "change", .type = KeyType::change, .doc = R"(By how much: +N, -N, "+N%", "-N%" or "=N".)", .required = true},
 });
 
 class Threshold final : public Policy {
