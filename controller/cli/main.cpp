@@ -33,9 +33,7 @@ using Command = std::function<Exit()>;
 
 CLI::App* add_command(CLI::App& app, Arguments& arguments, const std::string& name, const std::string& what) {
   CLI::App* command = app.add_subcommand(name, what);
-  command
-      ->add_option("-c,--config", arguments.common.config, "The configuration file")
-
+  command->add_option("-c,--config", arguments.common.config, "The configuration file; without it the one WEIR_CONFIG names")
       ->capture_default_str();
   command->add_flag("--json", arguments.common.json, "Write JSON instead of text");
   return command;

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <limits>
 #include <thread>
 
 #include "providers/memory/memory.h"
@@ -290,6 +291,37 @@ TEST_F(LoopTest, nothing_is_done_that_could_not_be_saved) {
   EXPECT_FALSE(loop->ready());
   store.fail_saves({});
   EXPECT_TRUE(soon([&] { return clouds["cloud"].size() == 2; }));
+}
+
+// Found by trying it: Prometheus was down for hours and the log had no line about it.
+TEST_F(LoopTest, data_that_goes_and_returns_is_logged_once_each) {
+  Group app = group("app", 1);
+  app.policies = {scale_out_above(70)};
+  app.interval = 20ms;
+  add(std::move(app));
+  testing::internal::CaptureStderr();
+  metrics.answer(std::numeric_limits<double>::quiet_NaN());
+  start();
+  const auto stance_is = [&](Vote::Stance stance) {
+    const auto last = loop->snapshot("app");
+    return last && last->record.plan.decision.votes.size() == 1 && last->record.plan.decision.votes[0].stance == stance;
+  };
+  const auto stays = [&](Vote::Stance stance) {
+    if (!soon([&] { return stance_is(stance); })) return false;
+    const std::size_t later = loop->turns() + 3;
+    return soon([&] { return loop->turns() >= later && stance_is(stance); });
+  };
+  const bool stayed_blind = stays(Vote::Stance::abstains);
+  metrics.answer(50);
+  const bool saw = stays(Vote::Stance::content);
+  loop->stop();
+  const std::string logged = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(stayed_blind && saw);
+  for (const char* event : {"event=no_data group=app policy=high", "event=data_back group=app policy=high"}) {
+    const std::size_t first = logged.find(event);
+    EXPECT_NE(first, std::string::npos) << logged;
+    EXPECT_EQ(logged.find(event, first + 1), std::string::npos) << logged;
+  }
 }
 
 // Found by review: while the state's disk was full a hung server kept its share of the traffic.

@@ -497,6 +497,18 @@ TEST_F(ProcessProvider, a_dead_server_holds_its_port_until_it_is_terminated) {
   EXPECT_TRUE(launch(group, "b"));
 }
 
+// Found by review: the replacement of a crashed server took its port while nginx still sent requests there.
+TEST_F(ProcessProvider, the_port_of_a_server_that_just_ended_is_not_given_to_the_next) {
+  Group group = world_.group("app", {"--exit", "1"});
+  group.server.set("ports", world_.ports(3));
+  const std::string freed = launch(group, "a")->address;
+  ASSERT_TRUE(fails_with("exited"));
+  ASSERT_TRUE(provider_->terminate(group, "a", {}));
+  const Result<Server> next = launch(group, "b");
+  ASSERT_TRUE(next);
+  EXPECT_NE(next->address, freed);
+}
+
 // What is on disk.
 
 TEST_F(ProcessProvider, without_a_directory_there_are_no_servers_and_a_list_makes_none) {
