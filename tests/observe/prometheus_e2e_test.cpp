@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "controller/observe/prometheus.h"
+#include "tests/support/certificates.h"
 #include "tests/support/http_stub.h"
 #include "tests/support/prometheus_server.h"
 #include "tests/support/wait_until.h"
@@ -16,6 +17,7 @@ namespace {
 using namespace std::chrono_literals;
 using Status = Sample::Status;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 class RealClock : public Clock {
  public:
@@ -113,6 +115,77 @@ TEST(PrometheusKilled, fails_every_query) {
   EXPECT_EQ(source.query(queries, {}).at(1).value, 2);
   (*server)->stop(SIGKILL);
   for (const Sample& sample : source.query(queries, {})) EXPECT_EQ(sample.status, Status::failed);
+}
+
+/// A Prometheus that shows a certificate of an authority of its own, and wants to see one and a password.
+class PrometheusBehindTls : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    ASSERT_EQ(certificates_.make(), "");
+    key_ = {.username = "weir",
+            .password = "open sesame",
+            .ca_file = certificates_.file("authority.pem"),
+            .certificate_file = certificates_.file("client.pem"),
+            .key_file = certificates_.file("client.key")};
+    // The hash is bcrypt's of the password.
+    const std::string config = fmt::format(
+        "tls_server_config: {{cert_file: {}, key_file: {}, client_auth_type: RequireAndVerifyClientCert, client_ca_file: {}}}\n"
+        "basic_auth_users: {{weir: \"$2b$04$abcdefghijklmnopqrstuu/LVz6MZlItEy42I2juLihZ66HnQx/cy\"}}\n",
+        certificates_.file("server.pem"), certificates_.file("server.key"), certificates_.file("authority.pem"));
+    auto started = PrometheusServer::start({}, "1s", {.config = config, .key = key_});
+    ASSERT_TRUE(started) << started.error().message;
+    server_ = std::move(*started);
+  }
+
+  [[nodiscard]] Sample answer_to(HttpAccess access) const {
+    HttpClient http;
+    const RealClock clock;
+    PrometheusSource source(PrometheusOptions{.url = server_->url(), .access = std::move(access)}, http, clock);
+    const Query queries[] = {query("vector(2)")};
+    return source.query(queries, {}).at(0);
+  }
+
+  HttpAccess key_;
+
+ private:
+  Certificates certificates_;
+  std::unique_ptr<PrometheusServer> server_;
+};
+
+TEST_F(PrometheusBehindTls, answers_who_holds_the_key) { EXPECT_EQ(answer_to(key_).value, 2) << answer_to(key_).detail; }
+
+TEST_F(PrometheusBehindTls, is_not_believed_without_its_authority) {
+  key_.ca_file.clear();
+  const Sample sample = answer_to(key_);
+  EXPECT_EQ(sample.status, Status::failed);
+  EXPECT_THAT(sample.detail, HasSubstr("certificate"));
+}
+
+TEST_F(PrometheusBehindTls, is_believed_without_its_authority_when_not_verified) {
+  key_.ca_file.clear();
+  key_.verify = false;
+  EXPECT_EQ(answer_to(key_).value, 2);
+}
+
+TEST_F(PrometheusBehindTls, a_wrong_password_fails_and_is_not_told) {
+  key_.password = "open barley";
+  const Sample sample = answer_to(key_);
+  EXPECT_EQ(sample.status, Status::failed);
+  EXPECT_THAT(sample.detail, HasSubstr("401"));
+  EXPECT_THAT(sample.detail, Not(HasSubstr("barley")));
+}
+
+TEST_F(PrometheusBehindTls, a_missing_client_certificate_fails) {
+  key_.certificate_file.clear();
+  key_.key_file.clear();
+  EXPECT_EQ(answer_to(key_).status, Status::failed);
+}
+
+TEST_F(PrometheusBehindTls, an_authority_file_that_is_not_there_fails_and_is_named) {
+  key_.ca_file = "/nonexistent/authority.pem";
+  const Sample sample = answer_to(key_);
+  EXPECT_EQ(sample.status, Status::failed);
+  EXPECT_THAT(sample.detail, HasSubstr("/nonexistent/authority.pem"));
 }
 
 }  // namespace

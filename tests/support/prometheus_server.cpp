@@ -13,7 +13,6 @@
 #include <fstream>
 #include <sstream>
 
-#include "platform/http_client.h"
 #include "tests/support/free_port.h"
 #include "tests/support/wait_until.h"
 
@@ -37,9 +36,11 @@ std::string text_of(const std::filesystem::path& path) {
 
 }  // namespace
 
-Result<std::unique_ptr<PrometheusServer>> PrometheusServer::start(std::span<const Job> jobs, const std::string& scrape_interval) {
-  std::unique_ptr<PrometheusServer> server(new PrometheusServer(free_port()));
+Result<std::unique_ptr<PrometheusServer>> PrometheusServer::start(std::span<const Job> jobs, const std::string& scrape_interval,
+                                                                  Door door) {
+  std::unique_ptr<PrometheusServer> server(new PrometheusServer(free_port(), std::move(door)));
   std::ofstream(server->directory_.path() / "prometheus.yml") << config_for(jobs, scrape_interval);
+  std::ofstream(server->directory_.path() / "web.yml") << server->door_.config;
   if (const Result<void> spawned = server->spawn(); !spawned) return std::unexpected(spawned.error());
   if (const Result<void> ready = server->wait_until_ready(); !ready) return std::unexpected(ready.error());
   return server;
@@ -47,7 +48,7 @@ Result<std::unique_ptr<PrometheusServer>> PrometheusServer::start(std::span<cons
 
 PrometheusServer::~PrometheusServer() { stop(SIGKILL); }
 
-std::string PrometheusServer::url() const { return fmt::format("http://127.0.0.1:{}", port_); }
+std::string PrometheusServer::url() const { return fmt::format("http{}://127.0.0.1:{}", door_.config.empty() ? "" : "s", port_); }
 
 void PrometheusServer::stop(int signal) {
   if (process_ < 0) return;
@@ -60,6 +61,7 @@ Result<void> PrometheusServer::spawn() {
   const std::string log = (directory_.path() / "log").string();
   std::vector<std::string> arguments = {"prometheus",
                                         fmt::format("--config.file={}", (directory_.path() / "prometheus.yml").string()),
+                                        fmt::format("--web.config.file={}", (directory_.path() / "web.yml").string()),
                                         fmt::format("--storage.tsdb.path={}", (directory_.path() / "data").string()),
                                         fmt::format("--web.listen-address=127.0.0.1:{}", port_), "--log.level=warn"};
   std::vector<char*> argv;
@@ -79,7 +81,7 @@ Result<void> PrometheusServer::spawn() {
 Result<void> PrometheusServer::wait_until_ready() const {
   HttpClient client;
   const auto is_ready = [&] {
-    const auto response = client.fetch({.url = url() + "/-/ready"});
+    const auto response = client.fetch({.url = url() + "/-/ready", .access = door_.key});
     return response && response->status == 200;
   };
   if (wait_until(std::chrono::seconds(30), is_ready)) return {};

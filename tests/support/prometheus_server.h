@@ -6,9 +6,11 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/error.h"
+#include "platform/http_client.h"
 #include "tests/support/temp_directory.h"
 
 namespace weir {
@@ -21,24 +23,31 @@ class PrometheusServer {
     std::vector<std::string> targets;  ///< host:port, scraped at /metrics
   };
 
+  /// How it guards its door: text of its web configuration, and what opens it. TLS if there is any.
+  struct Door {
+    std::string config;
+    HttpAccess key;
+  };
+
   /// Starts `prometheus` (found on PATH) scraping the jobs every `scrape_interval` ("1s") and waits until it is ready.
   [[nodiscard]] static Result<std::unique_ptr<PrometheusServer>> start(std::span<const Job> jobs,
-                                                                       const std::string& scrape_interval);
+                                                                       const std::string& scrape_interval, Door door = {});
   ~PrometheusServer();
   PrometheusServer(const PrometheusServer&) = delete;
   PrometheusServer& operator=(const PrometheusServer&) = delete;
 
-  [[nodiscard]] std::string url() const;  ///< http://127.0.0.1:port
+  [[nodiscard]] std::string url() const;  ///< http(s)://127.0.0.1:port
   [[nodiscard]] int port() const { return port_; }
   /// Ends the process, as a crash would if `signal` is SIGKILL.
   void stop(int signal);
 
  private:
-  explicit PrometheusServer(int port) : port_(port) {}
+  PrometheusServer(int port, Door door) : door_(std::move(door)), port_(port) {}
   [[nodiscard]] Result<void> spawn();
   [[nodiscard]] Result<void> wait_until_ready() const;
 
   TempDirectory directory_;
+  Door door_;
   int port_;
   pid_t process_ = -1;
 };
