@@ -1,7 +1,7 @@
 #include <gtest/gtest.h>
-#include <signal.h>
 
 #include <algorithm>
+#include <csignal>
 
 #include "tests/e2e/site.h"
 

@@ -38,9 +38,28 @@ class Certificates {
   }
 
   [[nodiscard]] std::string sign(const std::string& name, const std::string& extension) const {
-    return openssl({"req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2", "-subj",
-                    "/CN=weir test " + name, "-addext", extension, "-addext", "basicConstraints=CA:FALSE", "-CA",
-                    file("authority.pem"), "-CAkey", file("authority.key"), "-keyout", file(name + ".key"), "-out",
+    return openssl({"req",
+                    "-x509",
+                    "-nodes",
+                    "-newkey",
+                    "ec",
+                    "-pkeyopt",
+                    "ec_paramgen_curve:P-256",
+                    "-days",
+                    "2",
+                    "-subj",
+                    "/CN=weir test " + name,
+                    "-addext",
+                    extension,
+                    "-addext",
+                    "basicConstraints=CA:FALSE",
+                    "-CA",
+                    file("authority.pem"),
+                    "-CAkey",
+                    file("authority.key"),
+                    "-keyout",
+                    file(name + ".key"),
+                    "-out",
                     file(name + ".pem")});
   }
 

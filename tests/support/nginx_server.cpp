@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <netinet/in.h>
-#include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -12,14 +11,13 @@
 #include <unistd.h>
 
 #include <array>
+#include <csignal>
 #include <fstream>
 #include <sstream>
 
 #include "balancers/nginx/processes.h"
 #include "tests/support/free_port.h"
 #include "tests/support/wait_until.h"
-
-extern char** environ;
 
 namespace weir {
 namespace {
@@ -93,7 +91,7 @@ std::optional<HttpAnswer> http_get(int port, const std::string& path) {
   return HttpAnswer{std::stoi(text.substr(9, 3)), text.substr(body + 4)};
 }
 
-NginxServer::NginxServer(std::string http) : port_(free_port()) {
+NginxServer::NginxServer(const std::string& http) : port_(free_port()) {
   // The workers run as another user.
   std::filesystem::permissions(directory(), std::filesystem::perms::others_read | std::filesystem::perms::others_exec,
                                std::filesystem::perm_options::add);

@@ -23,7 +23,7 @@ struct HttpAnswer {
 class NginxServer {
  public:
   /// `http` goes into its http block; {directory} and {port} in it are replaced. Not started yet.
-  explicit NginxServer(std::string http = proxy());
+  explicit NginxServer(const std::string& http = proxy());
   ~NginxServer();
   NginxServer(const NginxServer&) = delete;
   NginxServer& operator=(const NginxServer&) = delete;

@@ -22,9 +22,10 @@ namespace {
 std::string config_for(std::span<const PrometheusServer::Job> jobs, const std::string& interval) {
   std::string text =
       fmt::format("global: {{scrape_interval: {0}, scrape_timeout: {0}, evaluation_interval: {0}}}\nscrape_configs:\n", interval);
-  for (const PrometheusServer::Job& job : jobs)
+  for (const PrometheusServer::Job& job : jobs) {
     text +=
         fmt::format("  - job_name: {}\n    static_configs: [{{targets: [\"{}\"]}}]\n", job.name, fmt::join(job.targets, "\", \""));
+  }
   return jobs.empty() ? text + "  []\n" : text;
 }
 
@@ -63,7 +64,8 @@ Result<void> PrometheusServer::spawn() {
                                         fmt::format("--config.file={}", (directory_.path() / "prometheus.yml").string()),
                                         fmt::format("--web.config.file={}", (directory_.path() / "web.yml").string()),
                                         fmt::format("--storage.tsdb.path={}", (directory_.path() / "data").string()),
-                                        fmt::format("--web.listen-address=127.0.0.1:{}", port_), "--log.level=warn"};
+                                        fmt::format("--web.listen-address=127.0.0.1:{}", port_),
+                                        "--log.level=warn"};
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
