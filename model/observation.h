@@ -30,6 +30,7 @@ struct BalancerView {
   bool in_force = false;  ///< the peers below are proven to be the ones traffic goes to
   std::vector<Peer> peers;
   std::optional<std::vector<Connections>> connections;  ///< of the addresses asked about; absent = cannot be known from here
+  std::optional<int> lost_requests;  ///< to servers leaving or just gone, since the last look; absent = cannot be known from here
   std::string detail;
   bool operator==(const BalancerView&) const = default;
 };

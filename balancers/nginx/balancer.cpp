@@ -8,7 +8,10 @@
 
 namespace weir {
 
-NginxBalancer::NginxBalancer(NginxFile file, NginxReloader& reloader) : file_(std::move(file)), reloader_(reloader) {}
+NginxBalancer::NginxBalancer(NginxFile file, NginxReloader& reloader, const std::filesystem::path& access_log)
+    : file_(std::move(file)), reloader_(reloader) {
+  if (!access_log.empty()) access_log_.emplace(access_log);
+}
 
 NginxBalancer::~NginxBalancer() { reloader_.cancel(this); }
 
@@ -16,6 +19,7 @@ BalancerView NginxBalancer::read(std::span<const std::string> addresses, std::st
   BalancerView view;
   read_file(view);
   count(addresses, view);
+  count_lost(addresses, view);
   return view;
 }
 
@@ -60,6 +64,17 @@ void NginxBalancer::count(std::span<const std::string> addresses, BalancerView& 
     return;
   }
   view.detail += fmt::format("{}connections unknown: {}", view.detail.empty() ? "" : "; ", counted.error().message);
+}
+
+void NginxBalancer::count_lost(std::span<const std::string> leaving, BalancerView& view) {
+  const std::lock_guard lock(access_log_mutex_);
+  if (!access_log_) return;
+  const auto lost = access_log_->lost(leaving, view.peers, AccessLog::Steady::now());
+  if (lost) {
+    view.lost_requests = *lost;
+    return;
+  }
+  view.detail += fmt::format("{}lost requests unknown: {}", view.detail.empty() ? "" : "; ", lost.error().message);
 }
 
 void NginxBalancer::write(std::vector<Peer> peers, Done done) { reloader_.submit(this, file_, std::move(peers), std::move(done)); }

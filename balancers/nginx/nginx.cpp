@@ -64,6 +64,9 @@ constexpr Key kKeys[] = {
     {.name = "pid_file",
      .doc = "nginx's pid file, by which weir proves reloads and counts connections; empty: nginx is not visible from this host.",
      .fallback = "/run/nginx.pid"},
+    {.name = "access_log",
+     .doc = "nginx's access log, whose log_format has `status=$status upstream=\"$upstream_addr\"`, by which requests lost in a "
+            "scale-in are counted; empty: they are not."},
     {.name = "adopt",
      .type = KeyType::boolean,
      .doc = "Take over a file that weir did not write, or wrote for another group.",
@@ -126,6 +129,8 @@ std::vector<SettingsError> check(const BalancerRequest& request) {
   Complaints complaints(settings);
   complaints.expect(settings.text("file").starts_with('/'), "file", "expected an absolute path");
   complaints.expect(pid_file.empty() || pid_file.starts_with('/'), "pid_file", "expected an absolute path, or an empty string");
+  complaints.expect(!settings.has("access_log") || settings.text("access_log").starts_with('/'), "access_log",
+                    "expected an absolute path");
   complaints.expect(!settings.texts("test").empty(), "test", "expected a command");
   complaints.expect(!settings.texts("reload").empty(), "reload", "expected a command");
   check_upstream_keys(settings, complaints);
@@ -156,7 +161,7 @@ Result<std::unique_ptr<Balancer>> make(const BalancerRequest& request, BalancerS
       {.test = settings.texts("test"), .reload = settings.texts("reload"), .pid_file = settings.text("pid_file")});
   NginxFile file{
       .path = settings.text("file"), .format = format_of(request.group.name, settings), .adopt = settings.boolean("adopt")};
-  return std::make_unique<NginxBalancer>(std::move(file), reloader);
+  return std::make_unique<NginxBalancer>(std::move(file), reloader, settings.text("access_log"));
 }
 
 }  // namespace

@@ -75,6 +75,7 @@ struct GroupNumbers {
   Level orphans;
   Level probe_suspected;
   Count lost_requests;
+  std::atomic<bool> losses_known = false;
   std::array<Level, kPhases.size()> servers;
   std::array<Count, kOutcomes.size()> turns;
   std::array<Count, kDirections.size()> scale_events;
@@ -179,9 +180,10 @@ const FamilySpec kFamilies[] = {
      }},
     {"weir_sample_failures_total", "Answers to a policy's query that were not usable numbers.", MetricType::Counter,
      read_sample_failures},
-    {"weir_lost_requests_total", "Connections still open when their server was terminated.", MetricType::Counter,
+    {"weir_lost_requests_total", "Requests that nginx answered with 502 or 504 because their server was leaving.",
+     MetricType::Counter,
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
-       out.add(group, {}, number(numbers.lost_requests));
+       if (numbers.losses_known) out.add(group, {}, number(numbers.lost_requests));
      }},
     {"weir_orphans", "Servers that carry the group's tag but are not remembered.", MetricType::Gauge,
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) { out.add(group, {}, number(numbers.orphans)); }},
@@ -195,7 +197,7 @@ prometheus::Histogram::BucketBoundaries turn_buckets() {
   return {0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30};
 }
 prometheus::Histogram::BucketBoundaries wait_buckets() { return {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800}; }
-prometheus::Histogram::BucketBoundaries lost_buckets() { return {0, 1, 2, 5, 10, 50, 100, 1000}; }
+prometheus::Histogram::BucketBoundaries connection_buckets() { return {0, 1, 2, 5, 10, 50, 100, 1000}; }
 
 prometheus::Histogram& histogram(prometheus::Registry& registry, const char* name, const char* help,
                                  const prometheus::Histogram::BucketBoundaries& buckets) {
@@ -217,8 +219,9 @@ struct Metrics::Impl {
                                             "From the first bad sample of a breach to the decision.", wait_buckets());
   prometheus::Histogram& serving =
       histogram(registry, "weir_decision_to_serving_seconds", "From the decision to a server in service.", wait_buckets());
-  prometheus::Histogram& lost =
-      histogram(registry, "weir_scale_in_lost_requests", "Connections still open at the termination of a server.", lost_buckets());
+  prometheus::Histogram& open_connections =
+      histogram(registry, "weir_termination_open_connections", "Connections still open at the termination of a server.",
+                connection_buckets());
   prometheus::Family<prometheus::Counter>& reload_family =
       prometheus::BuildCounter().Name("weir_config_reloads_total").Help("Reloads of the configuration.").Register(registry);
   std::array<prometheus::Counter*, 2> reloads{&reload_family.Add({{"outcome", kSuccesses[0]}}),
@@ -300,9 +303,13 @@ void Metrics::sample(const std::string& group, const std::string& policy, Sample
 void Metrics::breach_to_decision(Elapsed elapsed) { impl_->breach.Observe(seconds(elapsed)); }
 void Metrics::decision_to_serving(Elapsed elapsed) { impl_->serving.Observe(seconds(elapsed)); }
 
-void Metrics::scaled_in(const std::string& group, int lost_requests) {
-  impl_->lost.Observe(lost_requests);
-  impl_->with(group, [&](GroupNumbers& numbers) { numbers.lost_requests.add(static_cast<std::uint64_t>(lost_requests)); });
+void Metrics::terminated_with(int connections) { impl_->open_connections.Observe(connections); }
+
+void Metrics::lost(const std::string& group, int requests) {
+  impl_->with(group, [&](GroupNumbers& numbers) {
+    numbers.lost_requests.add(static_cast<std::uint64_t>(requests));
+    numbers.losses_known = true;
+  });
 }
 
 void Metrics::orphans(const std::string& group, int servers) {

@@ -43,7 +43,9 @@ class Metrics {
   /// From the decision to a server in service.
   void decision_to_serving(Elapsed elapsed);
   /// A server was terminated with this many connections still open (0 for a clean scale-in).
-  void scaled_in(const std::string& group, int lost_requests);
+  void terminated_with(int connections);
+  /// So many requests more were lost because their server was leaving. A group whose balancers never tell has no such series.
+  void lost(const std::string& group, int requests);
   void orphans(const std::string& group, int servers);
   void probe_suspected(const std::string& group, bool suspected);
   void balancer_write(const std::string& group, Success success);

@@ -43,20 +43,20 @@ struct Running {
 };
 
 /// What a turn means for weir's own metrics.
-void count_turn(Metrics& metrics, const Group& group, const Record& record, Duration took) {
+void count_turn(Metrics& metrics, const Record& record, Duration took) {
   metrics.turn(record, took);
   const Decision& decision = record.plan.decision;
   if (decision.breached_at) metrics.breach_to_decision(record.at - *decision.breached_at);
   for (const Action& action : record.plan.actions) {
     const auto server = std::ranges::find(record.servers, action.server, &Server::id);
     const bool counted = action.kind == Action::Kind::terminate && server != record.servers.end() && server->connections;
-    if (counted) metrics.scaled_in(group.name, *server->connections);
+    if (counted) metrics.terminated_with(*server->connections);
   }
 }
 
 LoopEvents events_for(Metrics& metrics) {
   return {
-      .turned = [&metrics](const Group& group, const Record& record, Duration took) { count_turn(metrics, group, record, took); },
+      .turned = [&metrics](const Group&, const Record& record, Duration took) { count_turn(metrics, record, took); },
       .acted = [&metrics](
                    const Group& group, Action::Kind kind,
                    bool succeeded) { metrics.action(group.name, kind, succeeded ? Metrics::Success::yes : Metrics::Success::no); },
@@ -67,6 +67,7 @@ LoopEvents events_for(Metrics& metrics) {
           },
       .sampled = [&metrics](const Group& group, const std::string& policy,
                             Sample::Status status) { metrics.sample(group.name, policy, status); },
+      .lost = [&metrics](const Group& group, int requests) { metrics.lost(group.name, requests); },
       .orphans = [&metrics](const std::string& provider,
                             const std::vector<Server>& orphans) { metrics.orphans(provider, static_cast<int>(orphans.size())); },
       .not_saved =

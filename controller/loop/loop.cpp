@@ -344,6 +344,12 @@ class Loop::Impl {
     return samples_for(slot.managed.policies, fresh ? std::span<const Sample>(slot.answers) : std::span<const Sample>());
   }
 
+  void report_lost(const Group& group, std::span<const BalancerView> balancers) const {
+    for (const BalancerView& view : balancers) {
+      if (view.lost_requests && events_.lost) events_.lost(group, *view.lost_requests);
+    }
+  }
+
   void turn(Slot& slot, const Listing& listing) {
     const Steady::time_point begun = Steady::now();
     const Managed& managed = slot.managed;
@@ -353,6 +359,7 @@ class Loop::Impl {
       const std::lock_guard lock(mutex_);
       seen.outcomes = std::exchange(slot.outcomes, {});
     }
+    report_lost(managed.group, seen.balancers);
     const TimePoint at = seen.at;
     Memory before = slot.memory;
     Turn turn = reconcile(managed.group, managed.policies, std::move(seen), std::move(slot.memory));

@@ -23,6 +23,8 @@ struct LoopEvents {
   std::function<void(const Group&, bool succeeded)> written;
   /// What a policy's query came to.
   std::function<void(const Group&, const std::string& policy, Sample::Status)> sampled;
+  /// What the group's balancers know of requests that servers lost because they were leaving, since the last turn.
+  std::function<void(const Group&, int requests)> lost;
   /// Servers with our tag whose group nobody configures.
   std::function<void(const std::string& provider, const std::vector<Server>& orphans)> orphans;
   /// Memory could not be saved, so the turn did nothing.

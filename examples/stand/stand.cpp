@@ -78,7 +78,7 @@ pid nginx.pid;
 error_log error.log notice;
 events {{ worker_connections 2048; }}
 http {{
-  log_format stand "$status\t$request_time\t$upstream_addr";
+  log_format stand '$request_time status=$status upstream="$upstream_addr"';
   access_log access.log stand;
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   {upstream}
@@ -286,6 +286,7 @@ groups:
         test: {test}
         reload: {reload}
         pid_file: {pid_file}
+        access_log: {access_log}
       - {{type: file_sd, file: {targets}}}
 {rest})",
       fmt::arg("interval", format_duration(group.interval)), fmt::arg("state", quoted((state_directory() / "state.db").string())),
@@ -297,8 +298,8 @@ groups:
       fmt::arg("min", group.min), fmt::arg("max", group.max), fmt::arg("upstream", quoted(upstream_file().string())),
       fmt::arg("layout", whole ? "upstream\n        upstream: app\n        keepalive: 64" : "servers"),
       fmt::arg("test", Json(test).dump()), fmt::arg("reload", Json(reload).dump()),
-      fmt::arg("pid_file", quoted(nginx + "/nginx.pid")), fmt::arg("targets", quoted(targets_file().string())),
-      fmt::arg("rest", indented(group.rest, "    ")));
+      fmt::arg("pid_file", quoted(nginx + "/nginx.pid")), fmt::arg("access_log", quoted(nginx + "/access.log")),
+      fmt::arg("targets", quoted(targets_file().string())), fmt::arg("rest", indented(group.rest, "    ")));
 }
 
 Result<void> Stand::write_weir_config(const std::string& text) const { return replace_file(weir_config_file(), text); }
@@ -374,7 +375,12 @@ Result<std::vector<AccessEntry>> Stand::access_log() const {
   if (!text) return std::unexpected(text.error());
   std::istringstream lines(*text);
   std::vector<AccessEntry> entries;
-  for (AccessEntry entry; lines >> entry.status >> entry.seconds && std::getline(lines >> std::ws, entry.upstreams);) {
+  AccessEntry entry;
+  std::string status;
+  while (lines >> entry.seconds >> status && std::getline(lines >> std::ws, entry.upstreams)) {
+    entry.status = std::stoi(status.substr(status.find('=') + 1));
+    const std::size_t begin = entry.upstreams.find('"') + 1;
+    entry.upstreams = entry.upstreams.substr(begin, entry.upstreams.rfind('"') - begin);
     entries.push_back(entry);
   }
   return entries;

@@ -85,8 +85,11 @@ TEST(Metrics, counts_actions_failures_and_losses) {
   metrics.action("app", Action::Kind::launch, Metrics::Success::no);
   metrics.sample("app", "cpu", Sample::Status::ok);
   metrics.sample("app", "cpu", Sample::Status::empty);
-  metrics.scaled_in("app", 0);
-  metrics.scaled_in("app", 3);
+  EXPECT_EQ(value(metrics, R"(weir_lost_requests_total{group="app"})"), "absent") << "nobody can tell yet, so it is not 0";
+  metrics.lost("app", 1);
+  metrics.lost("app", 2);
+  metrics.terminated_with(0);
+  metrics.terminated_with(3);
   metrics.orphans("app", 1);
   metrics.probe_suspected("app", true);
   metrics.balancer_write("app", Metrics::Success::no);
@@ -99,8 +102,8 @@ TEST(Metrics, counts_actions_failures_and_losses) {
   EXPECT_EQ(value(metrics, R"(weir_sample_failures_total{group="app",policy="cpu",status="empty"})"), "1");
   EXPECT_EQ(value(metrics, R"(weir_sample_failures_total{group="app",policy="cpu",status="ok"})"), "absent");
   EXPECT_EQ(value(metrics, R"(weir_lost_requests_total{group="app"})"), "3");
-  EXPECT_EQ(value(metrics, "weir_scale_in_lost_requests_count"), "2");
-  EXPECT_EQ(value(metrics, R"(weir_scale_in_lost_requests_bucket{le="0"})"), "1");
+  EXPECT_EQ(value(metrics, "weir_termination_open_connections_count"), "2");
+  EXPECT_EQ(value(metrics, R"(weir_termination_open_connections_bucket{le="0"})"), "1");
   EXPECT_EQ(value(metrics, R"(weir_orphans{group="app"})"), "1");
   EXPECT_EQ(value(metrics, R"(weir_probe_suspected{group="app"})"), "1");
   EXPECT_EQ(value(metrics, R"(weir_balancer_writes_total{group="app",outcome="failed"})"), "1");

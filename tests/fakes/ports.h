@@ -216,6 +216,10 @@ class BalancerWatch {
   void fail(std::optional<Error> error) {
     set([&] { error_ = std::move(error); });
   }
+  /// The next look tells of so many lost requests.
+  void lose(int requests) {
+    set([=, this] { lost_ = requests; });
+  }
   /// Writes succeed, but reading shows something else.
   void lie() {
     set([this] { lies_ = true; });
@@ -241,6 +245,7 @@ class BalancerWatch {
   mutable std::mutex mutex_;
   bool held_ = false;
   bool lies_ = false;
+  std::optional<int> lost_;
   std::optional<Error> error_;
   int writes_ = 0;
   std::vector<Peer> peers_;
@@ -260,6 +265,7 @@ class FakeBalancer final : public Balancer {
     if (watch_->on_read) watch_->on_read();
     const std::lock_guard lock(watch_->mutex_);
     BalancerView view{.known = true, .in_force = !watch_->lies_, .peers = watch_->peers_};
+    view.lost_requests = std::exchange(watch_->lost_, {});
     view.connections.emplace();
     for (const std::string& address : count) view.connections->push_back({address, 0});
     return view;

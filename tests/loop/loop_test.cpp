@@ -575,6 +575,21 @@ TEST_F(LoopTest, a_launched_server_is_reported_when_it_serves) {
   EXPECT_EQ(launched, 3);
 }
 
+TEST_F(LoopTest, requests_a_balancer_saw_lost_are_reported_once) {
+  std::atomic<int> lost = -1;
+  events.lost = [&](const Group&, int requests) { lost += requests + (lost < 0 ? 1 : 0); };
+  add(group("app", 1));
+  balancers.at("app")->lose(3);
+  start();
+  ASSERT_TRUE(soon([&] { return lost >= 0; }));
+  const std::size_t before = loop->turns();
+  ASSERT_TRUE(soon([&] {
+    loop->wake("app");
+    return loop->turns() >= before + 3;
+  }));
+  EXPECT_EQ(lost, 3);
+}
+
 TEST_F(LoopTest, thousands_of_groups_turn_on_a_few_threads) {
   for (int number = 0; number < 2000; ++number) add(group(fmt::format("app-{}", number), 0));
   start();

@@ -14,7 +14,7 @@ const PolicyType& type_named(std::string_view name) {
   std::abort();
 }
 
-std::vector<std::string> complaints(std::string type, std::vector<std::pair<std::string, Settings::Value>> settings) {
+std::vector<std::string> complaints(const std::string& type, std::vector<std::pair<std::string, Settings::Value>> settings) {
   PolicySpec spec{.name = "it", .type = type};
   for (auto& [key, value] : settings) spec.settings.set(key, std::move(value), {.line = 7, .column = 3});
   std::vector<std::string> found;

@@ -135,7 +135,7 @@ TEST_F(ProcessProvider, servers_inherit_nothing_of_ours_but_a_few_variables) {
   ASSERT_TRUE(launch(reporting_group(), "t"));
   const Lines report = wait_for_report("t");
   ::close(file);
-  ::signal(SIGPIPE, handler);
+  (void)::signal(SIGPIPE, handler);
   ::pthread_sigmask(SIG_UNBLOCK, &blocked, nullptr);
   EXPECT_THAT(values(report, "file"), ElementsAre("0", "1", "2"));
   EXPECT_THAT(values(report, "blocked"), IsEmpty());

@@ -8,7 +8,6 @@ namespace weir {
 namespace {
 
 using namespace std::chrono_literals;
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;

@@ -27,6 +27,7 @@ namespace weir {
 namespace {
 
 using namespace std::chrono_literals;
+using ::testing::HasSubstr;
 
 /// A real nginx whose upstream `app` is the file of group app, and two app servers.
 class RealNginx : public ::testing::TestWithParam<NginxStaging> {
@@ -350,6 +351,32 @@ TEST_P(RealNginx, under_load_no_request_fails_during_changes) {
     stop = true;
   }
   EXPECT_EQ(failed, 0);
+}
+
+TEST(RealNginxLog, tells_of_requests_that_a_leaving_server_lost) {
+  HttpStub one(HttpStub::Answer{.ending = HttpStub::Ending::no_answer});
+  HttpStub two;
+  std::string http = NginxServer::proxy();
+  http.insert(http.find("listen"), "access_log {directory}/access.log weir; ");
+  NginxServer nginx(R"(log_format weir '$remote_addr "$request" status=$status upstream="$upstream_addr"'; )" + http);
+  NginxReloader reloader(NginxControl{.test = nginx.test_command(), .reload = nginx.reload_command(), .pid_file = nginx.pid_file()},
+                         {.between_reloads = Duration{0}});
+  NginxBalancer balancer({.path = nginx.upstream_file(), .format = {.group = "app"}}, reloader, nginx.directory() / "access.log");
+  const std::vector<std::string> leaving = {one.address()};
+  EXPECT_THAT(balancer.read(leaving, {}).detail, HasSubstr("lost requests unknown")) << "no log before nginx";
+  const std::vector<Peer> both = {{"one", one.address(), 1}, {"two", two.address(), 1}};
+  ASSERT_FALSE(write_peers(balancer, both)) << "nginx is not running";
+  ASSERT_TRUE(nginx.start()) << nginx.error_log();
+  ASSERT_TRUE(write_peers(balancer, both));
+
+  for (int i = 0; i < 6; ++i) EXPECT_EQ(nginx.get()->status, 200);
+  EXPECT_GT(one.connections(), 0);
+  EXPECT_EQ(balancer.read(leaving, {}).lost_requests, 0) << "nginx asked the other server";
+  two.answer(HttpStub::Answer{.ending = HttpStub::Ending::no_answer});
+  EXPECT_EQ(nginx.get()->status, 502);
+  EXPECT_TRUE(wait_until(10s, [&] { return balancer.read(leaving, {}).lost_requests == 1; }))
+      << read_file(nginx.directory() / "access.log").value_or("(no log)");
+  EXPECT_EQ(balancer.read(leaving, {}).lost_requests, 0);
 }
 
 INSTANTIATE_TEST_SUITE_P(, RealNginx, ::testing::Values(NginxStaging::private_mount, NginxStaging::in_place),
