@@ -8,9 +8,8 @@
 #include <charconv>
 #include <csignal>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 
+#include "platform/file.h"
 #include "tests/support/settings.h"
 #include "tests/support/wait_until.h"
 
@@ -43,10 +42,8 @@ bool all_free(int first, int last) {
   return true;
 }
 
-std::string text_of(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+/// Empty for a process that ends while it is read: a stream would throw.
+std::string text_of(const std::filesystem::path& path) { return read_file(path).value_or(""); }
 
 /// One thread's own view: a process whose first thread has ended still has an environment in the others.
 bool lives_in(const std::filesystem::path& thread, const std::string& mark) {
