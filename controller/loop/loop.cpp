@@ -21,8 +21,6 @@ using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
 constexpr Duration kShortestRevisit = 20ms;
-/// What a policy says to the sample of a query that has not been answered for the first time yet.
-constexpr std::string_view kNotAsked = "no data: not asked";
 
 /// Where the launch of a server was decided, until it serves.
 struct LaunchMark {
@@ -52,6 +50,7 @@ struct Slot {
 
   // Of the running turn.
   Memory memory;
+  bool asked = false;  ///< its queries have been answered once, well or badly
   std::vector<LaunchMark> launches;
   std::vector<std::string> notes;
   std::set<std::string> blind;  ///< policies without data
@@ -340,7 +339,8 @@ class Loop::Impl {
 
   std::vector<Sample> current_samples(Slot& slot) {
     const std::lock_guard lock(mutex_);
-    const bool fresh = slot.answered != Steady::time_point{} && Steady::now() - slot.answered <= 2 * slot.managed.group.interval;
+    slot.asked = slot.answered != Steady::time_point{};
+    const bool fresh = slot.asked && Steady::now() - slot.answered <= 2 * slot.managed.group.interval;
     return samples_for(slot.managed.policies, fresh ? std::span<const Sample>(slot.answers) : std::span<const Sample>());
   }
 
@@ -566,7 +566,7 @@ class Loop::Impl {
                       {{"group", record.group}, {"server", action.server}, {"address", action.address}, {"why", action.why}});
     }
     if (slot.launches.size() > 1000) slot.launches.erase(slot.launches.begin());
-    note_data(slot, decision);
+    if (slot.asked) note_data(slot, decision);
     for (const std::string& text : record.plan.notes) {
       if (text == not_in_force(slot)) continue;  // logged when it failed
       if (std::ranges::find(slot.notes, text) == slot.notes.end())
@@ -579,7 +579,6 @@ class Loop::Impl {
   /// When a policy's data goes, and when it is back.
   void note_data(Slot& slot, const Decision& decision) {
     for (const Vote& vote : decision.votes) {
-      if (vote.why == kNotAsked) continue;
       const bool blind = vote.stance == Vote::Stance::abstains;
       if (blind ? !slot.blind.insert(vote.policy).second : slot.blind.erase(vote.policy) == 0) continue;
       if (blind) {
