@@ -17,9 +17,7 @@ namespace {
 constexpr std::size_t kLongestLine = std::size_t{64} << 10;
 
 std::unexpected<Error> cannot(std::string_view tried, const std::filesystem::path& path, int error) {
-  const ErrorKind kind = error == ENOENT   ? ErrorKind::not_found
-                         : error == EACCES ? ErrorKind::denied
-                                           : ErrorKind::unavailable;
+  const ErrorKind kind = error == ENOENT ? ErrorKind::not_found : error == EACCES ? ErrorKind::denied : ErrorKind::unavailable;
   return failure(kind, fmt::format("cannot {} {}: {}", tried, path.string(), std::strerror(error)));
 }
 

@@ -43,6 +43,24 @@ std::optional<Config> load(const CommonOptions& options) {
   return std::nullopt;
 }
 
+/// For questions about what a controller did: it may have been started with an earlier text of a file that is no longer valid.
+std::optional<Config> load_for_questions(const CommonOptions& options) {
+  ConfigDraft draft = load_draft(options.config, process_environment(), builtin_catalogs());
+  for (const ConfigError& error : draft.errors) (void)std::fprintf(stderr, "%s\n", to_string(error).c_str());
+  if (!draft.tells_of_the_controller()) return std::nullopt;
+  if (draft.errors.empty()) return std::move(draft.config);
+  (void)std::fprintf(stderr, "weir: %s is not valid; this is what the controller did with the text it has:\n",
+                     options.config.c_str());
+  const auto reader = StateReader::open(draft.config.controller.state);
+  const auto known = reader ? (*reader)->groups() : std::unexpected(reader.error());
+  for (const std::string& name : known.value_or(std::vector<std::string>{})) {
+    if (std::ranges::find(draft.config.groups, name, &Group::name) == draft.config.groups.end()) {
+      draft.config.groups.push_back({.name = name});
+    }
+  }
+  return std::move(draft.config);
+}
+
 /// Memory as `weir run` left it; a group nobody ran yet has a fresh one.
 std::function<Result<Memory>(const std::string&)> memory_on_disk(const Config& config) {
   auto opened = std::make_shared<Result<std::unique_ptr<StateReader>>>(StateReader::open(config.controller.state));
@@ -314,7 +332,7 @@ Exit command_apply(const CommonOptions& options, const std::filesystem::path& pl
 }
 
 Exit command_status(const CommonOptions& options, bool watch) {
-  const auto config = load(options);
+  const auto config = load_for_questions(options);
   if (!config) return Exit::error;
   if (watch) return watch_status(*config, options.json);
   const auto page = status_page(*config, options.json);
@@ -324,7 +342,7 @@ Exit command_status(const CommonOptions& options, bool watch) {
 }
 
 Exit command_explain(const CommonOptions& options, const std::string& group) {
-  const auto config = load(options);
+  const auto config = load_for_questions(options);
   if (!config) return Exit::error;
   const auto reader = reader_for(*config, group);
   if (!reader) return complain(reader.error().message);
@@ -338,7 +356,7 @@ Exit command_explain(const CommonOptions& options, const std::string& group) {
 }
 
 Exit command_history(const CommonOptions& options, const std::string& group, int limit) {
-  const auto config = load(options);
+  const auto config = load_for_questions(options);
   if (!config) return Exit::error;
   const auto reader = reader_for(*config, group);
   if (!reader) return complain(reader.error().message);

@@ -100,16 +100,15 @@ class ConfigBuilder {
     config_.source = file;
   }
 
-  ConfigResult build(std::string_view text) {
+  ConfigDraft build(std::string_view text) {
     const auto root = parse_yaml(text);
-    if (!root) {
-      reader_.complain(root.error().mark, "", root.error().message);
-      return std::unexpected(reader_.take_errors());
-    }
     config_.fingerprint = fingerprint_of(text);
-    read_root(*root);
-    if (reader_.error_count() > 0) return std::unexpected(reader_.take_errors());
-    return std::move(config_);
+    if (root) {
+      read_root(*root);
+    } else {
+      reader_.complain(root.error().mark, "", root.error().message);
+    }
+    return {std::move(config_), reader_.take_errors()};
   }
 
  private:
@@ -460,6 +459,11 @@ class ConfigBuilder {
   std::map<std::filesystem::path, std::string> balancer_files_;  ///< likewise
 };
 
+ConfigResult valid_only(ConfigDraft draft) {
+  if (!draft.errors.empty()) return std::unexpected(std::move(draft.errors));
+  return std::move(draft.config);
+}
+
 }  // namespace
 
 std::string to_string(const ConfigError& error) {
@@ -469,15 +473,24 @@ std::string to_string(const ConfigError& error) {
   return text + ": " + error.message;
 }
 
+bool ConfigDraft::tells_of_the_controller() const {
+  return std::ranges::none_of(errors,
+                              [](const ConfigError& error) { return error.path.empty() || error.path.starts_with("controller"); });
+}
+
 ConfigResult parse_config(std::string_view text, const std::filesystem::path& file, const Environment& environment,
                           const Catalogs& catalogs) {
-  return ConfigBuilder(file, environment, catalogs).build(text);
+  return valid_only(ConfigBuilder(file, environment, catalogs).build(text));
+}
+
+ConfigDraft load_draft(const std::filesystem::path& file, const Environment& environment, const Catalogs& catalogs) {
+  const auto text = read_file(file);
+  if (!text) return {{}, {{file.string(), 0, 0, "", text.error().message}}};
+  return ConfigBuilder(file, environment, catalogs).build(*text);
 }
 
 ConfigResult load_config(const std::filesystem::path& file, const Environment& environment, const Catalogs& catalogs) {
-  const auto text = read_file(file);
-  if (!text) return std::unexpected(ConfigErrors{{file.string(), 0, 0, "", text.error().message}});
-  return parse_config(*text, file, environment, catalogs);
+  return valid_only(load_draft(file, environment, catalogs));
 }
 
 }  // namespace weir

@@ -82,6 +82,14 @@ struct ConfigError {
 using ConfigErrors = std::vector<ConfigError>;
 using ConfigResult = std::expected<Config, ConfigErrors>;
 
+/// What a file says as far as it can be read, and what is wrong with it.
+struct ConfigDraft {
+  Config config;
+  ConfigErrors errors;  ///< sorted by position; empty: the configuration is valid
+  /// Whether the section `controller` is good, so that a controller started with an earlier text can be asked.
+  [[nodiscard]] bool tells_of_the_controller() const;
+};
+
 /// What a configuration may take from outside the file.
 struct Environment {
   std::function<std::optional<std::string>(const std::string& name)> variable;
@@ -108,6 +116,9 @@ struct Catalogs {
 
 /// The same, from a file.
 [[nodiscard]] ConfigResult load_config(const std::filesystem::path& file, const Environment& environment, const Catalogs& catalogs);
+
+/// The same, with what can be read of a file that is not valid.
+[[nodiscard]] ConfigDraft load_draft(const std::filesystem::path& file, const Environment& environment, const Catalogs& catalogs);
 
 /// What is allowed and yet hardly meant: policies that work against each other, rules that cannot act. For people.
 [[nodiscard]] std::vector<std::string> lint_config(const Config& config);

@@ -8,6 +8,7 @@
 
 #include "controller/state/sqlite_store.h"
 #include "platform/command.h"
+#include "platform/file.h"
 #include "tests/support/http_stub.h"
 #include "tests/support/temp_directory.h"
 
@@ -209,6 +210,38 @@ TEST_F(Cli, explain_and_history_before_any_turn_end_with_1) {
   write_memory_group();
   EXPECT_EQ(weir_here({"explain", "app"}).status, 1);
   EXPECT_EQ(weir_here({"history", "app"}).status, 1);
+}
+
+TEST_F(Cli, a_file_that_was_spoilt_does_not_hide_what_the_controller_does) {
+  const HttpStub one;
+  write_fixed({one.address()});
+  EXPECT_EQ(weir_here({"plan", "--out", file("plan.json").string()}).status, 2);
+  EXPECT_EQ(weir({"apply", file("plan.json").string(), "--json"}).status, 0);
+
+  const std::string good = read_file(config()).value_or("");
+  std::string spoilt = good;
+  spoilt.replace(spoilt.find("interval: 1s"), 12, "interval: one");
+  write(spoilt);
+  for (const auto& words : {std::vector<std::string>{"status"}, {"explain", "app"}, {"history", "app"}}) {
+    const CommandResult answer = weir_here(words);
+    EXPECT_EQ(answer.status, 0) << answer.output;
+    EXPECT_THAT(answer.output,
+                AllOf(HasSubstr("groups[0].health.interval"), HasSubstr("is not valid"), HasSubstr("after its launch")));
+  }
+  EXPECT_EQ(weir_here({"plan"}).status, 1) << "what shall be done needs a good file";
+
+  // A group that can no longer be read is known from the state.
+  spoilt = good;
+  spoilt.replace(spoilt.find("groups:"), 7, "group:");
+  write(spoilt);
+  EXPECT_EQ(weir_here({"explain", "app"}).status, 0);
+  EXPECT_THAT(weir_here({"status"}).output, HasSubstr("after its launch"));
+
+  // Without its section nobody knows which controller is meant.
+  for (const char* broken : {"controller: {stat: /nowhere}\n", "controller: {state: [\n"}) {
+    write(broken);
+    EXPECT_EQ(weir_here({"status"}).status, 1) << broken;
+  }
 }
 
 // ---- plan and apply -------------------------------------------------------------------------------------------------------

@@ -160,6 +160,11 @@ TEST(Questions, are_answered_about_a_running_service_in_words_and_in_json) {
     EXPECT_EQ(unknown.status, kError);
     EXPECT_THAT(unknown.output, HasSubstr("there are: app"));
   }
+
+  site->stand().weir().stop();
+  EXPECT_TRUE(Stand::eventually([&] { return ask({"status"}).contains("is `weir run` running?"); }, 40s))
+      << "old news is called old\n"
+      << ask({"status"});
 }
 
 }  // namespace
