@@ -1,5 +1,6 @@
 #include "controller/log/log.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>

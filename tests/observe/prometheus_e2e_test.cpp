@@ -28,9 +28,10 @@ constexpr int kApps = 500;
 
 std::string exposition() {
   std::string text = "# TYPE app_load gauge\n";
-  for (int app = 0; app < kApps; ++app)
+  for (int app = 0; app < kApps; ++app) {
     for (const char* server : {"a", "b"})
       text += fmt::format("app_load{{app=\"app-{}\",server=\"{}\"}} {}\n", app, server, app + 0.25);
+  }
   return text + "app_broken NaN\n";
 }
 

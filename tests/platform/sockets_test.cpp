@@ -199,7 +199,7 @@ TEST(Sockets, connections_in_another_network_namespace_are_seen) {
     int port = 0;
     if (moved) {
       const Listener listener("::ffff:127.0.0.1");
-      const Descriptor client = listener.connect_by_ipv4();
+      [[maybe_unused]] const Descriptor client = listener.connect_by_ipv4();
       port = listener.port();
       (void)!::write(ready[1], &port, sizeof port);
       for (;;) ::pause();

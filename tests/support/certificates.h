@@ -18,7 +18,7 @@ class Certificates {
  public:
   /// Empty if all went well, else what openssl said.
   [[nodiscard]] std::string make() {
-    const std::string authority =
+    std::string authority =
         openssl({"req", "-x509", "-nodes", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-days", "2", "-subj",
                  "/CN=weir test authority", "-keyout", file("authority.key"), "-out", file("authority.pem")});
     if (!authority.empty()) return authority;

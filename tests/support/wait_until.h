@@ -7,7 +7,7 @@ namespace weir {
 
 /// Polls a condition that another thread or process brings about. False: it was not true before the deadline.
 template <typename Predicate>
-[[nodiscard]] bool wait_until(std::chrono::milliseconds deadline, Predicate predicate) {
+[[nodiscard]] bool wait_until(std::chrono::milliseconds deadline, const Predicate& predicate) {
   const auto end = std::chrono::steady_clock::now() + deadline;
   while (!predicate()) {
     if (std::chrono::steady_clock::now() >= end) return false;
