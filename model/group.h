@@ -75,6 +75,8 @@ struct Group {
   ScalingRule scale_out;
   ScalingRule scale_in;
   OrphanRule orphans = OrphanRule::adopt;
+  std::string
+      rules;  ///< names the text of policies, scale_out and scale_in: what was measured under others proves nothing under these
   bool operator==(const Group&) const = default;
 };
 

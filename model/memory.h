@@ -17,6 +17,7 @@ struct PolicyMemory {
   std::optional<TimePoint> below_since;  ///< likewise for scale-in
   std::optional<TimePoint> good_at;      ///< when `good_value` was seen
   double good_value = 0;
+  int good_missing = 0;  ///< how many servers had no number in it: it may still not shrink anything
   bool operator==(const PolicyMemory&) const = default;
 };
 
@@ -37,6 +38,7 @@ struct ServerMemory {
   DrainCause drain_cause = DrainCause::surplus;
   std::optional<TimePoint> idle_since;    ///< draining, out of the balancer, no connections
   std::optional<TimePoint> terminate_at;  ///< removal asked for (repeated until it is gone)
+  bool found_serving = false;             ///< when we first met it a balancer had it already, by whoever's hand
   bool operator==(const ServerMemory&) const = default;
 };
 
@@ -77,6 +79,8 @@ struct Memory {
   std::optional<TimePoint> scaled_in_at;
   std::optional<TimePoint> turned_at;      ///< the last turn
   std::optional<TimePoint> watched_since;  ///< start of turns without a gap: what lies before was not seen
+  std::optional<TimePoint> suspected_at;   ///< when most servers last looked unhealthy together, until all of them have recovered
+  std::string rules;                       ///< Group::rules of the last turn
   std::vector<Recommendation> highest;     ///< scale-in window: strictly falling values
   std::vector<Recommendation> lowest;      ///< scale-out window: strictly rising values
   std::vector<ScaleEvent> events;          ///< youngest last, as far back as any rate limit looks

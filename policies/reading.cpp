@@ -31,7 +31,11 @@ Reading fall_back(const Fallback& rule, std::string_view what, const Query& quer
     case Fallback::Kind::zero:
       return number(0, query, fleet);
     case Fallback::Kind::last:
-      if (memory.good_at && at - *memory.good_at <= rule.window) return number(memory.good_value, query, fleet);
+      if (memory.good_at && at - *memory.good_at <= rule.window) {
+        Reading reading = number(memory.good_value, query, fleet);
+        reading.missing = memory.good_missing;
+        return reading;
+      }
       return untrusted(fmt::format("{}, and no good value in the last {}", what, format_duration(rule.window)));
     case Fallback::Kind::at_least: {
       Reading reading = untrusted(std::string(what));
@@ -97,6 +101,7 @@ Reading read_sample(const Query& query, const Sample& sample, const Fleet& fleet
   if (reading.trusted) {
     memory.good_at = at;
     memory.good_value = reading.value;
+    memory.good_missing = reading.missing;
   }
   return reading;
 }

@@ -33,6 +33,31 @@ std::string fingerprint_of(std::string_view text) {
   return fmt::format("{:016x}", hash);
 }
 
+/// The node as a text that is the same for the same settings, whatever their place in the file.
+void append_text(std::string& text, const YamlNode& node) {
+  text += fmt::format("{}:{};", node.text.size(), node.text);
+  for (const YamlNode& item : node.items) {
+    text += '-';
+    append_text(text, item);
+  }
+  for (const YamlEntry& entry : node.entries) {
+    text += fmt::format("{}:{}=", entry.key.size(), entry.key);
+    append_text(text, entry.value);
+  }
+  text += '.';
+}
+
+/// What of a group says how it scales.
+std::string rules_of(const YamlNode& group) {
+  std::string text;
+  for (const YamlEntry& entry : group.entries) {
+    if (entry.key != "policies" && entry.key != "scale_out" && entry.key != "scale_in") continue;
+    text += entry.key;
+    append_text(text, entry.value);
+  }
+  return fingerprint_of(text);
+}
+
 bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
 
 bool is_group_name(std::string_view name) {
@@ -252,6 +277,7 @@ class ConfigBuilder {
     if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     read_balancers(group, place);
     if (settings.has("min") && !fixed) check_not_empty(group, settings, place);
+    group.rules = rules_of(place.node);
     config_.groups.push_back(std::move(group));
   }
 

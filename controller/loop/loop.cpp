@@ -397,10 +397,10 @@ class Loop::Impl {
   /// up again as long as health says so. Takes the rest out of the plan; false if nothing is left.
   static bool only_traffic(Record& record) {
     Plan& plan = record.plan;
-    const bool leaving = std::ranges::any_of(plan.actions, [&](const Action& action) {
-      const auto server = std::ranges::find(record.servers, action.server, &Server::id);
-      return action.kind == Action::Kind::drain && server != record.servers.end() &&
-             server->health.status == HealthStatus::unhealthy;
+    const bool leaving = std::ranges::any_of(record.servers, [&](const Server& server) {
+      const bool served = server.phase == Phase::in_service || server.phase == Phase::draining;
+      return served && server.health.status == HealthStatus::unhealthy &&
+             std::ranges::find(plan.peers, server.address, &Peer::address) == plan.peers.end();
     });
     const bool allowed = leaving || plan.actions.empty();
     plan.actions.clear();

@@ -160,6 +160,9 @@ struct PrometheusReader {
   }
 
   void read_warnings(const Json& json) {
+    // VictoriaMetrics' word for it.
+    const Json* partial = member(json, "isPartial");
+    if (partial != nullptr && *partial == true) answer.warning_ = "isPartial";
     const Json* warnings = member(json, "warnings");
     if (warnings == nullptr || warnings->empty()) return;
     const Json& first = warnings->is_array() ? warnings->front() : *warnings;

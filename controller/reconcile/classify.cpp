@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace weir {
@@ -20,6 +21,7 @@ void forget_future(TimePoint at, Memory& memory) {
   clamp(memory.scaled_in_at);
   clamp(memory.turned_at);
   clamp(memory.watched_since);
+  clamp(memory.suspected_at);
   clamp_all(memory.highest);
   clamp_all(memory.lowest);
   clamp_all(memory.events);
@@ -34,6 +36,7 @@ void forget_future(TimePoint at, Memory& memory) {
     clamp(server.idle_since);
     clamp(server.terminate_at);
     server.launched_at = std::min(server.launched_at, at);
+    server.seen_at = std::min(server.seen_at, at);
   }
   // A back-off is never longer than the longest back-off there is.
   if (memory.launch_not_before) memory.launch_not_before = std::min(*memory.launch_not_before, at + kLongestBackoff);
@@ -67,6 +70,15 @@ ServerMemory remember_server(const Server& server, TimePoint at) {
           // A provider that does not know when it made a server cannot make us wait for ever for it.
           .launched_at = server.launched_at == TimePoint{} ? at : std::min(server.launched_at, at),
           .seen_at = at};
+}
+
+/// The number of a token that this memory gave out, or would have.
+std::optional<std::uint64_t> token_number(const std::string& token, const Group& group, const Memory& memory) {
+  if (!is_own_token(token, group, memory)) return std::nullopt;
+  std::uint64_t number = 0;
+  const char* const end = token.data() + token.size();
+  const auto parsed = std::from_chars(token.data() + group.name.size() + memory.nonce.size() + 2, end, number);
+  return parsed.ec == std::errc() && parsed.ptr == end ? std::optional(number) : std::nullopt;
 }
 
 /// Every own server of this turn beside its memory; what is remembered but not listed is in it, with `missed` counted up.
@@ -113,7 +125,14 @@ class Join {
     } else if (observation_.listed) {
       ++known.missed;
     }
-    if (!server.address.empty()) known.address = server.address;
+    if (server.address.empty() || server.address == known.address) return;
+    if (!known.address.empty()) {
+      // Nobody has proven the new address; what was proven of the old one says nothing about it.
+      known.admitted_at.reset();
+      known.found_serving = false;
+      known.launched_at = observation_.at;
+    }
+    known.address = server.address;
   }
 
   void keep(Server& server, ServerMemory& known) {
@@ -130,6 +149,11 @@ class Join {
   void meet(Server& server) {
     const auto intent = std::ranges::find(memory_.launches, server.token, &LaunchIntent::token);
     const bool intended = !server.token.empty() && intent != memory_.launches.end();
+    // A state file restored from a backup must not give out again what was given out after the backup: the provider would take such
+    // a launch for one that has happened already.
+    if (const auto number = token_number(server.token, group_, memory_); number && *number >= memory_.next_token) {
+      memory_.next_token = *number + 1;
+    }
     if (intended) memory_.launches.erase(intent);
     const bool ours = intended || !group_.elastic || !memory_.desired || is_own_token(server.token, group_, memory_);
     if (!ours && group_.orphans != OrphanRule::adopt) {
@@ -150,9 +174,17 @@ class Join {
       // Memory was lost, not the server: what a balancer is proven to send traffic to has been proven healthy before.
       known.admitted_at = known.launched_at;
     } else {
-      // It may be old, but nobody has asked it for its health yet: its deadline begins now.
+      // It may be old, but nobody has asked it for its health yet: its deadline begins now. Traffic that goes to it by another's
+      // hand is not taken away before anything is known against it.
       known.launched_at = observation_.at;
+      known.found_serving = is_in_a_balancer(server);
     }
+  }
+
+  [[nodiscard]] bool is_in_a_balancer(const Server& server) const {
+    return !server.address.empty() && std::ranges::any_of(observation_.balancers, [&](const BalancerView& view) {
+      return view.known && std::ranges::find(view.peers, server.address, &Peer::address) != view.peers.end();
+    });
   }
 
   [[nodiscard]] bool serves_already(const Server& server) const {
@@ -172,14 +204,15 @@ class Join {
 
 bool removal_expected(const ServerMemory& known) { return known.terminate_at.has_value(); }
 
-bool is_gone(const Group& group, const Server& server, const ServerMemory& known, bool list_suspected) {
+bool is_gone(const Group& group, TimePoint at, const Server& server, const ServerMemory& known, bool list_suspected) {
   if (!group.elastic) return known.missed > 0;
   const bool plausible = removal_expected(known) || server.health.status == HealthStatus::unhealthy;
   if (plausible) return known.missed >= 2;
-  return known.missed >= 3 && !list_suspected;
+  // Lists are asked for in quick succession while something leaves; a list that lags by seconds is not proof.
+  return known.missed >= 3 && at - known.seen_at >= 2 * group.interval && !list_suspected;
 }
 
-void forget_gone(const Group& group, Classified& result, Memory& memory) {
+void forget_gone(const Group& group, TimePoint at, Classified& result, Memory& memory) {
   int expected = 0;
   int lost = 0;
   int answering = 0;
@@ -199,7 +232,7 @@ void forget_gone(const Group& group, Classified& result, Memory& memory) {
   }
   std::size_t kept = 0;
   for (std::size_t index = 0; index < memory.servers.size(); ++index) {
-    if (is_gone(group, result.servers[index], memory.servers[index], result.list_suspected)) {
+    if (is_gone(group, at, result.servers[index], memory.servers[index], result.list_suspected)) {
       if (!removal_expected(memory.servers[index])) {
         result.notes.push_back(fmt::format("{} is gone: the provider has not listed it {} times", result.servers[index].id,
                                            memory.servers[index].missed));
@@ -223,6 +256,22 @@ Phase phase_of(const Server& server, const ServerMemory& known) {
   return server.phase == Phase::pending ? Phase::pending : Phase::warming;
 }
 
+/// Servers that failed together recover one by one: the last are not guilty because the others were faster.
+void suspect_the_probe(const Group& group, TimePoint at, int unhealthy, int in_service, Classified& result, Memory& memory) {
+  const bool most = unhealthy >= 2 && unhealthy * 2 > in_service;
+  if (most) memory.suspected_at = at;
+  if (unhealthy == 0 || (memory.suspected_at && at - *memory.suspected_at > recovery_time(group.health))) {
+    memory.suspected_at.reset();
+  }
+  result.probe_suspected = memory.suspected_at.has_value();
+  if (!result.probe_suspected) return;
+  result.notes.push_back(
+      most ? fmt::format("{} of {} servers of {} look unhealthy together: the check itself is suspected, nothing is taken out",
+                         unhealthy, in_service, group.name)
+           : fmt::format("{} of {} servers of {} still look unhealthy after most did together: they are given {} to recover",
+                         unhealthy, in_service, group.name, format_duration(recovery_time(group.health))));
+}
+
 void give_phases(const Group& group, TimePoint at, Classified& result, Memory& memory) {
   int in_service = 0;
   int unhealthy = 0;
@@ -240,19 +289,18 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
     }
     server.in_service_since = known.admitted_at;
     const bool taken_out = server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy;
-    if (server.phase != Phase::in_service && !taken_out) continue;
+    if (server.phase != Phase::in_service && !taken_out && !(server.phase == Phase::warming && known.found_serving)) continue;
     ++in_service;
     if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
   }
-  result.probe_suspected = unhealthy >= 2 && unhealthy * 2 > in_service;
-  if (result.probe_suspected) {
-    result.notes.push_back(
-        fmt::format("{} of {} servers of {} look unhealthy together: the check itself is suspected, nothing is taken out",
-                    unhealthy, in_service, group.name));
-  }
+  suspect_the_probe(group, at, unhealthy, in_service, result, memory);
 }
 
 }  // namespace
+
+Duration recovery_time(const HealthCheck& check) {
+  return (check.healthy_after + check.unhealthy_after) * check.interval + check.timeout;
+}
 
 bool is_own_token(const std::string& token, const Group& group, const Memory& memory) {
   if (memory.nonce.empty()) return false;
@@ -281,7 +329,7 @@ Classified classify(const Group& group, Observation& observation, Memory& memory
   Classified result;
   forget_future(observation.at, memory);
   Join(group, observation, memory, result).run();
-  forget_gone(group, result, memory);
+  forget_gone(group, observation.at, result, memory);
   give_phases(group, observation.at, result, memory);
   return result;
 }

@@ -36,6 +36,10 @@ struct Classified {
 /// answers (an empty list is not zero servers).
 [[nodiscard]] Classified classify(const Group& group, Observation& observation, Memory& memory);
 
+/// How long servers that failed together are given to recover after most of them have: what the check itself needs to notice,
+/// first that they fail and then that they answer.
+[[nodiscard]] Duration recovery_time(const HealthCheck& check);
+
 /// True if the server may be given traffic: in service, and not known to be unhealthy unless the probe itself is suspected.
 [[nodiscard]] bool can_serve(const Server& server, bool probe_suspected);
 

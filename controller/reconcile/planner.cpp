@@ -165,6 +165,15 @@ class Planner {
     }
   }
 
+  /// Taken out as unhealthy, healthy again, and nobody else serves: it does better than nobody.
+  void take_back_the_only_one() {
+    if (serving() > 0) return;
+    for (std::size_t index = 0; index < size(); ++index) {
+      const bool taken_out = server(index).phase == Phase::draining && known(index).drain_cause == DrainCause::unhealthy;
+      if (taken_out && server(index).health.status == HealthStatus::healthy) readmit(index, "healthy again, and no other serves");
+    }
+  }
+
   void readmit(std::size_t index, std::string why) {
     known(index).drain_at.reset();
     known(index).idle_since.reset();
@@ -174,7 +183,11 @@ class Planner {
 
   /// A tenth of the fleet, at least one, may be out for replacement at a time (AWS Auto Scaling replaces at most 10 %).
   void replace_unhealthy() {
-    if (now_.probe_suspected) take_back_unhealthy();
+    if (now_.probe_suspected) {
+      take_back_unhealthy();
+      if (memory_.suspected_at) revisit(*memory_.suspected_at + recovery_time(group_.health) + kSoon);
+    }
+    take_back_the_only_one();
     if (now_.probe_suspected || now_.list_suspected || !observation_.listed) return;
     int budget = std::max(1, memory_.desired.value_or(0) / 10);
     for (std::size_t index = 0; index < size(); ++index) {
@@ -238,12 +251,15 @@ class Planner {
       if (!observation_.listed_detail.empty()) plan_.notes.push_back("no launch and no removal: " + observation_.listed_detail);
       return;
     }
-    if (missing >= 0) {
-      grow(missing);
-    } else {
-      abandon_launches(open_launches());
-      shrink(-missing);
+    if (missing >= 0) return grow(missing);
+    if (now_.list_suspected) return;
+    if (now_.probe_suspected) {
+      // Who serves is in doubt: a replacement on its way may be what ends it.
+      plan_.notes.push_back(fmt::format("{} servers too many stay while the check is suspected", -missing));
+      return;
     }
+    abandon_launches(open_launches());
+    shrink(-missing);
   }
 
   void grow(int missing) {
@@ -379,7 +395,6 @@ class Planner {
   }
 
   void shrink(int surplus) {
-    if (now_.list_suspected) return;
     int spare = serving() - group_.min;
     const std::string why = fmt::format("{} desired", *memory_.desired);
     for (const std::size_t index : victims()) {
@@ -428,6 +443,12 @@ class Planner {
   /// In a group of one there is nobody to wait for: unhealthy, it makes way although the balancer cannot do without it.
   [[nodiscard]] bool is_alone(const Server& one) const { return group_.max == 1 && one.health.status == HealthStatus::unhealthy; }
 
+  /// Servers that fail together are noticed one after the other: the first must still be there when it shows that most did.
+  [[nodiscard]] bool may_be_innocent(const Server& one, const ServerMemory& memory) const {
+    const bool accused = memory.drain_cause == DrainCause::unhealthy && now_.servers.size() > 1 && one.failure.empty();
+    return accused && at_ - *memory.drain_at < group_.health.interval + group_.health.timeout;
+  }
+
   void finish_drains() {
     for (std::size_t index = 0; index < size(); ++index) {
       Server& one = server(index);
@@ -442,7 +463,7 @@ class Planner {
       one.connections = connections_of(one);
       if (one.connections != 0) memory.idle_since.reset();
       if (one.connections == 0 && !memory.idle_since) memory.idle_since = at_;
-      if (!observation_.listed) continue;
+      if (!observation_.listed || may_be_innocent(one, memory)) continue;
       if (expired) {
         terminate(index, fmt::format("drain timeout of {} is over{}", format_duration(group_.drain_timeout),
                                      one.connections ? fmt::format(", {} connections left", *one.connections) : ""));
@@ -469,7 +490,10 @@ class Planner {
 
   void choose_peers() {
     plan_.peers.reserve(size());
-    for (const Server& one : now_.servers) add_peer_if(can_serve(one, now_.probe_suspected), one);
+    for (std::size_t index = 0; index < size(); ++index) {
+      const Server& one = server(index);
+      add_peer_if((can_serve(one, now_.probe_suspected) && !is_unheard_of(one)) || keeps_traffic(index), one);
+    }
     if (plan_.peers.empty()) keep_last_peers();
     if (!std::ranges::is_sorted(plan_.peers, {}, &Peer::address)) std::ranges::sort(plan_.peers, {}, &Peer::address);
     // Nobody is known who could serve: what a balancer says may be better than nothing.
@@ -478,6 +502,24 @@ class Planner {
     for (const BalancerView& view : observation_.balancers) {
       if (!view.known || !view.in_force || !says(view, plan_.peers)) plan_.write_balancers = true;
     }
+  }
+
+  /// After a restart of ours nobody has heard of its health: it keeps the traffic it has, and gets none it has not.
+  [[nodiscard]] bool is_unheard_of(const Server& one) const {
+    return one.health.status == HealthStatus::unknown && !is_peer_now(one) &&
+           std::ranges::any_of(observation_.balancers, &BalancerView::known);
+  }
+
+  /// Somebody else gave it traffic before we met it, and nothing is known against it yet.
+  [[nodiscard]] bool keeps_traffic(std::size_t index) const {
+    const Server& one = now_.servers[index];
+    const bool accused = one.health.status == HealthStatus::unhealthy && !now_.probe_suspected;
+    return one.phase == Phase::warming && memory_.servers[index].found_serving && !accused && is_peer_now(one);
+  }
+
+  [[nodiscard]] bool is_peer_now(const Server& one) const {
+    return std::ranges::any_of(observation_.balancers,
+                               [&](const BalancerView& view) { return view.known && has_address(view, one.address); });
   }
 
   void add_peer_if(bool wanted, const Server& one) {

@@ -21,6 +21,18 @@ void stop_clocks(TimePoint at, Memory& memory) {
   for (PolicyMemory& policy : memory.policies) policy.below_since.reset();
 }
 
+/// Windows, breaches and last values that were measured under other rules prove nothing under these.
+void start_over_under_new_rules(const Group& group, TimePoint at, Memory& memory) {
+  if (memory.rules == group.rules) return;
+  const bool first = memory.rules.empty();
+  memory.rules = group.rules;
+  if (first) return;
+  memory.policies.clear();
+  memory.highest.clear();
+  memory.lowest.clear();
+  stop_clocks(at, memory);
+}
+
 void keep_watch(const Group& group, TimePoint at, Memory& memory) {
   const auto unseen = [&](const std::optional<TimePoint>& seen) { return !seen || at - *seen > longest_gap(group); };
   // A breach goes on through a moment without data, not through an outage.
@@ -83,6 +95,7 @@ void take_back(TimePoint at, Plan& plan, Memory& memory) {
 Turn reconcile(const Group& group, const Policies& policies, Observation observation, Memory memory) {
   Turn turn;
   if (!std::ranges::is_sorted(memory.servers, {}, &ServerMemory::id)) std::ranges::sort(memory.servers, {}, &ServerMemory::id);
+  start_over_under_new_rules(group, observation.at, memory);
   keep_watch(group, observation.at, memory);
   Classified classified = classify(group, observation, memory);
   start_desired(group, observation, classified, memory);

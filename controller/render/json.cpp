@@ -77,6 +77,7 @@ void write(JsonWriter& out, const PolicyMemory& memory) {
   out.field_if("below_since", memory.below_since);
   out.field_if("good_at", memory.good_at);
   out.field_if("good_value", memory.good_value);
+  out.field_if("good_missing", memory.good_missing);
 }
 
 void write(JsonWriter& out, const ServerMemory& server) {
@@ -92,6 +93,7 @@ void write(JsonWriter& out, const ServerMemory& server) {
   if (server.drain_cause != DrainCause::surplus) out.field("drain_cause", to_string(server.drain_cause));
   out.field_if("idle_since", server.idle_since);
   out.field_if("terminate_at", server.terminate_at);
+  if (server.found_serving) out.field("found_serving", true);
 }
 
 void write(JsonWriter& out, const LaunchIntent& intent) {
@@ -360,6 +362,7 @@ void read(Fields& in, PolicyMemory& memory) {
   in.read("below_since", memory.below_since);
   in.read("good_at", memory.good_at);
   in.read("good_value", memory.good_value);
+  in.read("good_missing", memory.good_missing);
 }
 
 void read(Fields& in, ServerMemory& server) {
@@ -375,6 +378,7 @@ void read(Fields& in, ServerMemory& server) {
   in.read("drain_cause", server.drain_cause, kDrainCauses);
   in.read("idle_since", server.idle_since);
   in.read("terminate_at", server.terminate_at);
+  in.read("found_serving", server.found_serving);
 }
 
 void read(Fields& in, LaunchIntent& intent) {
@@ -498,6 +502,8 @@ void read(Fields& in, Memory& memory) {
   in.read("scaled_in_at", memory.scaled_in_at);
   in.read("turned_at", memory.turned_at);
   in.read("watched_since", memory.watched_since);
+  in.read("suspected_at", memory.suspected_at);
+  in.read("rules", memory.rules);
   in.read("highest", memory.highest, kReadItem);
   in.read("lowest", memory.lowest, kReadItem);
   in.read("events", memory.events, kReadItem);
@@ -553,6 +559,8 @@ std::string memory_json(const Memory& memory) {
   out.field_if("scaled_in_at", memory.scaled_in_at);
   out.field_if("turned_at", memory.turned_at);
   out.field_if("watched_since", memory.watched_since);
+  out.field_if("suspected_at", memory.suspected_at);
+  out.field_if("rules", memory.rules);
   write_array_if(out, "highest", memory.highest, item);
   write_array_if(out, "lowest", memory.lowest, item);
   write_array_if(out, "events", memory.events, item);

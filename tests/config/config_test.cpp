@@ -122,6 +122,7 @@ TEST(Config, the_example_of_the_contract_means_exactly_this) {
                         .limits = {{.servers = {}, .percent = 100, .per = 15s}, {.servers = 4, .percent = {}, .per = 15s}},
                         .select = ScalingRule::Select::max};
   expected.scale_in = {.cooldown = 300s, .stabilization_window = 300s, .limits = {{.servers = {}, .percent = 10, .per = 60s}}};
+  expected.rules = group.rules;
   EXPECT_EQ(group, expected);
 
   EXPECT_THAT(group.server.texts("command"), testing::ElementsAre("./app", "--port", "{port}", "--version", "{version}"));
@@ -176,6 +177,7 @@ groups:
   expected.max = 1;
   expected.scale_out = {.cooldown = 60s, .stabilization_window = 0s};
   expected.scale_in = {.cooldown = 300s, .stabilization_window = 300s};
+  expected.rules = config.groups[0].rules;
   EXPECT_EQ(config.groups[0], expected);
   EXPECT_EQ(expected.health.kind, HealthCheck::Kind::tcp);
 }
@@ -340,6 +342,21 @@ TEST(Config, the_fingerprint_names_the_text) {
   EXPECT_EQ(good(kExample).fingerprint, good(kExample).fingerprint);
   EXPECT_NE(good(kExample).fingerprint, good(std::string(kExample) + "# a comment\n").fingerprint);
   EXPECT_EQ(good(kExample).fingerprint.size(), 16U);
+}
+
+TEST(Config, the_rules_of_a_group_are_named_by_what_says_how_it_scales) {
+  constexpr const char* kPolicy = "    policies:\n      - {name: a, type: threshold, query: up, above: 1, change: +1}\n";
+  const std::string rules = group_with(kPolicy).rules;
+  EXPECT_EQ(rules.size(), 16U);
+  EXPECT_EQ(group_with(std::string("    warm_up: 5s\n") + kPolicy).rules, rules);
+  EXPECT_EQ(
+      group_with(
+          "    policies:\n      - name: a\n        type: threshold\n        query: up\n        above: 1\n        change: +1\n")
+          .rules,
+      rules)
+      << "the same settings, written otherwise";
+  EXPECT_NE(group_with("    policies:\n      - {name: a, type: threshold, query: down, above: 1, change: +1}\n").rules, rules);
+  EXPECT_NE(group_with(std::string(kPolicy) + "    scale_in: {stabilization_window: 10m}\n").rules, rules);
 }
 
 TEST(Config, thousands_of_groups_are_one_file) {

@@ -39,6 +39,7 @@ class World {
     bool list_fails = false;
     bool list_empty = false;   ///< a good-looking empty list
     bool probe_blind = false;  ///< every check fails
+    bool partial = false;      ///< metrics per server lack some of them
     std::optional<ErrorKind> launch_error;
     bool launch_reply_lost = false;  ///< made, but the answer is unavailable
     bool terminate_fails = false;
@@ -168,24 +169,33 @@ class World {
     if (!seen.listed) std::erase_if(seen.servers, [](const Server& server) { return server.listed; });
     std::ranges::sort(seen.servers, {}, &Server::id);
     for (Server& server : seen.servers) server.health = health_of(server.id);
-    for (std::size_t index = 0; index < policies.size(); ++index) seen.samples.push_back(sample(faults));
+    for (std::size_t index = 0; index < policies.size(); ++index) seen.samples.push_back(sample(faults, group.policies[index]));
     if (!group.balancers.empty()) seen.balancers.push_back(view(faults));
     seen.outcomes = outcomes;
     return seen;
   }
 
-  Sample sample(const Faults& faults) const {
+  Sample sample(const Faults& faults, const PolicySpec& policy) const {
     if (faults.samples) return {.status = *faults.samples, .value = 0, .detail = "fault"};
     const auto serving = std::max<std::ptrdiff_t>(1, std::ranges::count_if(machines, [this](const Machine& machine) {
                                                     return is_loaded(machine.address) && answers(machine);
                                                   }));
-    return {.status = Sample::Status::ok, .value = load / static_cast<double>(serving)};
+    const double each = load / static_cast<double>(serving);
+    if (policy.settings.text("server_label").empty()) return {.status = Sample::Status::ok, .value = each};
+    Sample sample{.status = Sample::Status::ok};
+    for (const Machine& machine : machines) {
+      if (faults.partial && machine.id.back() % 2 == 0) continue;
+      sample.series.push_back({.server = machine.id, .value = each});
+    }
+    return sample;
   }
 
   /// healthy_after = unhealthy_after = 2.
   void probe(const Faults& faults) {
     for (const Machine& machine : machines) {
       auto& [good, bad] = history_[machine.id];
+      // Each server is asked at its own moments: what befalls all is noticed one by one.
+      if (chance(30)) continue;
       const bool answer = answers(machine) && !faults.probe_blind;
       good = answer ? good + 1 : 0;
       bad = answer ? 0 : bad + 1;
@@ -286,8 +296,47 @@ class World {
     for (const Action& action : plan.actions) {
       if (action.why.empty()) fail("an action without a reason");
     }
+    if (in_range && lacks_numbers(seen, turn) && plan.decision.desired < plan.decision.previous) fail("shrunk on part of the data");
     check_peers(plan);
     check_drains(seen, turn);
+    check_replacements(turn);
+  }
+
+  /// A policy got numbers per server, and none for one that has been in service for its warm-up.
+  [[nodiscard]] bool lacks_numbers(const Observation& seen, const Turn& turn) const {
+    for (std::size_t index = 0; index < seen.samples.size(); ++index) {
+      if (group.policies[index].settings.text("server_label").empty()) continue;
+      for (const Server& server : turn.observation.servers) {
+        const bool warmed = server.in_service_since && *server.in_service_since <= now - group.warm_up;
+        if (server.phase != Phase::in_service || !warmed) continue;
+        if (std::ranges::find(seen.samples[index].series, server.id, &Sample::Series::server) == seen.samples[index].series.end()) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
+
+  /// One or a tenth at a time, and nobody while most look unhealthy together.
+  void check_replacements(const Turn& turn) {
+    int in_service = 0;
+    int unhealthy = 0;
+    for (const Server& server : turn.observation.servers) {
+      if (server.phase != Phase::in_service) continue;
+      ++in_service;
+      if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
+    }
+    const bool suspected = unhealthy >= 2 && unhealthy * 2 > in_service;
+    bool replaces = false;
+    for (const Action& action : turn.plan.actions) {
+      if (action.kind != Action::Kind::drain) continue;
+      if (suspected) fail(action.server + " was drained while most look unhealthy");
+      replaces = replaces || action.why.starts_with("unhealthy");
+    }
+    const auto out = std::ranges::count_if(turn.memory.servers, [](const ServerMemory& known) {
+      return known.drain_at && known.drain_cause == DrainCause::unhealthy;
+    });
+    if (replaces && out > std::max(1, turn.memory.desired.value_or(0) / 10)) fail("more than one in ten is replaced at a time");
   }
 
   void check_peers(const Plan& plan) {

@@ -97,6 +97,18 @@ TEST(Reading, the_last_good_value_serves_for_its_window_and_no_longer) {
   EXPECT_EQ(late.why, "the query returned NaN or an infinite value, and no good value in the last 5m");
 }
 
+TEST(Reading, a_last_value_that_was_partial_is_still_partial) {
+  const TestFleet fleet(4, 4);
+  Query query = with_rule({.kind = Fallback::Kind::last, .window = 5min});
+  query.server_label = "instance";
+  PolicyMemory memory;
+  const Sample partial{.status = Status::ok, .series = {{"s1", 10}}};
+  EXPECT_EQ(read_sample(query, partial, fleet, kNoon, memory).missing, 3);
+  const Reading reused = read_sample(query, bad(Status::empty), fleet, kNoon + 1min, memory);
+  EXPECT_TRUE(reused.trusted);
+  EXPECT_EQ(reused.missing, 3) << "else the next answer without series would shrink what this one could not";
+}
+
 TEST(Reading, series_match_servers_by_id_or_address_and_strangers_do_not_count) {
   const TestFleet fleet(3, 3);
   const Reading reading = read(kPerServer, ok({{"s1", 10}, {"10.0.0.2:80", 30}, {"10.9.9.9:80", 1000}}), fleet);

@@ -51,6 +51,7 @@ World random_world(std::uint64_t seed) {
     out.set("change", Change{Change::Kind::by_servers, 1.0 * roll(1, 3)});
     group.policies.push_back({"hot", "threshold", out});
   }
+  if (roll(0, 2) == 0) group.policies.front().settings.set("server_label", std::string("server"));
   if (roll(0, 7) == 0) group.balancers.clear();
   // A balancer must not become empty, so its group cannot be configured to.
   if (!group.balancers.empty()) group.min = std::max(1, group.min);
@@ -81,6 +82,7 @@ struct Trouble {
     if (world.chance(50)) return faults;
     const Sample::Status bad[] = {Sample::Status::empty, Sample::Status::nan, Sample::Status::degraded, Sample::Status::failed};
     if (world.chance(25)) faults.samples = bad[world.between(0, 3)];
+    faults.partial = world.chance(15);
     faults.list_fails = world.chance(15);
     faults.probe_blind = world.chance(10);
     if (world.chance(15)) {

@@ -76,7 +76,18 @@ TEST(Classify, gone_is_believed_after_two_lists_if_its_checks_fail_and_after_thr
     story.turn();
     EXPECT_EQ(story.remembers("s4"), status != unhealthy) << to_string(status);
     story.turn();
+    EXPECT_EQ(story.remembers("s4"), status != unhealthy) << "three lists within seconds are one that lags";
+    story.turn(2 * story.group.interval);
     EXPECT_FALSE(story.remembers("s4"));
+  }
+}
+
+TEST(Classify, lists_that_lag_while_another_server_drains_do_not_take_out_one_that_answers) {
+  Story story(4, 4);
+  story.vanish("s2");
+  for (int list = 0; list < 10; ++list) {
+    story.turn(500ms);
+    EXPECT_THAT(story.peers(), ElementsAre("s1", "s2", "s3", "s4"));
   }
 }
 
@@ -148,7 +159,7 @@ TEST(Classify, half_the_fleet_missing_is_believed_and_more_is_not) {
   Story half(4);
   half.vanish("s1");
   half.vanish("s2");
-  half.turns(3);
+  half.turns(31);
   EXPECT_EQ(half.memory.servers.size(), 2U);
   Story most(5);
   for (const char* id : {"s1", "s2", "s3"}) most.vanish(id);
@@ -220,8 +231,85 @@ TEST(Classify, a_balancer_that_is_not_in_force_proves_nothing) {
     for (auto& [id, status] : story.health) status = unknown;
     story.turn();
     EXPECT_EQ(story.phase("s1"), Phase::warming);
-    EXPECT_THAT(story.peers(), IsEmpty());
+    EXPECT_EQ(story.peers().size(), known ? 2U : 0U) << "it keeps the traffic it is seen to have";
   }
+}
+
+TEST(Classify, traffic_found_at_servers_nobody_proved_yet_is_not_cut_to_the_first_that_answers) {
+  Story story;
+  story.group.elastic = false;
+  story.memory = {.nonce = "n1"};
+  for (const char* id : {"s1", "s2", "s3", "s4"}) {
+    story.appear(id);
+    story.views[0].peers.push_back({.server = "", .address = std::string(id) + ":80"});
+  }
+  story.views[0].in_force = false;
+  story.turn();
+  EXPECT_THAT(story.peers(), ElementsAre("s1", "s2", "s3", "s4"));
+  story.health["s3"] = healthy;
+  story.turn();
+  EXPECT_THAT(story.peers(), ElementsAre("s1", "s2", "s3", "s4"));
+  story.health["s1"] = unhealthy;
+  story.turn();
+  EXPECT_THAT(story.peers(), ElementsAre("s2", "s3", "s4")) << "what is proven bad goes";
+  story.health["s2"] = story.health["s4"] = unhealthy;
+  story.turn();
+  EXPECT_THAT(story.peers(), ElementsAre("s2", "s3", "s4")) << "a path that works on one of four is suspected";
+}
+
+TEST(Classify, a_launched_server_at_an_address_a_balancer_still_has_gets_no_traffic_before_it_is_healthy) {
+  Story story(2);
+  story.memory.desired = 3;
+  EXPECT_THAT(story.turn(), ElementsAre("launch app-n0-1"));
+  story.appear("s9", unknown, "app-n0-1");
+  story.views[0].peers.push_back({.server = "", .address = "s9:80"});
+  story.turn();
+  EXPECT_THAT(story.peers(), ElementsAre("s1", "s2"));
+}
+
+TEST(Classify, a_server_that_moves_to_another_address_is_proven_anew) {
+  Story story(2);
+  story.find("s1")->address = "10.9.9.9:80";
+  story.health["s1"] = unknown;
+  story.turn();
+  EXPECT_EQ(story.phase("s1"), Phase::warming);
+  EXPECT_THAT(story.peers(), ElementsAre("s2"));
+  story.health["s1"] = healthy;
+  EXPECT_THAT(story.turn(), ElementsAre("admit s1"));
+}
+
+TEST(Classify, a_state_file_from_a_backup_gives_out_no_token_twice) {
+  Story story(2);
+  story.memory.next_token = 5;
+  story.memory.desired = 3;
+  story.appear("s5", healthy, "app-n0-5");
+  story.turn();
+  story.memory.desired = 4;
+  EXPECT_THAT(story.turn(), ElementsAre("launch app-n0-6"));
+}
+
+TEST(Classify, servers_that_failed_together_are_given_time_to_recover_one_by_one) {
+  Story story(6);
+  for (const char* id : {"s1", "s2", "s3", "s4", "s5", "s6"}) story.health[id] = unhealthy;
+  EXPECT_THAT(story.turns(20), IsEmpty());
+  for (const char* id : {"s1", "s2", "s3"}) story.health[id] = healthy;
+  EXPECT_THAT(story.turns(5), IsEmpty());
+  EXPECT_TRUE(story.noted("still look unhealthy after most did together"));
+  for (const char* id : {"s4", "s5"}) story.health[id] = healthy;
+  EXPECT_THAT(story.turns(5), IsEmpty());
+  EXPECT_THAT(story.peers(), testing::SizeIs(6));
+  // The one that does not come back is replaced in the end.
+  EXPECT_EQ(story.turns(30).at(0), "drain s6");
+}
+
+TEST(Classify, once_all_have_recovered_the_next_failure_is_its_own) {
+  Story story(6);
+  for (const char* id : {"s1", "s2", "s3", "s4"}) story.health[id] = unhealthy;
+  EXPECT_THAT(story.turn(), IsEmpty());
+  for (const char* id : {"s1", "s2", "s3", "s4"}) story.health[id] = healthy;
+  EXPECT_THAT(story.turn(), IsEmpty());
+  story.health["s6"] = unhealthy;
+  EXPECT_EQ(story.turn().at(0), "drain s6");
 }
 
 TEST(Classify, orphans) {

@@ -475,6 +475,42 @@ TEST(Replacing, in_a_group_of_one_the_server_makes_way_after_its_drain) {
   EXPECT_THAT(story.turns(2), ::testing::Contains("launch app-n0-1"));
 }
 
+TEST(Replacing, in_a_group_of_one_a_server_that_recovers_during_its_drain_stays) {
+  Story story(1, 1);
+  story.health["s1"] = unhealthy;
+  EXPECT_THAT(story.turn(), ElementsAre("drain s1"));
+  story.health["s1"] = healthy;
+  EXPECT_THAT(story.turn(), ElementsAre("readmit s1"));
+  EXPECT_EQ(story.phase("s1"), Phase::in_service);
+  EXPECT_THAT(story.turns(3600), IsEmpty());
+  EXPECT_FALSE(story.noted("no server is healthy"));
+}
+
+TEST(Replacing, a_second_death_while_the_replacement_boots_does_not_kill_the_replacement) {
+  Story story(3);
+  story.health["s1"] = unhealthy;
+  EXPECT_THAT(story.turn(), ElementsAre("drain s1", "launch app-n0-1"));
+  story.appear("t9", unknown, "app-n0-1");
+  EXPECT_THAT(story.turn(), IsEmpty());
+  story.health["s2"] = unhealthy;
+  EXPECT_THAT(story.turn(), ElementsAre("readmit s1")) << "two of three: the check is suspected";
+  EXPECT_TRUE(story.noted("1 servers too many stay while the check is suspected"));
+  story.health["t9"] = healthy;
+  const auto all = story.turns(120);
+  EXPECT_EQ(std::ranges::count(all, "drain s1"), 1) << "two of four is no suspicion: it heals";
+  EXPECT_THAT(story.peers(), ElementsAre("s3", "t9"));
+}
+
+TEST(Replacing, the_first_of_many_that_fail_one_by_one_is_not_removed_before_the_others_are_noticed) {
+  Story story(6);
+  story.health["s1"] = unhealthy;
+  EXPECT_EQ(story.turn().at(0), "drain s1");
+  const auto meanwhile = story.turns(6);  // the health check's interval is 5 s, its timeout 2 s
+  EXPECT_EQ(std::ranges::count(meanwhile, "terminate s1"), 0);
+  for (const char* id : {"s2", "s3", "s4", "s5"}) story.health[id] = unhealthy;
+  EXPECT_EQ(story.turn().at(0), "readmit s1");
+}
+
 TEST(Replacing, drains_come_back_when_most_look_unhealthy_later) {
   Story story(5);
   story.health["s1"] = unhealthy;
@@ -645,6 +681,20 @@ TEST(Peers, are_written_when_a_balancer_says_something_else_or_is_not_proven) {
   EXPECT_TRUE(story.plan.write_balancers);
   story.turn();
   EXPECT_FALSE(story.plan.write_balancers);
+}
+
+TEST(Peers, a_server_taken_out_before_a_restart_is_not_put_back_before_it_answers) {
+  Story story(6);
+  story.turn();
+  story.health["s1"] = story.health["s2"] = unhealthy;
+  story.turn();
+  EXPECT_THAT(story.peers(), ElementsAre("s3", "s4", "s5", "s6"));
+  for (auto& [id, status] : story.health) status = unknown;
+  story.turn();
+  EXPECT_THAT(story.peers(), ElementsAre("s3", "s4", "s5", "s6"));
+  story.health["s2"] = healthy;
+  story.turn();
+  EXPECT_THAT(story.peers(), ElementsAre("s2", "s3", "s4", "s5", "s6"));
 }
 
 TEST(Peers, are_sorted_by_address) {

@@ -110,6 +110,34 @@ TEST(Reconcile, a_gap_in_watching_starts_the_proof_for_scaling_in_again) {
   EXPECT_THAT(story.turn(), ElementsAre("drain s4"));
 }
 
+TEST(Reconcile, a_longer_window_counts_from_the_reload_that_brought_it) {
+  Story story(10, 20);
+  story.memory.rules = story.group.rules = "before";
+  story.group.min = 2;
+  govern(story, {cpu_low(0s)});
+  story.group.scale_in = {.cooldown = 0s, .stabilization_window = 0s};
+  story.samples[0] = {.status = Sample::Status::ok, .value = 50};
+  story.turns(600);
+  story.group.rules = "after";
+  story.group.scale_in.stabilization_window = 5min;
+  story.samples[0].value = 10;
+  story.turns(299);
+  EXPECT_EQ(story.plan.decision.desired, 10) << "nobody watched for five minutes under this rule";
+  story.turns(2);
+  EXPECT_EQ(story.plan.decision.desired, 9);
+}
+
+TEST(Reconcile, what_one_query_proved_says_nothing_for_the_next_of_the_same_name) {
+  Story story(4);
+  story.memory.rules = story.group.rules = "before";
+  govern(story, {cpu_low(60s)});
+  story.samples[0] = {.status = Sample::Status::ok, .value = 10};
+  story.turns(59);
+  story.group.rules = "after";
+  story.turns(59);
+  EXPECT_EQ(story.plan.decision.desired, 4);
+}
+
 TEST(Reconcile, a_short_pause_is_no_gap) {
   Story story(4);
   govern(story, {cpu_low(60s)});
