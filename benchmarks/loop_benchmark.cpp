@@ -148,15 +148,17 @@ void settle(const Group& group, int number, TimePoint now, MemoryCloud& cloud, S
 class TickingSource final : public MetricSource {
  public:
   explicit TickingSource(MetricSource& inner) : inner_(inner) {}
-  std::vector<Sample> query(std::span<const Query> queries, std::stop_token stop) override {
+  void ask(std::span<const Query> queries, const Answered& answered, std::stop_token stop) override {
     {
       const std::lock_guard lock(mutex_);
       begun_ = Steady::now();
     }
     ticks.add();
-    std::vector<Sample> answers = inner_.query(queries, std::move(stop));
-    for (const Sample& answer : answers) failed += answer.status == Sample::Status::ok ? 0 : 1;
-    return answers;
+    const auto counted = [&](std::size_t index, Sample sample) {
+      failed += sample.status == Sample::Status::ok ? 0 : 1;
+      answered(index, std::move(sample));
+    };
+    inner_.ask(queries, counted, std::move(stop));
   }
   [[nodiscard]] Steady::time_point begun() const {
     const std::lock_guard lock(mutex_);
@@ -225,11 +227,14 @@ BENCHMARK(tick_of_ten_thousand_groups)->Iterations(5)->UseManualTime()->Unit(ben
 /// meeting the server and saving, writing. The machine boots and is healthy at once, so all of it is weir's own time.
 class Demand final : public MetricSource {
  public:
-  std::vector<Sample> query(std::span<const Query> queries, std::stop_token /*stop*/) override {
-    const std::lock_guard lock(mutex_);
-    if (value_ != delivered_) at_ = Steady::now();
-    delivered_ = value_;
-    return std::vector<Sample>(queries.size(), Sample{.status = Sample::Status::ok, .value = value_});
+  void ask(std::span<const Query> queries, const Answered& answered, std::stop_token /*stop*/) override {
+    Sample sample{.status = Sample::Status::ok};
+    {
+      const std::lock_guard lock(mutex_);
+      if (value_ != delivered_) at_ = Steady::now();
+      delivered_ = sample.value = value_;
+    }
+    for (std::size_t index = 0; index < queries.size(); ++index) answered(index, sample);
   }
   void want(double value) {
     const std::lock_guard lock(mutex_);

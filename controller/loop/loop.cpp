@@ -90,7 +90,7 @@ class Loop::Impl {
       lane.lister = std::make_unique<Executor>(1);
       lane.actors = std::make_unique<Executor>(options_.actions_per_provider);
     }
-    metrics_ = std::make_unique<Executor>(1);
+    metrics_ = std::make_unique<Executor>(options_.metric_batches);
     workers_ = std::make_unique<Executor>(options_.workers);
     for (const auto& slot : slots_) queue_.emplace(slot->due, slot.get());
     came_round_ = now;
@@ -228,30 +228,42 @@ class Loop::Impl {
     if (answer) report_orphans(name, by_group);
   }
 
+  /// Every group's turn starts when its own answers are there.
   void ask_metrics(const std::vector<Slot*>& asking) {
+    struct Asker {
+      Slot* slot;
+      std::size_t first;  // of its queries
+      std::size_t left;
+      std::vector<Sample> answers;
+    };
+    std::vector<Asker> askers;
+    std::vector<std::size_t> asker_of;
     std::vector<Query> queries;
-    for (const Slot* slot : asking) queries.insert(queries.end(), slot->queries.begin(), slot->queries.end());
-    std::vector<Sample> answers = ports_.metrics->query(queries, stop_.get_token());
-    answers.resize(queries.size());
-    report_samples(asking, answers);
-    const std::lock_guard lock(mutex_);
-    auto next = answers.begin();
+    askers.reserve(asking.size());
     for (Slot* slot : asking) {
-      const auto end = next + static_cast<std::ptrdiff_t>(slot->queries.size());
-      slot->answers.assign(std::make_move_iterator(next), std::make_move_iterator(end));
-      slot->answered = Steady::now();
-      next = end;
-      fact_arrived(*slot);
+      const std::size_t count = slot->queries.size();
+      asker_of.insert(asker_of.end(), count, askers.size());
+      askers.push_back({slot, queries.size(), count, std::vector<Sample>(count)});
+      queries.insert(queries.end(), slot->queries.begin(), slot->queries.end());
     }
+    const auto answered = [&](std::size_t index, Sample sample) {
+      Asker& asker = askers[asker_of[index]];
+      asker.answers[index - asker.first] = std::move(sample);
+      if (--asker.left > 0) return;
+      report_samples(*asker.slot, asker.answers);
+      const std::lock_guard lock(mutex_);
+      asker.slot->answers = std::move(asker.answers);
+      asker.slot->answered = Steady::now();
+      fact_arrived(*asker.slot);
+    };
+    ports_.metrics->ask(queries, answered, stop_.get_token());
   }
 
-  void report_samples(const std::vector<Slot*>& asking, const std::vector<Sample>& answers) const {
+  void report_samples(const Slot& slot, const std::vector<Sample>& answers) const {
     if (!events_.sampled) return;
     auto answer = answers.begin();
-    for (const Slot* slot : asking) {
-      for (const auto& policy : slot->managed.policies) {
-        if (policy->query() != nullptr) events_.sampled(slot->managed.group, policy->name(), (answer++)->status);
-      }
+    for (const auto& policy : slot.managed.policies) {
+      if (policy->query() != nullptr) events_.sampled(slot.managed.group, policy->name(), (answer++)->status);
     }
   }
 

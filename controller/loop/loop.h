@@ -55,6 +55,7 @@ class Loop {
   };
   struct Options {
     int workers = 2;
+    int metric_batches = 16;       ///< ticks whose slowest query may be waited for at the same time
     int actions_per_provider = 4;  ///< launches and terminations of one provider at the same time
     /// After a write that failed, or that succeeded and is then seen not to be in force; doubled each time.
     Duration first_balancer_retry{1000};

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <latch>
+#include <condition_variable>
+#include <deque>
 #include <limits>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
 
@@ -316,7 +318,29 @@ PrometheusSource::PrometheusSource(PrometheusOptions options, HttpClient& http, 
   name_ = "prometheus " + without_trailing_slash(redacted_url(options_.url));
 }
 
-std::vector<Sample> PrometheusSource::query(std::span<const Query> queries, std::stop_token stop) {
+/// Answers in the order they arrive. Shared with the client's callbacks, the last of which may still be inside when all are taken.
+class PrometheusSource::Arrivals {
+ public:
+  void put(std::size_t expression, Result<HttpResponse> response) {
+    const std::lock_guard lock(mutex_);
+    arrived_.emplace_back(expression, std::move(response));
+    changed_.notify_one();
+  }
+  [[nodiscard]] std::pair<std::size_t, Result<HttpResponse>> take() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return !arrived_.empty(); });
+    auto first = std::move(arrived_.front());
+    arrived_.pop_front();
+    return first;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::pair<std::size_t, Result<HttpResponse>>> arrived_;
+};
+
+void PrometheusSource::ask(std::span<const Query> queries, const Answered& answered, std::stop_token stop) {
   std::vector<std::string_view> expressions;
   std::vector<std::vector<std::size_t>> askers;
   std::unordered_map<std::string_view, std::size_t> seen;
@@ -329,29 +353,23 @@ std::vector<Sample> PrometheusSource::query(std::span<const Query> queries, std:
     askers[place->second].push_back(i);
   }
   const TimePoint asked = clock_.now();
-  const std::vector<Result<HttpResponse>> responses = ask(expressions, stop);
-  const TimePoint now = clock_.now();
-  std::vector<Sample> samples(queries.size());
-  for (std::size_t i = 0; i < responses.size(); ++i) {
+  const auto arrivals = std::make_shared<Arrivals>();
+  send(expressions, arrivals, stop);
+  for (std::size_t left = expressions.size(); left > 0; --left) {
+    const auto [expression, response] = arrivals->take();
     std::optional<PrometheusAnswer> answer;
-    if (responses[i]) answer.emplace(*responses[i]);
-    for (const std::size_t asker : askers[i]) {
-      samples[asker] = answer ? answer->sample(queries[asker], asked, now) : failed(responses[i].error().message);
-      if (samples[asker].status != Sample::Status::ok) samples[asker].detail = explain(samples[asker].detail, expressions[i]);
+    if (response) answer.emplace(*response);
+    const TimePoint now = clock_.now();
+    for (const std::size_t asker : askers[expression]) {
+      Sample sample = answer ? answer->sample(queries[asker], asked, now) : failed(response.error().message);
+      if (sample.status != Sample::Status::ok) sample.detail = explain(sample.detail, expressions[expression]);
+      answered(asker, std::move(sample));
     }
   }
-  return samples;
 }
 
-std::vector<Result<HttpResponse>> PrometheusSource::ask(std::span<const std::string_view> expressions,
-                                                        const std::stop_token& stop) {
-  // Shared with the callbacks: the last of them may still be inside the latch when wait() returns.
-  struct Batch {
-    explicit Batch(std::size_t count) : done(static_cast<std::ptrdiff_t>(count)), responses(count) {}
-    std::latch done;
-    std::vector<Result<HttpResponse>> responses;
-  };
-  const auto batch = std::make_shared<Batch>(expressions.size());
+void PrometheusSource::send(std::span<const std::string_view> expressions, const std::shared_ptr<Arrivals>& arrivals,
+                            const std::stop_token& stop) {
   // The client says this of every failure, explain() too.
   const std::string prefix = fmt::format("POST {}: ", redacted_url(options_.url + "/api/v1/query"));
   for (std::size_t i = 0; i < expressions.size(); ++i) {
@@ -359,15 +377,12 @@ std::vector<Result<HttpResponse>> PrometheusSource::ask(std::span<const std::str
     request.body = fmt::format("query={}&timeout={}ms", url_encoded(expressions[i]), options_.timeout.count());
     request.timeout = options_.timeout;
     request.max_body = kLargestAnswer;
-    const auto done = [batch, i, prefix](Result<HttpResponse> response) {
+    const auto done = [arrivals, i, prefix](Result<HttpResponse> response) {
       if (!response && response.error().message.starts_with(prefix)) response.error().message.erase(0, prefix.size());
-      batch->responses[i] = std::move(response);
-      batch->done.count_down();
+      arrivals->put(i, std::move(response));
     };
     http_.send(std::move(request), done, stop);
   }
-  batch->done.wait();
-  return std::move(batch->responses);
 }
 
 std::string PrometheusSource::explain(const std::string& detail, std::string_view expression) const {

@@ -74,10 +74,11 @@ class PrometheusSource : public MetricSource {
   /// `http` and `clock` must outlive it.
   PrometheusSource(PrometheusOptions options, HttpClient& http, const Clock& clock);
 
-  [[nodiscard]] std::vector<Sample> query(std::span<const Query> queries, std::stop_token stop) override;
+  void ask(std::span<const Query> queries, const Answered& answered, std::stop_token stop) override;
 
  private:
-  [[nodiscard]] std::vector<Result<HttpResponse>> ask(std::span<const std::string_view> expressions, const std::stop_token& stop);
+  class Arrivals;
+  void send(std::span<const std::string_view> expressions, const std::shared_ptr<Arrivals>& arrivals, const std::stop_token& stop);
   [[nodiscard]] std::string explain(const std::string& detail, std::string_view expression) const;
 
   PrometheusOptions options_;

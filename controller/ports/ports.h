@@ -6,6 +6,7 @@
 #include <span>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "model/error.h"
@@ -29,9 +30,18 @@ class Clock {
 class MetricSource {
  public:
   virtual ~MetricSource() = default;
-  /// Answers all queries of a tick, in their order; equal expressions are asked once. Returns within the source's own timeout.
-  /// Never fails: what went wrong is in the sample.
-  [[nodiscard]] virtual std::vector<Sample> query(std::span<const Query> queries, std::stop_token stop) = 0;
+  /// What became of queries[index]. What went wrong is in the sample.
+  using Answered = std::function<void(std::size_t index, Sample sample)>;
+  /// Asks all these queries together; equal expressions are asked once. Tells of each as soon as its answer is there, on the
+  /// calling thread, so that a slow one delays nobody else's; returns when it has told of all, within the source's own timeout.
+  virtual void ask(std::span<const Query> queries, const Answered& answered, std::stop_token stop) = 0;
+
+  /// The same, with all answers at once, in the order of the queries.
+  [[nodiscard]] std::vector<Sample> query(std::span<const Query> queries, std::stop_token stop) {
+    std::vector<Sample> samples(queries.size());
+    ask(queries, [&samples](std::size_t index, Sample sample) { samples[index] = std::move(sample); }, std::move(stop));
+    return samples;
+  }
 };
 
 /// One server to be asked, and where.

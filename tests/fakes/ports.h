@@ -61,14 +61,25 @@ class FakeMetrics final : public MetricSource {
  public:
   Gate gate;
 
-  std::vector<Sample> query(std::span<const Query> queries, std::stop_token stop) override {
+  /// Queries with this expression wait at the gate, all of them if it is empty. Set before use.
+  std::string slow;
+
+  void ask(std::span<const Query> queries, const Answered& answered, std::stop_token stop) override {
     {
       const std::lock_guard lock(mutex_);
       batches_.push_back(queries.size());
     }
-    if (!gate.pass(stop)) return std::vector<Sample>(queries.size(), Sample{.detail = "stopped"});
-    const std::lock_guard lock(mutex_);
-    return std::vector<Sample>(queries.size(), Sample{.status = Sample::Status::ok, .value = value_});
+    std::vector<std::size_t> waiting;
+    for (std::size_t index = 0; index < queries.size(); ++index) {
+      if (slow.empty() || queries[index].expression == slow) {
+        waiting.push_back(index);
+      } else {
+        answered(index, good());
+      }
+    }
+    if (waiting.empty()) return;
+    const bool passed = gate.pass(stop);
+    for (const std::size_t index : waiting) answered(index, passed ? good() : Sample{.detail = "stopped"});
   }
   void answer(double value) {
     const std::lock_guard lock(mutex_);
@@ -81,6 +92,11 @@ class FakeMetrics final : public MetricSource {
   }
 
  private:
+  [[nodiscard]] Sample good() const {
+    const std::lock_guard lock(mutex_);
+    return {.status = Sample::Status::ok, .value = value_};
+  }
+
   mutable std::mutex mutex_;
   double value_ = 0;
   std::vector<std::size_t> batches_;

@@ -226,6 +226,28 @@ TEST_F(LoopTest, hung_metrics_do_not_hold_up_turns_driven_by_health) {
   EXPECT_TRUE(soon([&] { return serving("app") == 2; }));
 }
 
+TEST_F(LoopTest, a_slow_query_delays_only_the_groups_that_asked_it) {
+  Group slow = group("slow", 1);
+  slow.policies = {scale_out_above(70)};
+  slow.policies[0].settings.set("query", std::string("slow"));
+  slow.interval = 20ms;
+  Group fast = group("fast", 1);
+  fast.policies = {scale_out_above(70)};
+  fast.interval = 20ms;
+  fast.warm_up = 0ms;
+  metrics.slow = "slow";
+  add(std::move(slow));
+  add(std::move(fast));
+  start();
+  ASSERT_TRUE(soon([&] { return loop->ready(); }));
+  metrics.gate.close();
+  ASSERT_TRUE(soon([&] { return metrics.gate.waiting() == 1; }));
+  probe.all_are(HealthStatus::healthy, {"fast"});
+  metrics.answer(90);
+  EXPECT_TRUE(soon([&] { return serving("fast") >= 3; })) << "its own numbers reach it";
+  EXPECT_EQ(metrics.gate.waiting(), 1) << "nor is what hangs asked again and again";
+}
+
 TEST_F(LoopTest, a_change_of_health_admits_the_server_at_once) {
   add(group("app", 2));
   start();

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <latch>
 #include <set>
 #include <thread>
 
@@ -124,6 +125,27 @@ TEST(PrometheusSource, a_slow_answer_fails_at_the_timeout) {
   World world(Answer{.delay = 1h});
   world.options.timeout = 50ms;
   EXPECT_THAT(world.ask_one().detail, HasSubstr("no answer within 50ms"));
+}
+
+TEST(PrometheusSource, a_slow_query_keeps_no_other_answer_waiting) {
+  std::latch told(2);
+  World world([&](const HttpStub::Request& request) {
+    if (!request.body.starts_with("query=slow")) return number_answer("7");
+    told.wait();  // answers only once the others have been told of
+    return number_answer("8");
+  });
+  const std::vector<Query> queries = {query("slow"), query("quick"), query("slow"), query("other")};
+  std::vector<std::pair<std::size_t, double>> answers;
+  PrometheusSource(world.options, world.http, world.clock)
+      .ask(queries,
+           [&](std::size_t index, const Sample& sample) {
+             answers.emplace_back(index, sample.value);
+             if (sample.value == 7) told.count_down();
+           },
+           {});
+  ASSERT_EQ(answers.size(), 4U);
+  EXPECT_EQ(answers[2], std::pair(std::size_t{0}, 8.0));
+  EXPECT_EQ(answers[3], std::pair(std::size_t{2}, 8.0));
 }
 
 TEST(PrometheusSource, a_stop_request_ends_the_wait) {
