@@ -199,7 +199,7 @@ void tick_of_ten_thousand_groups(benchmark::State& state) {
   const Log log(Log::Format::text);
   Tally turned;
   LoopEvents events;
-  events.turned = [&](const Group&, const Record&, Duration) { turned.add(); };
+  events.turned = [&](const Group&, const Record&, std::chrono::nanoseconds) { turned.add(); };
   auto loop = Loop::start({clock, &ticking, probe, *store, log}, {}, std::move(events), std::move(groups));
   if (!loop) give_up(loop.error().message);
   turned.wait_for(kGroups);

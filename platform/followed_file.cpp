@@ -35,10 +35,14 @@ Result<void> FollowedFile::read(const std::function<void(std::string_view)>& eac
 }
 
 Result<void> FollowedFile::open() {
-  const bool first = !std::exchange(looked_, true);
   // Not to hang on a pipe without a writer.
   Descriptor file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.get() < 0) return cannot("open", path_, errno);
+  if (file.get() < 0) {
+    // Only what was not there at the first look is new from its beginning.
+    looked_ = looked_ || errno == ENOENT;
+    return cannot("open", path_, errno);
+  }
+  const bool first = !std::exchange(looked_, true);
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return cannot("look at", path_, errno);
   if (!S_ISREG(status.st_mode)) return failure(ErrorKind::invalid, fmt::format("{} is not a regular file", path_.string()));

@@ -185,7 +185,7 @@ const FamilySpec kFamilies[] = {
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
        if (numbers.losses_known) out.add(group, {}, number(numbers.lost_requests));
      }},
-    {"weir_orphans", "Servers that carry the group's tag but are not remembered.", MetricType::Gauge,
+    {"weir_orphans", "Servers that carry the group's tag and that it neither knows nor adopts.", MetricType::Gauge,
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) { out.add(group, {}, number(numbers.orphans)); }},
     {"weir_probe_suspected", "1 while the health check itself is taken to be wrong, not the servers.", MetricType::Gauge,
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
@@ -213,8 +213,8 @@ struct Metrics::Impl {
   Groups groups;
 
   prometheus::Registry registry;
-  prometheus::Histogram& turn_duration =
-      histogram(registry, "weir_turn_duration_seconds", "One turn of one group, from observation to applied plan.", turn_buckets());
+  prometheus::Histogram& turn_duration = histogram(
+      registry, "weir_turn_duration_seconds", "One turn of one group, from its facts at hand to its plan applied.", turn_buckets());
   prometheus::Histogram& breach = histogram(registry, "weir_breach_to_decision_seconds",
                                             "From the first bad sample of a breach to the decision.", wait_buckets());
   prometheus::Histogram& serving =
@@ -222,6 +222,11 @@ struct Metrics::Impl {
   prometheus::Histogram& open_connections =
       histogram(registry, "weir_termination_open_connections", "Connections still open at the termination of a server.",
                 connection_buckets());
+  prometheus::Family<prometheus::Gauge>& unowned =
+      prometheus::BuildGauge()
+          .Name("weir_unowned_servers")
+          .Help("Servers with a tag of weir's whose group nobody configures: they may cost money.")
+          .Register(registry);
   prometheus::Family<prometheus::Counter>& reload_family =
       prometheus::BuildCounter().Name("weir_config_reloads_total").Help("Reloads of the configuration.").Register(registry);
   std::array<prometheus::Counter*, 2> reloads{&reload_family.Add({{"outcome", kSuccesses[0]}}),
@@ -315,6 +320,8 @@ void Metrics::lost(const std::string& group, int requests) {
 void Metrics::orphans(const std::string& group, int servers) {
   impl_->with(group, [&](GroupNumbers& numbers) { numbers.orphans.set(servers); });
 }
+
+void Metrics::unowned(const std::string& provider, int servers) { impl_->unowned.Add({{"provider", provider}}).Set(servers); }
 
 void Metrics::probe_suspected(const std::string& group, bool suspected) {
   impl_->with(group, [&](GroupNumbers& numbers) { numbers.probe_suspected.set(suspected ? 1 : 0); });

@@ -46,7 +46,10 @@ class Metrics {
   void terminated_with(int connections);
   /// So many requests more were lost because their server was leaving. A group whose balancers never tell has no such series.
   void lost(const std::string& group, int requests);
+  /// Servers with the group's tag that the group neither knows nor adopts.
   void orphans(const std::string& group, int servers);
+  /// Servers at this provider with a tag of ours whose group nobody configures.
+  void unowned(const std::string& provider, int servers);
   void probe_suspected(const std::string& group, bool suspected);
   void balancer_write(const std::string& group, Success success);
   void config_reload(Success success);

@@ -43,6 +43,9 @@ std::optional<Config> load(const CommonOptions& options) {
   return std::nullopt;
 }
 
+/// Of a group whose configuration cannot be read: no silence is then too long.
+constexpr Duration kUnknownInterval = std::chrono::hours(24);
+
 /// For questions about what a controller did: it may have been started with an earlier text of a file that is no longer valid.
 std::optional<Config> load_for_questions(const CommonOptions& options) {
   ConfigDraft draft = load_draft(options.config, process_environment(), builtin_catalogs());
@@ -51,11 +54,14 @@ std::optional<Config> load_for_questions(const CommonOptions& options) {
   if (draft.errors.empty()) return std::move(draft.config);
   (void)std::fprintf(stderr, "weir: %s is not valid; this is what the controller did with the text it has:\n",
                      options.config.c_str());
+  // A group that could not be read has no name; when its turns are due nobody can tell now.
+  std::erase_if(draft.config.groups, [](const Group& group) { return group.name.empty(); });
+  for (Group& group : draft.config.groups) group.interval = kUnknownInterval;
   const auto reader = StateReader::open(draft.config.controller.state);
   const auto known = reader ? (*reader)->groups() : std::unexpected(reader.error());
   for (const std::string& name : known.value_or(std::vector<std::string>{})) {
     if (std::ranges::find(draft.config.groups, name, &Group::name) == draft.config.groups.end()) {
-      draft.config.groups.push_back({.name = name});
+      draft.config.groups.push_back({.name = name, .interval = kUnknownInterval});
     }
   }
   return std::move(draft.config);
@@ -69,11 +75,6 @@ std::function<Result<Memory>(const std::string&)> memory_on_disk(const Config& c
     if (opened->error().kind == ErrorKind::not_found) return fresh_memory();
     return std::unexpected(opened->error());
   };
-}
-
-bool has_changes(const GroupPlan& plan) {
-  return !plan.plan.actions.empty() || plan.plan.decision.desired != plan.plan.decision.previous ||
-         std::ranges::any_of(plan.balancers, [](const BalancerDiff& diff) { return !diff.diff.empty(); });
 }
 
 std::vector<GroupPlan> plans_of(const std::vector<Look>& looks) {
@@ -165,7 +166,7 @@ Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored, boo
   std::string failed;
   nlohmann::json applied = nlohmann::json::array();
   for (Look& one : *looks) {
-    if (!has_changes(one.plan)) continue;
+    if (!changes_something(one.plan)) continue;
     const std::string problem = carry_out(one, **store);
     if (!problem.empty()) {
       failed += (failed.empty() ? "" : "; ") + problem;
@@ -310,7 +311,12 @@ Exit command_plan(const CommonOptions& options, const std::string& group, const 
     if (const auto written = replace_file(out, file.dump(2) + "\n"); !written) return complain(written.error().message);
   }
   print(options.json ? plans_json(plans) : plans_text(plans, colour_for_output()));
-  return std::ranges::any_of(plans, has_changes) ? Exit::changes : Exit::ok;
+  const auto unknown = std::ranges::find_if(plans, [](const GroupPlan& plan) { return !plan.servers_detail.empty(); });
+  if (unknown != plans.end()) {
+    return complain(fmt::format("the servers of group {} are not known, so this plan holds still: {}", unknown->group,
+                                unknown->servers_detail));
+  }
+  return std::ranges::any_of(plans, changes_something) ? Exit::changes : Exit::ok;
 }
 
 Exit command_apply(const CommonOptions& options, const std::filesystem::path& plan) {

@@ -43,7 +43,7 @@ struct Running {
 };
 
 /// What a turn means for weir's own metrics.
-void count_turn(Metrics& metrics, const Record& record, Duration took) {
+void count_turn(Metrics& metrics, const Record& record, Metrics::Elapsed took) {
   metrics.turn(record, took);
   const Decision& decision = record.plan.decision;
   if (decision.breached_at) metrics.breach_to_decision(record.at - *decision.breached_at);
@@ -56,7 +56,12 @@ void count_turn(Metrics& metrics, const Record& record, Duration took) {
 
 LoopEvents events_for(Metrics& metrics) {
   return {
-      .turned = [&metrics](const Group&, const Record& record, Duration took) { count_turn(metrics, record, took); },
+      .turned = [&metrics](const Group&, const Record& record, Metrics::Elapsed took) { count_turn(metrics, record, took); },
+      .judged =
+          [&metrics](const Group& group, bool probe_suspected, int orphans) {
+            metrics.probe_suspected(group.name, probe_suspected);
+            metrics.orphans(group.name, orphans);
+          },
       .acted = [&metrics](
                    const Group& group, Action::Kind kind,
                    bool succeeded) { metrics.action(group.name, kind, succeeded ? Metrics::Success::yes : Metrics::Success::no); },
@@ -69,7 +74,7 @@ LoopEvents events_for(Metrics& metrics) {
                             Sample::Status status) { metrics.sample(group.name, policy, status); },
       .lost = [&metrics](const Group& group, int requests) { metrics.lost(group.name, requests); },
       .orphans = [&metrics](const std::string& provider,
-                            const std::vector<Server>& orphans) { metrics.orphans(provider, static_cast<int>(orphans.size())); },
+                            const std::vector<Server>& orphans) { metrics.unowned(provider, static_cast<int>(orphans.size())); },
       .not_saved =
           [&metrics](const Group& group) {
             metrics.state_save_failed();
@@ -136,13 +141,15 @@ class Service {
     if (config->controller.history_retention != running_->config.controller.history_retention) {
       return refuse_reload("controller.history_retention cannot change while weir runs: restart it");
     }
+    if (config->controller.log_format != running_->config.controller.log_format) {
+      return refuse_reload("controller.log_format cannot change while weir runs: restart it");
+    }
     // Two loops must never run the same groups: the old one ends first, and comes back if the new one cannot start.
     const Config old = running_->config;
     forget_groups(old, *config);
     stop_loop();
     if (const auto started = start(std::move(*config)); !started) {
-      log_.error("reload_refused",
-                 {{"error", started.error().message}, {"consequence", "the configuration read before stays in force"}});
+      refuse_reload(started.error().message);
       if (const auto again = start(old); !again) log_.error("start_failed", {{"error", again.error().message}});
       return;
     }

@@ -50,6 +50,7 @@ struct Slot {
 
   // Of the running turn.
   Memory memory;
+  Steady::time_point begun;
   bool asked = false;  ///< its queries have been answered once, well or badly
   std::vector<LaunchMark> launches;
   std::vector<std::string> notes;
@@ -363,7 +364,7 @@ class Loop::Impl {
   }
 
   void turn(Slot& slot, const Listing& listing) {
-    const Steady::time_point begun = Steady::now();
+    slot.begun = Steady::now();
     const Managed& managed = slot.managed;
     Observation seen =
         observe(managed, slot.memory, listing, current_samples(slot), ports_.probe, ports_.clock.now(), stop_.get_token());
@@ -401,7 +402,7 @@ class Loop::Impl {
     record->memory = slot.memory;
     record->version = slot.memory.version;
     note(slot, record->record);
-    if (events_.turned) events_.turned(managed.group, record->record, std::chrono::duration_cast<Duration>(Steady::now() - begun));
+    if (events_.judged) events_.judged(managed.group, turn.probe_suspected, turn.orphans);
     apply(slot, record);
   }
 
@@ -501,6 +502,9 @@ class Loop::Impl {
       if (--applying->left > 0) return;
     }
     if (applying->balancers_written) balancers_done(slot, snapshot->record, applying->balancer_error);
+    // Without a balancer a server serves as soon as it is in service.
+    if (slot.managed.balancers.empty()) report_serving(slot, snapshot->record);
+    if (events_.turned) events_.turned(slot.managed.group, snapshot->record, Steady::now() - slot.begun);
     keep_outcomes(slot, std::move(applying->outcomes));
     finish(slot, snapshot, applying->changed);
   }
@@ -574,6 +578,9 @@ class Loop::Impl {
     for (const Action& action : record.plan.actions) {
       if (action.why == kNotGoneYet) continue;
       if (action.kind == Action::Kind::launch) slot.launches.push_back({action.server, record.at});
+      // Launches and terminations are told of when the provider has answered; the rest is done by deciding it.
+      const bool provider = action.kind == Action::Kind::launch || action.kind == Action::Kind::terminate;
+      if (!provider && events_.acted) events_.acted(slot.managed.group, action.kind, true);
       ports_.log.info(to_string(action.kind),
                       {{"group", record.group}, {"server", action.server}, {"address", action.address}, {"why", action.why}});
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
@@ -15,7 +16,10 @@ namespace weir {
 
 /// What others may want to know of the loop's work. Called from its worker threads; must not block. Any may be empty.
 struct LoopEvents {
-  std::function<void(const Group&, const Record&, Duration took)> turned;
+  /// A turn has been saved, applied and seen to its end. `took` counts from the moment its facts were there.
+  std::function<void(const Group&, const Record&, std::chrono::nanoseconds took)> turned;
+  /// What the servers of a group looked like to it.
+  std::function<void(const Group&, bool probe_suspected, int orphans)> judged;
   std::function<void(const Group&, Action::Kind, bool succeeded)> acted;
   /// A launched server is proven to get traffic: time since the launch was decided.
   std::function<void(const Group&, Duration decision_to_serving)> serving;

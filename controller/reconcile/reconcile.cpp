@@ -105,6 +105,8 @@ Turn reconcile(const Group& group, const Policies& policies, Observation observa
   memory.turned_at = observation.at;
   memory.provider = group.provider;
   if (!turn.plan.refused.empty()) take_back(observation.at, turn.plan, memory);
+  turn.probe_suspected = classified.probe_suspected;
+  turn.orphans = static_cast<int>(classified.strangers.size());
   observation.servers = std::move(classified.servers);
   turn.memory = std::move(memory);
   turn.observation = std::move(observation);

@@ -13,6 +13,8 @@ struct Turn {
   Plan plan;
   Memory memory;
   Observation observation;
+  bool probe_suspected = false;  ///< the health check itself is doubted, not the servers
+  int orphans = 0;               ///< servers with the group's tag that it neither knows nor adopts
 };
 
 /// The whole of weir's judgement: classify, decide, plan, verify. Pure: no clock, no I/O, same input, same turn. `plan`, `run`

@@ -37,6 +37,12 @@ struct GroupPlan {
   Cost cost;
 };
 
+/// Whether applying the plan would do anything, be it only to write down another desired size or to prove what a balancer says.
+[[nodiscard]] inline bool changes_something(const GroupPlan& plan) {
+  const Decision& decision = plan.plan.decision;
+  return !plan.plan.actions.empty() || plan.plan.write_balancers || decision.desired != decision.previous;
+}
+
 /// One group as `weir status` and the API show it.
 struct GroupStatus {
   std::string name;

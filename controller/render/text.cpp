@@ -154,14 +154,12 @@ std::string headline(std::string_view group, const Decision& decision, const Pai
   return fmt::format("{} {}", paint(kBold, fmt::format("{}:", group)), paint(colour, change));
 }
 
-bool changes_nothing(const GroupPlan& plan) { return plan.plan.actions.empty() && !plan.plan.write_balancers; }
-
 std::string plan_text(const GroupPlan& plan, const Paint& paint) {
   std::string text = headline(plan.group, plan.plan.decision, paint);
   text += fmt::format("  ({} in service at {}, {})\n", plan.current, plan.provider, clock_text(plan.at));
   text += notes_text(plan.plan, plan.servers_detail, paint);
   text += votes_text(plan.plan.decision, paint) + "\n" + steps_text(plan.plan.decision, paint);
-  if (changes_nothing(plan)) return text + "\n  nothing to do\n";
+  if (!changes_something(plan)) return text + "\n  nothing to do\n";
   if (!plan.plan.actions.empty()) text += "\n" + actions_text(plan.plan.actions, paint);
   if (!plan.balancers.empty()) text += "\n";
   for (const BalancerDiff& balancer : plan.balancers) text += diff_text(balancer, paint);
@@ -169,10 +167,9 @@ std::string plan_text(const GroupPlan& plan, const Paint& paint) {
 }
 
 std::string summary(std::span<const GroupPlan> plans) {
-  const auto idle = std::ranges::count_if(plans, changes_nothing);
   int actions = 0;
   for (const GroupPlan& plan : plans) actions += static_cast<int>(plan.plan.actions.size());
-  const auto changed = static_cast<int>(std::ssize(plans) - idle);
+  const auto changed = static_cast<int>(std::ranges::count_if(plans, changes_something));
   if (changed == 0) return "Nothing to do.\n";
   return fmt::format("{} in {} to change. Nothing was changed by this command.\n", plural(actions, "action"),
                      plural(changed, "group"));

@@ -148,6 +148,10 @@ Result<bool> ProcessProvider::directory_exists() {
   const bool exists = fs::is_directory(options_.directory, error);
   if (exists) seen_ = true;
   if (exists) return true;
+  if (fs::exists(options_.directory, error)) {
+    return failure(ErrorKind::invalid,
+                   fmt::format("{}, where the server records belong, is not a directory", options_.directory.string()));
+  }
   const bool absent = !error || error == std::errc::no_such_file_or_directory;
   if (absent && !expected) return false;
   return failure(ErrorKind::unavailable,

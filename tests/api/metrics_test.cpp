@@ -91,6 +91,7 @@ TEST(Metrics, counts_actions_failures_and_losses) {
   metrics.terminated_with(0);
   metrics.terminated_with(3);
   metrics.orphans("app", 1);
+  metrics.unowned("cloud", 2);
   metrics.probe_suspected("app", true);
   metrics.balancer_write("app", Metrics::Success::no);
   metrics.breach_to_decision(20s);
@@ -105,6 +106,7 @@ TEST(Metrics, counts_actions_failures_and_losses) {
   EXPECT_EQ(value(metrics, "weir_termination_open_connections_count"), "2");
   EXPECT_EQ(value(metrics, R"(weir_termination_open_connections_bucket{le="0"})"), "1");
   EXPECT_EQ(value(metrics, R"(weir_orphans{group="app"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_unowned_servers{provider="cloud"})"), "2");
   EXPECT_EQ(value(metrics, R"(weir_probe_suspected{group="app"})"), "1");
   EXPECT_EQ(value(metrics, R"(weir_balancer_writes_total{group="app",outcome="failed"})"), "1");
   EXPECT_EQ(value(metrics, "weir_breach_to_decision_seconds_sum"), "20");

@@ -342,6 +342,21 @@ TEST_F(Cli, apply_takes_only_what_plan_wrote) {
   EXPECT_THAT(result.output, HasSubstr("weir plan --out"));
 }
 
+TEST_F(Cli, a_plan_without_the_providers_list_is_an_error_and_not_nothing_to_do) {
+  write(fmt::format(R"(
+controller: {{state: "{0}/state.db"}}
+providers: {{local: {{type: process, directory: "{0}/servers"}}}}
+groups:
+  - {{name: app, provider: local, version: v1, server: {{command: [sleep, "{{port}}"], ports: "20000-20001"}}, min: 1, max: 2}}
+)",
+                    file("here").string()));
+  std::filesystem::create_directory(file("here"));
+  std::ofstream(file("here") / "servers") << "a file where a directory should be";
+  const CommandResult plan = weir_here({"plan"});
+  EXPECT_EQ(plan.status, 1) << plan.output;
+  EXPECT_THAT(plan.output, HasSubstr("the servers of group app are not known"));
+}
+
 TEST_F(Cli, an_unreachable_prometheus_is_no_reason_to_do_anything) {
   write(fmt::format(R"(
 controller: {{state: "{}"}}

@@ -87,6 +87,7 @@ TEST(AllServersUnhealthyTogether, the_check_is_suspected_and_nothing_is_killed) 
   for (const AppProcess& app : before) ::kill(app.pid, SIGSTOP);
 
   ASSERT_TRUE(site->says("4 of 4 servers of app look unhealthy together: the check itself is suspected")) << site->story();
+  EXPECT_EQ(site->metric("weir_probe_suspected"), 1);
   EXPECT_TRUE(site->takes_turns(20)) << site->story();
   EXPECT_EQ(site->apps(), before) << site->story();
   EXPECT_TRUE(Stand::eventually([&] { return site->peers() == peers; }, 20s)) << site->story();

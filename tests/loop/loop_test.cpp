@@ -586,9 +586,8 @@ TEST_F(LoopTest, a_launched_server_is_reported_when_it_serves) {
     ++serving_told;
   };
   events.acted = [&](const Group&, Action::Kind kind, bool succeeded) {
-    EXPECT_EQ(kind, Action::Kind::launch);
     EXPECT_TRUE(succeeded);
-    ++launched;
+    if (kind == Action::Kind::launch) ++launched;
   };
   probe.all_are(HealthStatus::healthy);
   add(group("app", 3));
@@ -610,6 +609,45 @@ TEST_F(LoopTest, requests_a_balancer_saw_lost_are_reported_once) {
     return loop->turns() >= before + 3;
   }));
   EXPECT_EQ(lost, 3);
+}
+
+TEST_F(LoopTest, what_it_makes_of_the_servers_is_reported) {
+  std::atomic<bool> suspected = false;
+  std::atomic<int> strangers = 0;
+  events.judged = [&](const Group&, bool probe_suspected, int orphans) {
+    suspected = probe_suspected;
+    strangers = orphans;
+  };
+  Group app = group("app", 3);
+  app.interval = 20ms;
+  app.orphans = OrphanRule::report;
+  probe.all_are(HealthStatus::healthy);
+  add(std::move(app));
+  start();
+  ASSERT_TRUE(soon([&] { return serving("app") == 3; }));
+  EXPECT_FALSE(suspected);
+  clouds["cloud"].machines->insert({.id = "stray", .group = "app", .address = "10.0.0.9:80", .phase = Phase::warming});
+  EXPECT_TRUE(soon([&] { return strangers == 1; }));
+  probe.all_are(HealthStatus::unhealthy, {"app"});
+  EXPECT_TRUE(soon([&] { return suspected.load(); }));
+}
+
+TEST_F(LoopTest, a_server_without_a_balancer_serves_when_it_is_in_service) {
+  std::atomic<int> served = 0;
+  std::atomic<bool> took_time = false;
+  std::atomic<int> admitted = 0;
+  events.serving = [&](const Group&, Duration) { ++served; };
+  events.turned = [&](const Group&, const Record&, std::chrono::nanoseconds took) { took_time = took_time || took > 0ns; };
+  events.acted = [&](const Group&, Action::Kind kind, bool succeeded) {
+    if (kind == Action::Kind::admit && succeeded) ++admitted;
+  };
+  probe.all_are(HealthStatus::healthy);
+  add(group("app", 2));
+  groups.back().balancers.clear();
+  groups.back().group.balancers.clear();
+  start();
+  EXPECT_TRUE(soon([&] { return served == 2 && admitted == 2; }));
+  EXPECT_TRUE(took_time);
 }
 
 TEST_F(LoopTest, thousands_of_groups_turn_on_a_few_threads) {

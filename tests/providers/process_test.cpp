@@ -516,6 +516,14 @@ TEST_F(ProcessProvider, without_a_directory_there_are_no_servers_and_a_list_make
   EXPECT_FALSE(std::filesystem::exists(world_.directory()));
 }
 
+TEST_F(ProcessProvider, a_file_in_place_of_its_directory_is_not_an_empty_fleet) {
+  std::filesystem::create_directories(world_.directory().parent_path());
+  std::ofstream(world_.directory()) << "not ours";
+  const auto listed = list();
+  ASSERT_FALSE(listed);
+  EXPECT_THAT(listed.error().message, HasSubstr("is not a directory"));
+}
+
 TEST_F(ProcessProvider, a_directory_that_vanished_is_not_an_empty_fleet) {
   const Group group = world_.group("app", {});
   ASSERT_TRUE(launch(group, "t"));
