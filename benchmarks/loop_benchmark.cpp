@@ -9,13 +9,16 @@
 #include <cstdlib>
 #include <fstream>
 #include <mutex>
+#include <thread>
 
+#include "balancers/nginx/balancer.h"
 #include "controller/loop/loop.h"
 #include "controller/observe/prometheus.h"
 #include "controller/state/sqlite_store.h"
 #include "providers/memory/memory.h"
 #include "tests/fakes/ports.h"
 #include "tests/support/http_stub.h"
+#include "tests/support/nginx_server.h"
 #include "tests/support/prometheus_server.h"
 #include "tests/support/settings.h"
 #include "tests/support/temp_directory.h"
@@ -252,7 +255,8 @@ class Demand final : public MetricSource {
   Steady::time_point at_;
 };
 
-void breach_to_serving(benchmark::State& state) {
+/// `pause` lies between one server and the next; it is not counted.
+void measure_breach_to_serving(benchmark::State& state, std::unique_ptr<Balancer> balancer, std::chrono::milliseconds pause) {
   FakeClock clock;
   FakeProbe probe;
   probe.all_are(HealthStatus::healthy);
@@ -267,7 +271,7 @@ void breach_to_serving(benchmark::State& state) {
   group.policies[0].settings.set("tolerance", 0.0);
   std::vector<Managed> groups;
   groups.push_back(managed(std::move(group), make_memory_provider(std::make_shared<MemoryCloud>())));
-  groups[0].balancers.push_back(std::make_unique<FakeBalancer>(std::make_shared<BalancerWatch>()));
+  groups[0].balancers.push_back(std::move(balancer));
   const Log log(Log::Format::text);
   Tally served;
   LoopEvents events;
@@ -277,14 +281,38 @@ void breach_to_serving(benchmark::State& state) {
   std::size_t servers = 1;
   served.wait_for(servers);
   for ([[maybe_unused]] auto _ : state) {
+    std::this_thread::sleep_for(pause);
     demand.want(static_cast<double>(++servers));
     served.wait_for(servers);
     state.SetIterationTime(seconds_since(demand.delivered_at()));
   }
 }
+
+void breach_to_serving(benchmark::State& state) {
+  measure_breach_to_serving(state, std::make_unique<FakeBalancer>(std::make_shared<BalancerWatch>()), 0ms);
+}
 BENCHMARK(breach_to_serving)
     ->Iterations(20)
     ->Repetitions(5)
+    ->ReportAggregatesOnly()
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+
+/// The same with a real nginx: its test, its reload, and the proof that the new workers have taken over.
+void breach_to_serving_by_nginx(benchmark::State& state) {
+  NginxServer nginx;
+  NginxReloader reloader({.test = nginx.test_command(), .reload = nginx.reload_command(), .pid_file = nginx.pid_file()});
+  const NginxFile file{.path = nginx.upstream_file(), .format = {.group = "app-0"}, .adopt = true};
+  std::ofstream(nginx.upstream_file()) << "server 127.0.0.1:1;\n";
+  if (!nginx.start()) give_up(nginx.error_log());
+  measure_breach_to_serving(state, std::make_unique<NginxBalancer>(file, reloader), std::chrono::milliseconds(state.range(0)));
+}
+BENCHMARK(breach_to_serving_by_nginx)
+    ->ArgName("pause_ms")
+    ->Arg(2000)
+    ->Arg(0)
+    ->Iterations(10)
+    ->Repetitions(3)
     ->ReportAggregatesOnly()
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);

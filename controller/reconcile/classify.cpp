@@ -289,7 +289,8 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
     }
     server.in_service_since = known.admitted_at;
     const bool taken_out = server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy;
-    if (server.phase != Phase::in_service && !taken_out && !(server.phase == Phase::warming && known.found_serving)) continue;
+    const bool found = server.phase == Phase::warming && known.found_serving;
+    if (server.phase != Phase::in_service && !taken_out && !found) continue;
     ++in_service;
     if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
   }

@@ -78,23 +78,37 @@ TEST(HungServer, leaves_nginx_at_once_and_is_replaced) {
 }
 
 TEST(AllServersUnhealthyTogether, the_check_is_suspected_and_nothing_is_killed) {
-  const auto site = Site::start();
+  // Time enough to recover in, on a slow machine too: it grows with unhealthy_after.
+  const auto site = Site::start(
+      {.health = "{http: /health, interval: 400ms, timeout: 400ms, healthy_after: 2, unhealthy_after: 20, deadline: 20s}"});
   ASSERT_TRUE(site);
   site->want(4);
   ASSERT_TRUE(site->settles_at(4)) << site->story();
   const auto before = site->apps();
-  const auto peers = site->peers();
+  // The first to be noticed may get a replacement before the others are; nothing of what was there may go.
+  const auto all_there = [&] {
+    const auto now = site->apps();
+    return std::ranges::all_of(before, [&](const AppProcess& app) { return std::ranges::find(now, app) != now.end(); });
+  };
+  const auto all_served = [&] {
+    return std::ranges::all_of(before, [&](const AppProcess& app) { return is_peer(*site, app.address); });
+  };
   for (const AppProcess& app : before) ::kill(app.pid, SIGSTOP);
 
-  ASSERT_TRUE(site->says("4 of 4 servers of app look unhealthy together: the check itself is suspected")) << site->story();
+  ASSERT_TRUE(site->says("servers of app look unhealthy together: the check itself is suspected")) << site->story();
   EXPECT_EQ(site->metric("weir_probe_suspected"), 1);
   EXPECT_TRUE(site->takes_turns(20)) << site->story();
-  EXPECT_EQ(site->apps(), before) << site->story();
-  EXPECT_TRUE(Stand::eventually([&] { return site->peers() == peers; }, 20s)) << site->story();
+  EXPECT_TRUE(all_there()) << site->story();
+  EXPECT_TRUE(Stand::eventually(all_served, 20s)) << site->story();
 
-  for (const AppProcess& app : before) ::kill(app.pid, SIGCONT);
+  // They recover one by one, and the last is not guilty because the others were faster.
+  for (std::size_t index = 1; index < before.size(); ++index) ::kill(before[index].pid, SIGCONT);
+  EXPECT_TRUE(site->says("servers of app still look unhealthy after most did together")) << site->story();
+  ::kill(before.front().pid, SIGCONT);
   EXPECT_TRUE(site->settles_at(4)) << site->story();
-  EXPECT_EQ(site->apps(), before);
+  EXPECT_TRUE(site->takes_turns(20)) << site->story();
+  EXPECT_EQ(site->apps(), before) << site->story();
+  EXPECT_EQ(site->metric("weir_probe_suspected"), 0);
   Traffic traffic(site->stand());
   EXPECT_TRUE(traffic.all_answered()) << site->story();
 }
