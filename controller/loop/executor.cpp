@@ -4,12 +4,13 @@
 
 namespace weir {
 
-Executor::Executor(int threads) {
-  threads_.reserve(static_cast<std::size_t>(threads));
-  for (int index = 0; index < threads; ++index) threads_.emplace_back([this](std::stop_token stop) { work(std::move(stop)); });
-}
+Executor::Executor(int threads) : limit_(static_cast<std::size_t>(threads)) {}
 
 Executor::~Executor() {
+  {
+    const std::lock_guard lock(mutex_);
+    limit_ = 0;
+  }
   for (std::jthread& thread : threads_) thread.request_stop();
   for (std::jthread& thread : threads_) thread.join();
 }
@@ -18,6 +19,9 @@ void Executor::submit(Task task) {
   {
     const std::lock_guard lock(mutex_);
     tasks_.push_back(std::move(task));
+    if (tasks_.size() > idle_ && threads_.size() < limit_) {
+      threads_.emplace_back([this](std::stop_token stop) { work(std::move(stop)); });
+    }
   }
   wake_.notify_one();
 }
@@ -27,7 +31,10 @@ void Executor::work(std::stop_token stop) {
     Task task;
     {
       std::unique_lock lock(mutex_);
-      if (!wake_.wait(lock, stop, [this] { return !tasks_.empty(); })) return;
+      ++idle_;
+      const bool wanted = wake_.wait(lock, stop, [this] { return !tasks_.empty(); });
+      --idle_;
+      if (!wanted) return;
       task = std::move(tasks_.front());
       tasks_.pop_front();
     }

@@ -19,11 +19,11 @@ Listing listing_for(const std::string& group, const Result<std::vector<Server>>&
 Result<void> check_provider(const Group& group, const Memory& memory) {
   const bool empty = memory.servers.empty() && memory.launches.empty();
   if (empty || memory.provider.empty() || memory.provider == group.provider) return {};
-  return failure(
-      ErrorKind::invalid,
-      fmt::format("group {}: its {} servers are at provider '{}' and cannot move to '{}': configure a group with another "
-                  "name there, and remove this one when that one serves",
-                  group.name, memory.servers.size(), memory.provider, group.provider));
+  return failure(ErrorKind::invalid,
+                 fmt::format("group {}: its {} servers (those being launched included) are at provider '{}' and cannot move to "
+                             "'{}': configure a group with another "
+                             "name there, and remove this one when that one serves",
+                             group.name, memory.servers.size() + memory.launches.size(), memory.provider, group.provider));
 }
 
 std::vector<Query> queries_of(const Policies& policies) {

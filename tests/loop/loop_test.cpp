@@ -499,8 +499,8 @@ TEST_F(LoopTest, a_group_with_servers_cannot_move_to_another_provider) {
   ASSERT_FALSE(started);
   EXPECT_EQ(
       started.error().message,
-      "group app: its 1 servers are at provider 'old' and cannot move to 'new': configure a group with another name there, and "
-      "remove this one when that one serves");
+      "group app: its 1 servers (those being launched included) are at provider 'old' and cannot move to 'new': configure a group "
+      "with another name there, and remove this one when that one serves");
 }
 
 TEST_F(LoopTest, a_list_that_fails_is_no_reason_to_launch) {
