@@ -108,12 +108,12 @@ class Stand {
   /// `env: {WEIR_STAND: directory()}`: the process provider hands down little of weir's environment, and by this mark the stand
   /// finds the servers that weir leaves running.
   [[nodiscard]] std::string weir_config(const StandGroup& group) const;
-  Result<void> write_weir_config(const std::string& text) const;
+  [[nodiscard]] Result<void> write_weir_config(const std::string& text) const;
 
   /// Starts an app server by hand on the n-th app port, without weir.
   [[nodiscard]] Result<std::unique_ptr<Piece>> start_app(int index, const std::vector<std::string>& options);
   /// Writes weir's file for nginx by hand; takes effect with reload_nginx().
-  Result<void> write_upstream(const std::vector<std::string>& addresses) const;
+  [[nodiscard]] Result<void> write_upstream(const std::vector<std::string>& addresses) const;
   /// SIGHUP; returns when only the new workers accept connections.
   Result<void> reload_nginx();
 
