@@ -17,8 +17,8 @@ constexpr const char* kStatements[] = {
     "INSERT INTO changes (group_id, number, at, record) VALUES (?1, ?2, ?3, ?4)",
     "INSERT INTO turns (group_id, previous, number, at, record) VALUES (?1, ?2, ?3, ?4, ?5)",
     // NOLINTNEXTLINE(bugprone-suspicious-missing-comma)
-    "DELETE FROM changes WHERE group_id = ?1 AND number <= "
-    "(SELECT number FROM changes WHERE group_id = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
+    ("DELETE FROM changes WHERE group_id = ?1 AND number <= "
+     "(SELECT number FROM changes WHERE group_id = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)"),
     "DELETE FROM changes WHERE id <= (SELECT max(id) FROM changes) - ?1",
     "DELETE FROM turns WHERE id <= (SELECT max(id) FROM turns) - min(?2, ?1 * (SELECT count(*) FROM groups))",
     // A few at a time and oldest first: whatever the backlog, a commit stays short.
