@@ -91,11 +91,12 @@ void NginxReloader::cancel(const void* owner) {
 }
 
 void NginxReloader::run(std::stop_token stop) {
-  auto earliest = std::chrono::steady_clock::now();
+  // A bucket of `burst` reloads that fills by one every `between_reloads`; it is full at `full`.
+  auto full = std::chrono::steady_clock::now();
   for (;;) {
     std::unique_lock lock(mutex_);
     if (!changed_.wait(lock, stop, [&] { return !wishes_.empty(); })) return;
-    changed_.wait_until(lock, stop, earliest, [] { return false; });
+    changed_.wait_until(lock, stop, full - (timing_.burst - 1) * timing_.between_reloads, [] { return false; });
     if (stop.stop_requested()) return;
     under_way_ = std::exchange(wishes_, {});
     const auto wishes = under_way_;
@@ -103,7 +104,7 @@ void NginxReloader::run(std::stop_token stop) {
 
     std::list<Change> changes = prepare(wishes);
     if (!changes.empty()) {
-      earliest = std::chrono::steady_clock::now() + timing_.between_reloads;
+      full = std::max(full, std::chrono::steady_clock::now()) + timing_.between_reloads;
       change(changes);
     }
     for (const Change& each : changes) answer(each.wish, each.result);

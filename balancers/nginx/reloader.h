@@ -30,9 +30,10 @@ struct NginxControl {
 };
 
 struct NginxTiming {
-  Duration between_reloads{1000};  ///< from the start of one to the start of the next, at least
-  Duration proof{10'000};          ///< for the new workers to appear after a reload
-  Duration command{60'000};        ///< for the test and the reload command
+  Duration between_reloads{1000};  ///< from the start of one to the start of the next, in the long run
+  int burst = 3;             ///< so many may follow each other at once: servers launched together do not become ready together
+  Duration proof{10'000};    ///< for the new workers to appear after a reload
+  Duration command{60'000};  ///< for the test and the reload command
 };
 
 /// How a text is shown to the test command before it is in place.

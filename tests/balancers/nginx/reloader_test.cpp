@@ -282,7 +282,7 @@ TEST_P(NginxReloaderTest, a_done_may_destroy_its_balancer) {
 }
 
 TEST_P(NginxReloaderTest, the_first_reload_comes_at_once_and_the_next_keeps_its_distance) {
-  const auto reloader_ = reloader({.between_reloads = 700ms});
+  const auto reloader_ = reloader({.between_reloads = 700ms, .burst = 1});
   NginxBalancer balancer(file(), *reloader_);
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_TRUE(write_peers(balancer, peers(1)).has_value());
@@ -292,9 +292,23 @@ TEST_P(NginxReloaderTest, the_first_reload_comes_at_once_and_the_next_keeps_its_
   EXPECT_GE(std::chrono::steady_clock::now() - begin, 700ms);
 }
 
+TEST_P(NginxReloaderTest, a_few_reloads_follow_each_other_at_once_before_the_distance_counts) {
+  auto reloader_ = reloader({.between_reloads = 10min, .burst = 3});
+  {
+    NginxBalancer balancer(file(), *reloader_);
+    for (int i = 1; i <= 3; ++i) ASSERT_TRUE(write_peers(balancer, peers(i)).has_value());
+  }
+  Result<void> fourth;
+  reloader_->submit(this, file(), peers(4), [&](Result<void> result) { fourth = std::move(result); });
+  reloader_.reset();
+  ASSERT_FALSE(fourth.has_value());
+  EXPECT_EQ(fourth.error().kind, ErrorKind::cancelled);
+  EXPECT_EQ(count("reload"), 3);
+}
+
 TEST_P(NginxReloaderTest, many_groups_share_few_reloads) {
   constexpr int kGroups = 50;
-  const auto reloader_ = reloader({.between_reloads = 400ms});
+  const auto reloader_ = reloader({.between_reloads = 400ms, .burst = 1});
   std::vector<std::unique_ptr<NginxBalancer>> balancers;
   std::latch done(kGroups);
   const auto begin = std::chrono::steady_clock::now();
@@ -313,7 +327,7 @@ TEST_P(NginxReloaderTest, many_groups_share_few_reloads) {
 }
 
 TEST_P(NginxReloaderTest, what_waits_is_cancelled_when_the_reloader_goes) {
-  auto reloader_ = reloader({.between_reloads = 10min});
+  auto reloader_ = reloader({.between_reloads = 10min, .burst = 1});
   std::promise<Result<void>> first;
   Result<void> second;
   reloader_->submit(this, file(), peers(1), [&](Result<void> result) { first.set_value(std::move(result)); });
