@@ -245,7 +245,7 @@ TEST_F(ApiServerTest, survives_what_is_no_request) {
                                   "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
                                   nul,
                                   std::string(3000, '\n'),
-                                  std::string("\0\0\0\0", 4)};
+                                  std::string(4, '\0')};
   for (const std::string& request : requests) {
     Client client(port_);
     client.send(request);
