@@ -60,7 +60,7 @@ class Check {
       return unless(right, at, "expected type " + rule.dump());
     };
     rules["enum"] = [](const Check&, const json& rule, const json&, const json& value, const std::string& at) {
-      return unless(std::find(rule.begin(), rule.end(), value) != rule.end(), at, "expected one of " + rule.dump());
+      return unless(std::ranges::find(rule, value) != rule.end(), at, "expected one of " + rule.dump());
     };
     rules["const"] = [](const Check&, const json& rule, const json&, const json& value, const std::string& at) {
       return unless(value == rule, at, "expected " + rule.dump());

@@ -58,12 +58,13 @@ class ProviderContract : public testing::TestWithParam<MakeHarness> {
 
 /// What a provider must do besides if it can make servers.
 class ElasticProviderContract : public ProviderContract {
- protected:
+ public:
   ~ElasticProviderContract() override {
     const bool gone = wait_until(kDeadline, [&] { return terminate_all(); });
     EXPECT_TRUE(gone) << "servers are left behind";
   }
 
+ protected:
   Server launch(const Group& group, const std::string& token) {
     Result<Server> server = provider_->launch({group, token, "v1"}, {});
     EXPECT_TRUE(server) << (server ? "" : server.error().message);
@@ -92,7 +93,7 @@ class ElasticProviderContract : public ProviderContract {
 };
 
 /// Names an instance after the provider, for INSTANTIATE_TEST_SUITE_P.
-inline auto named(std::string name) {
+inline auto named(const std::string& name) {
   return [name](const testing::TestParamInfo<MakeHarness>& /*info*/) { return name; };
 }
 
