@@ -177,14 +177,8 @@ class Join {
       // It may be old, but nobody has asked it for its health yet: its deadline begins now. Traffic that goes to it by another's
       // hand is not taken away before anything is known against it.
       known.launched_at = observation_.at;
-      known.found_serving = is_in_a_balancer(server);
+      known.found_serving = is_peer_now(observation_, server.address);
     }
-  }
-
-  [[nodiscard]] bool is_in_a_balancer(const Server& server) const {
-    return !server.address.empty() && std::ranges::any_of(observation_.balancers, [&](const BalancerView& view) {
-      return view.known && std::ranges::find(view.peers, server.address, &Peer::address) != view.peers.end();
-    });
   }
 
   [[nodiscard]] bool serves_already(const Server& server) const {
@@ -298,6 +292,12 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
 }
 
 }  // namespace
+
+bool is_peer_now(const Observation& observation, const std::string& address) {
+  return std::ranges::any_of(observation.balancers, [&](const BalancerView& view) {
+    return view.known && std::ranges::find(view.peers, address, &Peer::address) != view.peers.end();
+  });
+}
 
 Duration recovery_time(const HealthCheck& check) {
   return (check.healthy_after + check.unhealthy_after) * check.interval + check.timeout;

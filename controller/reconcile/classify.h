@@ -43,6 +43,9 @@ struct Classified {
 /// True if the server may be given traffic: in service, and not known to be unhealthy unless the probe itself is suspected.
 [[nodiscard]] bool can_serve(const Server& server, bool probe_suspected);
 
+/// True if a balancer that can be read has the address among its peers, in force or not.
+[[nodiscard]] bool is_peer_now(const Observation& observation, const std::string& address);
+
 /// The group's size as policies see it.
 [[nodiscard]] Fleet fleet_of(const Group& group, const Classified& classified, TimePoint at, int desired);
 

@@ -506,7 +506,7 @@ class Planner {
 
   /// After a restart of ours nobody has heard of its health: it keeps the traffic it has, and gets none it has not.
   [[nodiscard]] bool is_unheard_of(const Server& one) const {
-    return one.health.status == HealthStatus::unknown && !is_peer_now(one) &&
+    return one.health.status == HealthStatus::unknown && !is_peer_now(observation_, one.address) &&
            std::ranges::any_of(observation_.balancers, &BalancerView::known);
   }
 
@@ -514,12 +514,7 @@ class Planner {
   [[nodiscard]] bool keeps_traffic(std::size_t index) const {
     const Server& one = now_.servers[index];
     const bool accused = one.health.status == HealthStatus::unhealthy && !now_.probe_suspected;
-    return one.phase == Phase::warming && memory_.servers[index].found_serving && !accused && is_peer_now(one);
-  }
-
-  [[nodiscard]] bool is_peer_now(const Server& one) const {
-    return std::ranges::any_of(observation_.balancers,
-                               [&](const BalancerView& view) { return view.known && has_address(view, one.address); });
+    return one.phase == Phase::warming && memory_.servers[index].found_serving && !accused && is_peer_now(observation_, one.address);
   }
 
   void add_peer_if(bool wanted, const Server& one) {
