@@ -75,8 +75,8 @@ struct Group {
   ScalingRule scale_out;
   ScalingRule scale_in;
   OrphanRule orphans = OrphanRule::adopt;
-  std::string
-      rules;  ///< names the text of policies, scale_out and scale_in: what was measured under others proves nothing under these
+  /// Names the text of policies, scale_out and scale_in: what was measured under others proves nothing under these.
+  std::string rules;
   bool operator==(const Group&) const = default;
 };
 

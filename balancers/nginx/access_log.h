@@ -15,9 +15,8 @@
 namespace weir {
 
 /// The servers nginx tried for a request that it had to answer with 502 or 504, by address, from a line of its access log that
-/// holds `status=$status upstream="$upstream_addr"`. Empty for a request that ended otherwise. nginx writes a quote within a value
-/// as
-/// \x22, so no request can forge the pair.
+/// holds `status=$status upstream="$upstream_addr"`. Empty for a request that ended otherwise. No request can forge the pair:
+/// nginx escapes the quotes within a value.
 [[nodiscard]] std::vector<std::string_view> failed_upstreams(std::string_view line);
 
 /// nginx's access log, followed for requests that were lost because their server was leaving. Not thread-safe.

@@ -514,7 +514,8 @@ class Planner {
   [[nodiscard]] bool keeps_traffic(std::size_t index) const {
     const Server& one = now_.servers[index];
     const bool accused = one.health.status == HealthStatus::unhealthy && !now_.probe_suspected;
-    return one.phase == Phase::warming && memory_.servers[index].found_serving && !accused && is_peer_now(observation_, one.address);
+    return one.phase == Phase::warming && memory_.servers[index].found_serving && !accused &&
+           is_peer_now(observation_, one.address);
   }
 
   void add_peer_if(bool wanted, const Server& one) {

@@ -148,6 +148,19 @@ TEST(PrometheusSource, a_slow_query_keeps_no_other_answer_waiting) {
   EXPECT_EQ(answers[3], std::pair(std::size_t{2}, 8.0));
 }
 
+TEST(PrometheusSource, an_answer_that_calls_itself_partial_is_degraded) {
+  const auto answer = [](const char* partial) {
+    return Answer{.body = fmt::format(R"({{"status":"success","isPartial":{},"data":{{"resultType":"vector","result":)"
+                                      R"([{{"metric":{{}},"value":[1795239478,"7"]}}]}}}})",
+                                      partial),
+                  .content_type = "application/json"};
+  };
+  const Sample partial = World(answer("true")).ask_one();
+  EXPECT_EQ(partial.status, Status::degraded);
+  EXPECT_THAT(partial.detail, HasSubstr("the data may be partial"));
+  EXPECT_EQ(World(answer("false")).ask_one().value, 7);
+}
+
 TEST(PrometheusSource, a_stop_request_ends_the_wait) {
   World world(Answer{.delay = 1h});
   world.options.timeout = 1h;
