@@ -10,6 +10,7 @@
 #include <cstdlib>
 
 #include "platform/file.h"
+#include "tests/support/free_port.h"
 #include "tests/support/settings.h"
 #include "tests/support/wait_until.h"
 
@@ -18,7 +19,7 @@ namespace {
 
 constexpr int kBlock = 32;
 constexpr int kFirstBlock = 10'000;
-constexpr int kBlocks = 600;  // all below the ports the kernel gives to outgoing connections
+constexpr int kBlocks = (free_port_detail::kFirst - kFirstBlock) / kBlock;  // none that free_port() gives to others
 
 int listen_on(int port) {
   const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
