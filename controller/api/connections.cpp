@@ -108,7 +108,7 @@ struct ConnectionGuard::Impl {
     const Steady now = std::chrono::steady_clock::now();
     std::vector<std::pair<Steady, Connection>> open;
     std::unordered_map<ino_t, Progress> still_there;
-    for (const Connection& connection : connections()) {
+    for (const Connection& connection : sockets(Kind::connected)) {
       const auto known = progress.find(connection.inode);
       const bool answered = known == progress.end() || known->second.sent != connection.sent;
       // A new connection has had no answer: all that it sent so far counts.
@@ -141,16 +141,27 @@ struct ConnectionGuard::Impl {
     for (const auto& [since, connection] : open) shut_down(connection, Ending::orderly);
   }
 
-  /// The kernel drops what knocks from now on; nothing else stops the library from accepting.
-  static void let_nobody_in(int listener) {
+  /// The kernel drops what knocks from now on; nothing else stops the library from accepting. True if somebody came in before and
+  /// has not been accepted yet.
+  static bool let_nobody_in(int listener) {
     sock_filter drop{BPF_RET | BPF_K, 0, 0, 0};
     const sock_fprog program{1, &drop};
     (void)::setsockopt(listener, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program);
+    tcp_info info{};
+    socklen_t length = sizeof info;
+    // Of a listening socket this is the length of its queue.
+    return ::getsockopt(listener, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_unacked > 0;
   }
 
-  enum class Listeners { open, closed };
+  [[nodiscard]] bool let_nobody_in() const {
+    bool waiting = false;
+    for (const Connection& listener : sockets(Kind::listening)) waiting |= let_nobody_in(listener.file);
+    return waiting;
+  }
 
-  [[nodiscard]] std::vector<Connection> connections(Listeners listeners = Listeners::open) const {
+  enum class Kind { listening, connected };
+
+  [[nodiscard]] std::vector<Connection> sockets(Kind kind) const {
     std::vector<Connection> all;
     ::rewinddir(files.get());
     while (const dirent* entry = ::readdir(files.get())) {
@@ -161,11 +172,7 @@ struct ConnectionGuard::Impl {
       if (!socket) continue;
       // cpprestsdk leaves its sockets open to the programs we start: a server would hold the port after us.
       (void)::fcntl(file, F_SETFD, FD_CLOEXEC);
-      if (is_connected(file)) {
-        all.push_back(*socket);
-      } else if (listeners == Listeners::closed) {
-        let_nobody_in(file);
-      }
+      if (is_connected(file) == (kind == Kind::connected)) all.push_back(*socket);
     }
     return all;
   }
@@ -180,9 +187,11 @@ ConnectionGuard::~ConnectionGuard() = default;
 
 bool ConnectionGuard::close_all() {
   const std::lock_guard lock(impl_->mutex);
-  const std::vector<Connection> open = impl_->connections(Impl::Listeners::closed);
+  // In this order: one that leaves the queue meanwhile is found among the connections.
+  const bool waiting = impl_->let_nobody_in();
+  const std::vector<Connection> open = impl_->sockets(Impl::Kind::connected);
   for (const Connection& connection : open) impl_->shut_down(connection, Ending::orderly);
-  return open.empty();
+  return open.empty() && !waiting;
 }
 
 Result<std::unique_ptr<ConnectionGuard>> ConnectionGuard::start(int port, ConnectionLimits limits) {

@@ -16,6 +16,7 @@
 #include <cstdlib>
 #include <thread>
 
+#include "controller/api/connections.h"
 #include "controller/api/routes.h"
 #include "tests/api/fake_api_data.h"
 #include "tests/support/free_port.h"
@@ -109,6 +110,8 @@ class Listener {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
+  [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] int file() const { return file_; }
 
  private:
   int file_;
@@ -345,6 +348,17 @@ TEST_F(ApiServerTest, the_port_is_free_again_when_it_is_gone) {
   server_.reset();
   start(quick());
   EXPECT_TRUE(answers());
+}
+
+TEST(ConnectionGuardTest, a_connection_that_nobody_accepted_yet_is_not_the_end) {
+  const Listener listener;
+  const auto guard = ConnectionGuard::start(listener.port(), {});
+  ASSERT_TRUE(guard) << guard.error().message;
+  const Client waiting(listener.port());
+  ASSERT_TRUE(waiting.connected());
+  EXPECT_FALSE((*guard)->close_all());
+  ::close(::accept4(listener.file(), nullptr, nullptr, SOCK_CLOEXEC));
+  EXPECT_TRUE((*guard)->close_all());
 }
 
 TEST_F(ApiServerTest, programs_we_start_do_not_inherit_the_port) {
