@@ -53,9 +53,36 @@ Record typical_record(const std::string& group, int tick) {
   Decision& decision = record.plan.decision;
   decision.previous = 3;
   decision.desired = 3;
-  decision.votes = {{"cpu-high", "threshold", Vote::Stance::content, 0, 54.3, true, false, "54.3 is not above 70"},
-                    {"cpu-low", "threshold", Vote::Stance::content, 0, 54.3, false, true, "54.3 is not below 30"},
-                    {"cpu", "target_tracking", Vote::Stance::wants, 3, 54.3, true, true, "54.3 is within 10 % of the target 60"}};
+  decision.votes = {
+      {"cpu-high",
+       "threshold",
+       Vote::Stance::content,
+       0,
+       54.3,
+       true,
+       false,
+       true,
+       false,
+       false,
+       {},
+       {},
+       {},
+       "54.3 is not above 70"},
+      {"cpu-low", "threshold", Vote::Stance::content, 0, 54.3, false, true, true, false, false, {}, {}, {}, "54.3 is not below 30"},
+      {"cpu",
+       "target_tracking",
+       Vote::Stance::wants,
+       3,
+       54.3,
+       true,
+       true,
+       true,
+       false,
+       false,
+       {},
+       {},
+       {},
+       "54.3 is within 10 % of the target 60"}};
   for (const char* stage :
        {"votes", "rollout", "dependencies", "stabilization_window", "cooldown", "rate_limits", "budget", "min_max"}) {
     decision.steps.push_back({stage, 3, 3, "nothing to hold"});

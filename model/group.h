@@ -40,6 +40,29 @@ struct ScalingRule {
   bool operator==(const ScalingRule&) const = default;
 };
 
+/// When a scale-out counts as having helped, and what follows if it did not.
+struct HelpRule {
+  int attempts = 2;                 ///< scale-outs in a row that may fail to help
+  Duration retry_after{1'800'000};  ///< then one more is tried after this
+  bool operator==(const HelpRule&) const = default;
+};
+
+/// What a server costs.
+struct CostRule {
+  double per_hour = 0;         ///< of one server, in `currency`
+  std::string currency;        ///< ISO 4217
+  Duration billing_period{0};  ///< paid in whole periods from the launch; 0: by the moment
+  int monthly_hours = 0;       ///< hours of a calendar month (UTC) after which a server costs nothing more in it; 0: no such cap
+  bool operator==(const CostRule&) const = default;
+};
+
+/// What the group may cost in a calendar month (UTC), in CostRule::currency.
+struct BudgetRule {
+  std::optional<double> soft;  ///< a forecast beyond it is told of
+  std::optional<double> hard;  ///< caps the size; what `min` costs to the end of the month is set aside first
+  bool operator==(const BudgetRule&) const = default;
+};
+
 /// What to do with servers that carry the group's owner tag but that weir does not remember.
 enum class OrphanRule { adopt, report, remove };
 
@@ -71,9 +94,12 @@ struct Group {
   HealthCheck health;
   Duration drain_timeout{60'000};
   std::vector<BalancerSpec> balancers;
-  std::vector<PolicySpec> policies;
+  std::vector<PolicySpec> policies;  ///< in the order of the file, then what guards and other sections come to
   ScalingRule scale_out;
   ScalingRule scale_in;
+  std::optional<HelpRule> help;
+  std::optional<CostRule> cost;
+  BudgetRule budget;
   OrphanRule orphans = OrphanRule::adopt;
   /// Names the text of policies, scale_out and scale_in: what was measured under others proves nothing under these.
   std::string rules;

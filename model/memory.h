@@ -10,6 +10,28 @@
 
 namespace weir {
 
+/// A value and when it was seen.
+struct SeenValue {
+  TimePoint at{};
+  double value = 0;
+  bool operator==(const SeenValue&) const = default;
+};
+
+/// What a forecasting policy has promised, and how its promises turned out.
+struct ForecastMemory {
+  /// One promise: what each way of forecasting said of the time up to the horizon; NaN never occurs, absent = -1.
+  struct Promise {
+    TimePoint at{};
+    std::vector<double> peaks;
+    bool operator==(const Promise&) const = default;
+  };
+  std::vector<SeenValue> recent;            ///< oldest first, as far back as promises and the trend look
+  std::vector<Promise> open;                ///< oldest first: not due yet
+  std::vector<std::vector<double>> errors;  ///< per way of forecasting: how often the load came how far beyond it, fading with age
+  TimePoint faded_at{};                     ///< when `errors` last faded
+  bool operator==(const ForecastMemory&) const = default;
+};
+
 /// What a policy hands from one turn to the next.
 struct PolicyMemory {
   std::string policy;
@@ -17,7 +39,10 @@ struct PolicyMemory {
   std::optional<TimePoint> below_since;  ///< likewise for scale-in
   std::optional<TimePoint> good_at;      ///< when `good_value` was seen
   double good_value = 0;
-  int good_missing = 0;  ///< how many servers had no number in it: it may still not shrink anything
+  int good_missing = 0;                     ///< how many servers had no number in it: it may still not shrink anything
+  double most_series = 0;                   ///< the largest number of series behind the value, of late
+  std::optional<TimePoint> most_series_at;  ///< when that was
+  ForecastMemory forecast;
   bool operator==(const PolicyMemory&) const = default;
 };
 
@@ -68,6 +93,50 @@ struct ScaleEvent {
   bool operator==(const ScaleEvent&) const = default;
 };
 
+/// A person's hand on the wheel, until it expires or is taken off.
+struct Manual {
+  struct Hold {
+    int servers = 0;
+    std::optional<TimePoint> until;
+    std::string by;
+    bool operator==(const Hold&) const = default;
+  };
+  struct Pause {
+    bool out = true;
+    bool in = true;
+    std::optional<TimePoint> until;
+    std::string by;
+    bool operator==(const Pause&) const = default;
+  };
+  std::optional<Hold> hold;
+  std::optional<Pause> pause;
+  bool operator==(const Manual&) const = default;
+};
+
+/// Whether scaling out helps: the last scale-out under trial, and how many before it did not.
+struct HelpMemory {
+  /// What the policy that asked for it saw before it.
+  struct Trial {
+    std::string policy;
+    TimePoint at{};
+    double value = 0;
+    double load = 0;
+    int servers = 0;  ///< warmed then
+    bool operator==(const Trial&) const = default;
+  };
+  std::optional<Trial> trial;
+  int failures = 0;                     ///< in a row
+  std::optional<TimePoint> stopped_at;  ///< since then nothing more is added
+  bool operator==(const HelpMemory&) const = default;
+};
+
+/// What the group's servers have cost in the calendar month (UTC) of `counted_to`.
+struct Spending {
+  double amount = 0;
+  TimePoint counted_to{};
+  bool operator==(const Spending&) const = default;
+};
+
 /// All that one turn of a group hands to the next. Saved before the plan of the same turn is applied.
 struct Memory {
   std::string nonce;  ///< random, given once by the store: makes launch tokens unique across state files
@@ -85,6 +154,12 @@ struct Memory {
   std::vector<Recommendation> lowest;      ///< scale-out window: strictly rising values
   std::vector<ScaleEvent> events;          ///< youngest last, as far back as any rate limit looks
   std::vector<PolicyMemory> policies;
+  std::optional<int> min;  ///< in force at the last decision, where a schedule has replaced the group's
+  std::optional<int> max;  ///< likewise
+  Manual manual;
+  HelpMemory help;
+  std::optional<Spending> spending;
+  std::vector<Duration> boots;        ///< from launch to admission, of the last servers; youngest last
   std::vector<ServerMemory> servers;  ///< sorted by id
   std::vector<LaunchIntent> launches;
   int launch_failures = 0;                     ///< in a row: servers that never became healthy, launches refused

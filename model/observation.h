@@ -43,15 +43,33 @@ struct Outcome {
   std::optional<Error> error;
 };
 
+/// What a person told weir to do with a group; from then on it is a fact like any other.
+struct Order {
+  enum class Kind {
+    scale,   ///< hold `servers`, whatever the policies say
+    pause,   ///< scale in no direction, or not in those named
+    resume,  ///< forget every scale and pause
+  };
+  Kind kind = Kind::resume;
+  int servers = 0;                 ///< scale only
+  bool out = true;                 ///< pause only: scaling out
+  bool in = true;                  ///< pause only: scaling in
+  std::optional<TimePoint> until;  ///< absent: until resume
+  TimePoint at{};
+  std::string by;  ///< who, for the record
+  bool operator==(const Order&) const = default;
+};
+
 /// The facts of one instant about one group. Nothing here is a decision.
 struct Observation {
   TimePoint at;
   bool listed = false;                  ///< `servers` is the provider's own list; false: what we remember, for it gave none
   std::string listed_detail;            ///< why it gave none
   std::vector<Server> servers;          ///< sorted by id; health filled in
-  std::vector<Sample> samples;          ///< one per policy, in their order (a policy without query has a failed one)
+  std::vector<Sample> samples;          ///< the answers to all queries of the policies, in their order; empty: not asked
   std::vector<BalancerView> balancers;  ///< one per balancer, in their order
   std::vector<Outcome> outcomes;        ///< of actions applied since the last turn
+  std::vector<Order> orders;            ///< given since the last turn
 };
 
 }  // namespace weir

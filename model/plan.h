@@ -16,10 +16,16 @@ struct Vote {
   std::string policy;
   std::string_view type;  ///< of static storage: the catalog's name
   Stance stance = Stance::abstains;
-  int wants = 0;                ///< servers, when stance is wants
-  std::optional<double> value;  ///< the number it looked at
-  bool scales_out = true;       ///< has a say in scaling out
-  bool scales_in = true;        ///< has a say in scaling in
+  int wants = 0;                   ///< servers, when stance is wants
+  std::optional<double> value;     ///< the number it looked at
+  bool scales_out = true;          ///< has a say in scaling out
+  bool scales_in = true;           ///< has a say in scaling in
+  bool value_falls = false;        ///< more servers under the same load make `value` smaller
+  bool forbids_out = false;        ///< nobody may scale out now: a guard that does not hold, maintenance
+  bool forbids_in = false;         ///< likewise in
+  std::optional<int> min;          ///< takes the place of the group's min now; of several the largest
+  std::optional<int> max;          ///< takes the place of the group's max now; of several the largest
+  std::optional<double> forecast;  ///< the value it expects at the end of its horizon
   std::string why;
 };
 
@@ -35,6 +41,8 @@ struct Step {
 struct Decision {
   int previous = 0;
   int desired = 0;
+  int min = 0;                           ///< in force now: the group's, or a schedule's
+  int max = 0;                           ///< likewise
   std::optional<TimePoint> breached_at;  ///< scale-out: since when a policy that wanted it has seen the breach
   std::vector<Vote> votes;
   std::vector<Step> steps;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,13 +10,23 @@
 
 namespace weir {
 
-/// A question to the metric source. Equal expressions are asked once a tick, whatever groups they belong to.
+/// A span of the past that an expression is looked at over, instead of now.
+struct PastWindow {
+  enum class Take { maximum, average };
+  Take take = Take::maximum;
+  Duration length{0};  ///< whole seconds, > 0
+  Duration ago{0};     ///< how long before now the span ends; whole seconds, >= 0
+  bool operator==(const PastWindow&) const = default;
+};
+
+/// A question to the metric source. Equal questions are asked once a tick, whatever groups they belong to.
 struct Query {
   std::string expression;
   std::string server_label;  ///< non-empty: one series per server, and this label names it (id or address)
   std::vector<std::pair<std::string, std::string>> select;  ///< keep only series with these labels, sorted by name
   Fallback on_empty;
   Fallback on_nan;
+  std::optional<PastWindow> past;
   bool operator==(const Query&) const = default;
 };
 

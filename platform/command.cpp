@@ -26,7 +26,7 @@ extern "C" {  // which glibc 2.36 forgets to say itself
 namespace weir {
 namespace {
 
-constexpr std::size_t kMaxOutput = 64UL * 1024;
+constexpr std::size_t kMaxOutput = 1024UL * 1024;
 using Deadline = std::chrono::steady_clock::time_point;
 
 std::unexpected<Error> cannot_run(const std::vector<std::string>& argv, int error) {

@@ -12,7 +12,7 @@ namespace weir {
 /// How a program ended.
 struct CommandResult {
   int status = 0;      ///< exit status; 128 + signal if killed
-  std::string output;  ///< standard output and error, interleaved, at most 64 KiB
+  std::string output;  ///< standard output and error, interleaved, at most 1 MiB
 };
 
 /// Runs a program (argv, found on PATH, no shell) to its end. On timeout or stop it is killed with its process group.

@@ -6,13 +6,20 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "policies/constant.h"
+#include "policies/cost.h"
+
 namespace weir {
 namespace {
+
+/// Of the relief that more servers should bring under the same load, the share that counts as help.
+constexpr double kLeastRelief = 0.25;
 
 /// What every stage works on: it reads `steps.back().to` and records its own step.
 struct Stages {
   const Group& group;
   const Observation& observation;
+  const Fleet& fleet;
   Memory& memory;
   Decision& decision;
 
@@ -36,11 +43,13 @@ PolicyMemory& memory_of(const Policy& policy, std::size_t index, Memory& memory)
 }
 
 void ask(const Policies& policies, const Observation& observation, const Fleet& fleet, Memory& memory, Decision& decision) {
-  static const Sample none{.status = Sample::Status::failed, .detail = "not asked"};
   decision.votes.reserve(policies.size());
+  std::span<const Sample> samples = observation.samples;
   for (std::size_t index = 0; index < policies.size(); ++index) {
-    const Sample& sample = index < observation.samples.size() ? observation.samples[index] : none;
-    decision.votes.push_back(policies[index]->vote(sample, fleet, observation.at, memory_of(*policies[index], index, memory)));
+    const Policy& policy = *policies[index];
+    const std::span<const Sample> own = samples.first(std::min(samples.size(), policy.query_count()));
+    samples = samples.subspan(own.size());
+    decision.votes.push_back(policy.vote(own, fleet, observation.at, memory_of(policy, index, memory)));
   }
   memory.policies.resize(policies.size());
 }
@@ -72,6 +81,142 @@ void tally_votes(Stages& stages) {
     return stages.record("votes", desired, fmt::format("{} wants {}, but {} does not", in->policy, in->wants, content->policy));
   }
   stages.record("votes", in->wants, fmt::format("all that scale in agree; {} wants most: {}", in->policy, in->wants));
+}
+
+/// A schedule's bounds take the place of the group's; of several the largest.
+void settle_bounds(const Group& group, Decision& decision) {
+  std::optional<int> min;
+  std::optional<int> max;
+  for (const Vote& vote : decision.votes) {
+    min = std::max(min, vote.min);
+    max = std::max(max, vote.max);
+  }
+  decision.max = max.value_or(group.max);
+  decision.min = std::min(min.value_or(group.min), decision.max);
+}
+
+/// Guards that do not hold, and maintenance.
+void heed_guards(Stages& stages) {
+  const std::vector<Vote>& votes = stages.decision.votes;
+  const bool any = std::ranges::any_of(votes, [](const Vote& vote) { return !vote.scales_out && !vote.scales_in; });
+  if (!any) return;
+  const int desired = stages.decision.previous;
+  const int proposed = stages.proposed();
+  if (proposed == desired) return stages.record("guards", proposed, "no change to forbid");
+  const bool out = proposed > desired;
+  const auto forbids = std::ranges::find_if(votes, [out](const Vote& vote) { return out ? vote.forbids_out : vote.forbids_in; });
+  if (forbids == votes.end()) return stages.record("guards", proposed, "all hold");
+  stages.record("guards", desired, fmt::format("{} forbids scaling {}: {}", forbids->policy, out ? "out" : "in", forbids->why));
+}
+
+const Vote* vote_of(const Decision& decision, const std::string& policy) {
+  const auto found = std::ranges::find(decision.votes, policy, &Vote::policy);
+  return found == decision.votes.end() ? nullptr : &*found;
+}
+
+std::optional<double> load_of(const Decision& decision) {
+  for (const Vote& vote : decision.votes) {
+    if (vote.type == kHelpPolicy.name) return vote.value;
+  }
+  return std::nullopt;
+}
+
+/// The share of the relief that the added servers should have brought and did; absent while it cannot be told.
+std::optional<double> relief(const HelpMemory::Trial& trial, const Stages& stages) {
+  const Vote* vote = vote_of(stages.decision, trial.policy);
+  const std::optional<double> load = load_of(stages.decision);
+  const int servers = stages.fleet.warmed;
+  if (vote == nullptr || !vote->value || !load || stages.fleet.on_the_way > 0 || servers <= trial.servers) return std::nullopt;
+  if (trial.load <= 0 || trial.value <= 0) return std::nullopt;
+  const double unrelieved = trial.value * *load / trial.load;
+  const double modelled = unrelieved * trial.servers / servers;
+  return (unrelieved - *vote->value) / (unrelieved - modelled);
+}
+
+void judge_trial(Stages& stages) {
+  HelpMemory& help = stages.memory.help;
+  if (!help.trial) return;
+  const std::optional<double> share = relief(*help.trial, stages);
+  const bool stale = stages.observation.at - help.trial->at > stages.group.help->retry_after;
+  if (share) help.failures = *share < kLeastRelief ? help.failures + 1 : 0;
+  if (share || stale) help.trial.reset();
+}
+
+/// If the last scale-outs did not lower the value they were for, something else is short, and more servers only cost.
+void ask_whether_it_helped(Stages& stages) {
+  if (!stages.group.help) return;
+  const HelpRule& rule = *stages.group.help;
+  HelpMemory& help = stages.memory.help;
+  judge_trial(stages);
+  const TimePoint at = stages.observation.at;
+  const int desired = stages.decision.previous;
+  const int proposed = stages.proposed();
+  if (proposed <= desired) {
+    if (proposed < desired) help = {};
+    return stages.record("did_it_help", proposed, "no scale-out to doubt");
+  }
+  if (help.failures < rule.attempts) {
+    return stages.record("did_it_help", proposed, help.failures == 0 ? "nothing speaks against it" : "the last one did not help");
+  }
+  if (!help.stopped_at) help.stopped_at = at;
+  const Duration waited = at - *help.stopped_at;
+  if (waited >= rule.retry_after) {
+    help = {.failures = rule.attempts - 1};
+    return stages.record("did_it_help", proposed, fmt::format("tried again after {}", format_duration(rule.retry_after)));
+  }
+  stages.record("did_it_help", desired,
+                fmt::format("the last {} scale-outs did not lower the value as added servers should, so something else is short; "
+                            "tried again in {}",
+                            help.failures, format_duration(rule.retry_after - waited)));
+}
+
+/// A scale-out that goes through is the next to be judged.
+void put_on_trial(const Stages& stages) {
+  const Decision& decision = stages.decision;
+  HelpMemory& help = stages.memory.help;
+  if (!stages.group.help || help.trial || decision.desired <= decision.previous) return;
+  const std::optional<double> load = load_of(decision);
+  const Vote* asked = nullptr;
+  for (const Vote& vote : decision.votes) {
+    const bool out = vote.stance == Vote::Stance::wants && vote.wants > decision.previous && vote.value_falls && vote.value;
+    if (out && (asked == nullptr || vote.wants > asked->wants)) asked = &vote;
+  }
+  if (asked == nullptr || !load || stages.fleet.warmed == 0) return;
+  help.trial = HelpMemory::Trial{asked->policy, stages.observation.at, *asked->value, *load, stages.fleet.warmed};
+}
+
+void heed_pause(Stages& stages) {
+  const std::optional<Manual::Pause>& pause = stages.memory.manual.pause;
+  if (!pause) return;
+  const int desired = stages.decision.previous;
+  const int proposed = stages.proposed();
+  const bool held = proposed > desired ? pause->out : proposed < desired && pause->in;
+  const std::string until = pause->until ? " until " + format_time(*pause->until) : std::string(" until resumed");
+  const std::string by = pause->by.empty() ? "" : " by " + pause->by;
+  stages.record(
+      "pause", held ? desired : proposed,
+      held ? fmt::format("scaling {} is paused{}{}", proposed > desired ? "out" : "in", by, until) : "holds nothing back");
+}
+
+void heed_hold(Stages& stages) {
+  const std::optional<Manual::Hold>& hold = stages.memory.manual.hold;
+  if (!hold) return;
+  const std::string until = hold->until ? " until " + format_time(*hold->until) : std::string(" until resumed");
+  stages.record("operator", hold->servers,
+                fmt::format("held at {}{}{}", hold->servers, hold->by.empty() ? "" : " by " + hold->by, until));
+}
+
+void keep_to_budget(Stages& stages) {
+  const Group& group = stages.group;
+  if (!group.cost || !group.budget.hard) return;
+  const int proposed = stages.proposed();
+  const int affordable =
+      affordable_servers(*group.cost, *group.budget.hard, stages.memory, stages.decision.min, stages.observation.at);
+  if (proposed <= affordable) return stages.record("budget", proposed, "within the budget");
+  stages.record("budget", affordable,
+                fmt::format("{:.2f} of {:.2f} {} are spent; what is left, less what min costs to the end of the month, pays for {}",
+                            stages.memory.spending ? stages.memory.spending->amount : 0, *group.budget.hard, group.cost->currency,
+                            affordable));
 }
 
 /// Keeps the values that can still be the extreme of the window, oldest first. `better(a, b)`: a outlives b.
@@ -159,12 +304,18 @@ void limit_rate(Stages& stages) {
                 limited == proposed ? "within the limits" : fmt::format("the limits allow {} now", limited));
 }
 
+std::string bound_text(std::string_view which, int bound, std::optional<int> Vote::* of, const Decision& decision) {
+  const auto schedule = std::ranges::find(decision.votes, std::optional(bound), of);
+  return fmt::format("{} is {}{}", which, bound, schedule == decision.votes.end() ? "" : " by " + schedule->policy);
+}
+
 void clamp_size(Stages& stages) {
   const int proposed = stages.proposed();
-  const int clamped = std::clamp(proposed, stages.group.min, stages.group.max);
+  const Decision& decision = stages.decision;
+  const int clamped = std::clamp(proposed, decision.min, decision.max);
   std::string why = "within min and max";
-  if (clamped > proposed) why = fmt::format("min is {}", stages.group.min);
-  if (clamped < proposed) why = fmt::format("max is {}", stages.group.max);
+  if (clamped > proposed) why = bound_text("min", decision.min, &Vote::min, decision);
+  if (clamped < proposed) why = bound_text("max", decision.max, &Vote::max, decision);
   stages.record("min_max", clamped, std::move(why));
 }
 
@@ -191,6 +342,8 @@ std::optional<TimePoint> breach_start(const Decision& decision, const Memory& me
 
 void remember_change(const Group& group, TimePoint at, const Decision& decision, Memory& memory) {
   memory.desired = decision.desired;
+  memory.min = decision.min == group.min ? std::nullopt : std::optional(decision.min);
+  memory.max = decision.max == group.max ? std::nullopt : std::optional(decision.max);
   const Duration longest = longest_period(group);
   std::erase_if(memory.events, [&](const ScaleEvent& event) { return at - event.at >= longest; });
   const int change = decision.desired - decision.previous;
@@ -204,16 +357,23 @@ void remember_change(const Group& group, TimePoint at, const Decision& decision,
 Decision decide(const Group& group, const Policies& policies, const Observation& observation, const Fleet& fleet, Memory& memory) {
   if (!memory.desired) std::abort();
   Decision decision{.previous = *memory.desired, .desired = *memory.desired};
-  decision.steps.reserve(5);
-  Stages stages{group, observation, memory, decision};
+  decision.steps.reserve(8);
+  Stages stages{group, observation, fleet, memory, decision};
   ask(policies, observation, fleet, memory, decision);
+  settle_bounds(group, decision);
   tally_votes(stages);
+  heed_guards(stages);
+  ask_whether_it_helped(stages);
+  heed_pause(stages);
   stabilize(stages);
   cool_down(stages);
   limit_rate(stages);
+  keep_to_budget(stages);
+  heed_hold(stages);
   clamp_size(stages);
   decision.desired = stages.proposed();
   decision.breached_at = breach_start(decision, memory);
+  put_on_trial(stages);
   remember_change(group, observation.at, decision, memory);
   return decision;
 }

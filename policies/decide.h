@@ -10,9 +10,10 @@
 
 namespace weir {
 
-/// How many servers the group should have. Pure. Asks every policy, then runs the named stages in one order, each recorded: votes,
-/// stabilization_window, cooldown, rate_limits, min_max. Changes what Memory remembers of policies, recommendations and cooldowns,
-/// and sets its `desired`. Expects Memory::desired to be set.
+/// How many servers the group should have. Pure. Asks every policy, then runs the named stages in one order, each recorded if the
+/// group has what it is about: votes, guards, did_it_help, pause, stabilization_window, cooldown, rate_limits, budget, operator,
+/// min_max. Changes what Memory remembers of policies, recommendations and cooldowns, and sets its `desired`. Expects
+/// Memory::desired to be set.
 [[nodiscard]] Decision decide(const Group& group, const Policies& policies, const Observation& observation, const Fleet& fleet,
                               Memory& memory);
 

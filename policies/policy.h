@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <span>
 #include <string>
@@ -21,6 +22,7 @@ struct Fleet {
   int on_the_way = 0;               ///< pending, warming, or in service but not warmed
   std::span<const Server> servers;  ///< all of the group, classified
   TimePoint warmed_before{};        ///< in service since then or earlier = warmed
+  Duration horizon{0};              ///< from a decision to the service of its servers: what a forecast has to reach
 
   [[nodiscard]] bool is_warmed(const Server& server) const {
     return server.phase == Phase::in_service && server.in_service_since && *server.in_service_since <= warmed_before;
@@ -36,13 +38,19 @@ class Policy {
   virtual ~Policy() = default;
 
   [[nodiscard]] virtual const std::string& name() const = 0;
-  /// The question whose answer vote() needs; nullptr if none.
-  [[nodiscard]] virtual const Query* query() const = 0;
-  /// `sample` answers query(). `memory` is this policy's own and may be changed.
-  [[nodiscard]] virtual Vote vote(const Sample& sample, const Fleet& fleet, TimePoint at, PolicyMemory& memory) const = 0;
+  /// How many questions vote() needs answered; 0 if none.
+  [[nodiscard]] virtual std::size_t query_count() const { return 0; }
+  /// Those questions, in the order in which vote() expects the answers. `horizon`: Fleet::horizon, in whole seconds.
+  virtual void append_queries(Duration horizon, std::vector<Query>& queries) const {
+    (void)horizon;
+    (void)queries;
+  }
+  /// `samples` answer append_queries(), or are none if nothing was asked. `memory` is this policy's own and may be changed.
+  [[nodiscard]] virtual Vote vote(std::span<const Sample> samples, const Fleet& fleet, TimePoint at,
+                                  PolicyMemory& memory) const = 0;
 };
 
-/// The policies of one group, in the order of the configuration.
+/// The policies of one group: those of the configuration in its order, then what its other sections come to.
 using Policies = std::vector<std::unique_ptr<const Policy>>;
 
 /// One kind of policy. The list of all is catalog.cpp.
@@ -54,10 +62,16 @@ struct PolicyType {
   std::unique_ptr<const Policy> (*make)(const PolicySpec& spec, const Group& group) = nullptr;
 };
 
-/// All kinds of policy.
+/// All kinds of policy that `policies:` may name.
 [[nodiscard]] std::span<const PolicyType> policy_catalog();
 
 /// Builds the policies of a checked group, in order.
 [[nodiscard]] Policies make_policies(const Group& group);
+
+/// How many answers the policies need together.
+[[nodiscard]] std::size_t query_count(const Policies& policies);
+
+/// The questions of all, in order.
+[[nodiscard]] std::vector<Query> queries_of(const Policies& policies, Duration horizon);
 
 }  // namespace weir

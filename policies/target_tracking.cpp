@@ -5,12 +5,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "policies/activation.h"
+#include "policies/change.h"
 #include "policies/reading.h"
 
 namespace weir {
 namespace {
 
 constexpr std::array<std::string_view, 2> kValues = {"average", "total"};
+constexpr std::array<std::string_view, 2> kRules = {"weir", "kubernetes"};
 constexpr auto kKeys = with_query_keys(std::array{
     Key{.name = "value",
         .type = KeyType::choice,
@@ -24,28 +27,36 @@ constexpr auto kKeys = with_query_keys(std::array{
         .fallback = "0.1",
         .minimum = 0,
         .maximum = 1},
+    Key{.name = "tolerance_out", .type = KeyType::number, .doc = "The same, for scaling out only.", .minimum = 0, .maximum = 1},
+    Key{.name = "tolerance_in", .type = KeyType::number, .doc = "The same, for scaling in only.", .minimum = 0, .maximum = 1},
+    Key{.name = "rules",
+        .type = KeyType::choice,
+        .doc =
+            "How servers without data or not warmed up yet count: never shrink on part of the data, or as the Kubernetes HPA does.",
+        .fallback = "weir",
+        .choices = kRules},
+    kActivationKey,
 });
-
-/// A size no fleet has: where an absurd metric ends before min and max bound it.
-constexpr double kMostServers = 1e6;
-
-int whole_servers(double servers) { return static_cast<int>(std::ceil(std::clamp(servers, 0.0, kMostServers) - 1e-9)); }
 
 class TargetTracking final : public Policy {
  public:
   explicit TargetTracking(const PolicySpec& spec)
       : name_(spec.name),
-        query_(query_from(spec.settings)),
+        signal_(spec.settings),
+        activation_(spec.settings),
         total_(spec.settings.text("value") == "total"),
+        kubernetes_(spec.settings.text("rules") == "kubernetes"),
         target_(spec.settings.number("target")),
-        tolerance_(spec.settings.number("tolerance")) {}
+        tolerance_out_(spec.settings.number(spec.settings.has("tolerance_out") ? "tolerance_out" : "tolerance")),
+        tolerance_in_(spec.settings.number(spec.settings.has("tolerance_in") ? "tolerance_in" : "tolerance")) {}
 
   [[nodiscard]] const std::string& name() const override { return name_; }
-  [[nodiscard]] const Query* query() const override { return &query_; }
+  [[nodiscard]] std::size_t query_count() const override { return signal_.query_count(); }
+  void append_queries(Duration, std::vector<Query>& queries) const override { signal_.append_queries(queries); }
 
-  [[nodiscard]] Vote vote(const Sample& sample, const Fleet& fleet, TimePoint at, PolicyMemory& memory) const override {
-    Vote vote{.policy = name_, .type = kTargetTrackingPolicy.name};
-    const Reading reading = read_sample(query_, sample, fleet, at, memory);
+  [[nodiscard]] Vote vote(std::span<const Sample> samples, const Fleet& fleet, TimePoint at, PolicyMemory& memory) const override {
+    Vote vote{.policy = name_, .type = kTargetTrackingPolicy.name, .value_falls = !total_};
+    const Reading reading = signal_.read(samples, fleet, at, memory);
     if (!reading.trusted) {
       vote_untrusted(reading, fleet, vote);
       return vote;
@@ -56,13 +67,17 @@ class TargetTracking final : public Policy {
       return vote;
     }
     vote.stance = Vote::Stance::content;
-    if (fleet.warmed == 0 && (reading.per_server || !total_)) {
+    if (activation_.idle(reading.value)) {
+      activation_.vote_idle(reading.value, fleet, vote);
+    } else if (fleet.warmed == 0 && (reading.per_server || !total_)) {
       vote.why = fmt::format("{:.6g}, but no server has been in service for its warm_up yet", reading.value);
     } else if (total_) {
       track_total(reading, fleet, vote);
     } else {
       track_average(reading, fleet, vote);
     }
+    activation_.wake(reading.value, fleet, vote);
+    vote_in_doubt(reading, fleet, vote);
     const bool breach = vote.stance == Vote::Stance::wants && vote.wants > fleet.desired;
     if (!breach) memory.above_since.reset();
     if (breach && !memory.above_since) memory.above_since = at;
@@ -70,15 +85,16 @@ class TargetTracking final : public Policy {
   }
 
  private:
+  [[nodiscard]] double tolerance(double ratio) const { return ratio > 1 ? tolerance_out_ : tolerance_in_; }
   /// 77 is 10 % above 70, whatever binary fractions say.
-  [[nodiscard]] bool within_tolerance(double ratio) const { return std::abs(ratio - 1) <= tolerance_ + 1e-9; }
+  [[nodiscard]] bool within_tolerance(double ratio) const { return std::abs(ratio - 1) <= tolerance(ratio) + 1e-9; }
 
   void track_total(const Reading& reading, const Fleet& fleet, Vote& vote) const {
     const double total = reading.per_server ? total_with_missing(reading, fleet) : reading.value;
     const double ratio = fleet.desired > 0 ? total / (target_ * fleet.desired) : kMostServers;
     if (within_tolerance(ratio)) {
-      vote.why =
-          fmt::format("{:.6g} in all is within {:.3g}% of {} servers at {:.6g}", total, tolerance_ * 100, fleet.desired, target_);
+      vote.why = fmt::format("{:.6g} in all is within {:.3g}% of {} servers at {:.6g}", total, tolerance(ratio) * 100,
+                             fleet.desired, target_);
       return;
     }
     propose(whole_servers(total / target_), ratio > 1, fmt::format("{:.6g} in all at {:.6g} per server", total, target_), reading,
@@ -94,52 +110,65 @@ class TargetTracking final : public Policy {
 
   void track_average(const Reading& reading, const Fleet& fleet, Vote& vote) const {
     const double ratio = reading.value / target_;
-    if (within_tolerance(ratio)) {
-      vote.why = fmt::format("{:.6g} is within {:.3g}% of {:.6g}", reading.value, tolerance_ * 100, target_);
-      return;
-    }
-    // Kubernetes HPA: servers without data, and those not warmed up yet, count as idle when the rest says scale out, which may
-    // leave nothing to do but never turns the direction round. (In the other direction it counts the former as at the target and
-    // shrinks less; propose() does not shrink.)
     const bool over_target = ratio > 1;
+    // Who counts beside the measured, and as how much: as idle when the rest says scale out; when it says scale in, servers without
+    // data count as at the target (Kubernetes), and propose() shrinks nothing on them otherwise.
     const int idle = reading.per_server && over_target ? reading.missing + fleet.on_the_way : 0;
-    const double cautious = idle > 0 ? ratio * reading.measured / (reading.measured + idle) : ratio;
-    if (over_target && (cautious <= 1 || within_tolerance(cautious))) {
-      vote.why = fmt::format("{:.6g} against {:.6g} on {} servers; with {} more that count as idle it is enough", reading.value,
-                             target_, reading.measured, idle);
+    const int at_target = reading.per_server && !over_target ? reading.missing : 0;
+    // The HPA settles the tolerance after counting those; without them it is the same question.
+    if (idle + at_target == 0 && within_tolerance(ratio)) {
+      vote.why = fmt::format("{:.6g} is within {:.3g}% of {:.6g}", reading.value, tolerance(ratio) * 100, target_);
       return;
     }
-    const int loaded = reading.per_server ? reading.measured + (over_target ? 0 : reading.missing) : fleet.warmed;
-    propose(whole_servers(loaded * ratio), over_target,
+    const int loaded = reading.per_server ? reading.measured + idle + at_target : fleet.warmed;
+    const double cautious = reading.per_server ? (ratio * reading.measured + at_target) / std::max(1, loaded) : ratio;
+    if (cautious != ratio && (over_target != (cautious > 1) || within_tolerance(cautious))) {
+      vote.why = fmt::format("{:.6g} against {:.6g} on {} servers; with {} more that count as {} it is enough", reading.value,
+                             target_, reading.measured, idle + at_target, over_target ? "idle" : "at the target");
+      return;
+    }
+    if (within_tolerance(cautious)) {
+      vote.why = fmt::format("{:.6g} is within {:.3g}% of {:.6g}", reading.value, tolerance(ratio) * 100, target_);
+      return;
+    }
+    propose(whole_servers(loaded * cautious), over_target,
             fmt::format("{:.6g} against {:.6g} on {} servers", reading.value, target_, fleet.warmed), reading, fleet, vote);
   }
 
-  static void propose(int wants, bool over_target, std::string basis, const Reading& reading, const Fleet& fleet, Vote& vote) {
+  void propose(int wants, bool over_target, std::string basis, const Reading& reading, const Fleet& fleet, Vote& vote) const {
     vote.why = std::move(basis);
     vote.why += fmt::format(" takes {} servers", wants);
-    if (wants < fleet.desired && reading.missing > 0) {
+    if (wants < fleet.desired && reading.missing > 0 && !kubernetes_) {
       vote.why += "; " + partial_text(reading);
       return;
     }
-    if (wants < fleet.desired && (over_target || fleet.on_the_way > 0)) {
+    if (wants < fleet.desired && (over_target || (fleet.on_the_way > 0 && !kubernetes_))) {
       vote.why += fmt::format("; {} are desired and not all warmed up yet", fleet.desired);
       return;
     }
+    // Under the target there may still be fewer desired than serve and are needed.
+    if (!over_target) wants = std::min(wants, std::max(fleet.desired, fleet.in_service));
     if (wants == fleet.desired) return;
     vote.stance = Vote::Stance::wants;
     vote.wants = wants;
   }
 
   std::string name_;
-  Query query_;
+  Signal signal_;
+  Activation activation_;
   bool total_;
+  bool kubernetes_;
   double target_;
-  double tolerance_;
+  double tolerance_out_;
+  double tolerance_in_;
 };
 
 std::vector<SettingsError> check(const PolicySpec& spec) {
-  if (!spec.settings.has("target") || spec.settings.number("target") > 0) return {};
-  return {{.path = "target", .message = "expected a number greater than zero", .mark = spec.settings.mark("target")}};
+  std::vector<SettingsError> errors = check_signal(spec.settings);
+  if (spec.settings.has("target") && spec.settings.number("target") <= 0) {
+    errors.push_back({.path = "target", .message = "expected a number greater than zero", .mark = spec.settings.mark("target")});
+  }
+  return errors;
 }
 
 std::unique_ptr<const Policy> make(const PolicySpec& spec, const Group&) { return std::make_unique<TargetTracking>(spec); }

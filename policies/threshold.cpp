@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "policies/change.h"
 #include "policies/reading.h"
 
 namespace weir {
@@ -25,7 +26,7 @@ class Threshold final : public Policy {
  public:
   explicit Threshold(const PolicySpec& spec)
       : name_(spec.name),
-        query_(query_from(spec.settings)),
+        signal_(spec.settings),
         above_(spec.settings.has("above")),
         bound_(spec.settings.number(above_ ? "above" : "below")),
         hold_(spec.settings.duration("for")),
@@ -33,11 +34,13 @@ class Threshold final : public Policy {
         scales_out_(change_.kind == Change::Kind::to_exactly ? above_ : change_.amount > 0) {}
 
   [[nodiscard]] const std::string& name() const override { return name_; }
-  [[nodiscard]] const Query* query() const override { return &query_; }
+  [[nodiscard]] std::size_t query_count() const override { return signal_.query_count(); }
+  void append_queries(Duration, std::vector<Query>& queries) const override { signal_.append_queries(queries); }
 
-  [[nodiscard]] Vote vote(const Sample& sample, const Fleet& fleet, TimePoint at, PolicyMemory& memory) const override {
-    Vote vote{.policy = name_, .type = kThresholdPolicy.name, .scales_out = scales_out_, .scales_in = !scales_out_};
-    const Reading reading = read_sample(query_, sample, fleet, at, memory);
+  [[nodiscard]] Vote vote(std::span<const Sample> samples, const Fleet& fleet, TimePoint at, PolicyMemory& memory) const override {
+    Vote vote{
+        .policy = name_, .type = kThresholdPolicy.name, .scales_out = scales_out_, .scales_in = !scales_out_, .value_falls = true};
+    const Reading reading = signal_.read(samples, fleet, at, memory);
     std::optional<TimePoint>& since = scales_out_ ? memory.above_since : memory.below_since;
     if (!reading.trusted) {
       // Growing may go on from where it was; shrinking needs unbroken proof.
@@ -68,6 +71,7 @@ class Threshold final : public Policy {
       return vote;
     }
     decide_size(value, fleet, vote);
+    vote_in_doubt(reading, fleet, vote);
     return vote;
   }
 
@@ -82,48 +86,35 @@ class Threshold final : public Policy {
   }
 
   void decide_size(double value, const Fleet& fleet, Vote& vote) const {
+    if (!scales_out_ && fleet.in_service > fleet.desired) {
+      vote.stance = Vote::Stance::content;
+      vote.why = fmt::format("{:.6g} is {} {:.6g}, with {} servers more than desired", value, side(), bound_,
+                             fleet.in_service - fleet.desired);
+      return;
+    }
     if (!scales_out_ && fleet.on_the_way > 0) {
       vote.stance = Vote::Stance::content;
       vote.why = fmt::format("{:.6g} is {} {:.6g}, but {} servers are not warmed up yet", value, side(), bound_, fleet.on_the_way);
       return;
     }
-    const int wants = changed(scales_out_ ? fleet.warmed : fleet.desired);
+    const int wants = changed_size(change_, scales_out_ ? fleet.warmed : fleet.desired);
     const bool helps = scales_out_ ? wants > fleet.desired : wants < fleet.desired;
     if (!helps) {
       vote.stance = Vote::Stance::content;
-      vote.why = scales_out_ ? fmt::format("{:.6g} is {} {:.6g}; {} from {} warmed servers is {}, already asked for", value, side(),
-                                           bound_, change_text(), fleet.warmed, wants)
-                             : fmt::format("{:.6g} is {} {:.6g}; already as small as {}", value, side(), bound_, change_text());
+      vote.why = scales_out_
+                     ? fmt::format("{:.6g} is {} {:.6g}; {} from {} warmed servers is {}, already asked for", value, side(), bound_,
+                                   change_text(change_), fleet.warmed, wants)
+                     : fmt::format("{:.6g} is {} {:.6g}; already as small as {}", value, side(), bound_, change_text(change_));
       return;
     }
     vote.stance = Vote::Stance::wants;
     vote.wants = wants;
-    vote.why = fmt::format("{:.6g} is {} {:.6g} for at least {}: {}", value, side(), bound_, format_duration(hold_), change_text());
-  }
-
-  [[nodiscard]] int changed(int from) const {
-    if (change_.kind == Change::Kind::to_exactly) return static_cast<int>(change_.amount);
-    if (change_.kind == Change::Kind::by_servers) return std::max(0, from + static_cast<int>(change_.amount));
-    const double servers = from * std::abs(change_.amount) / 100;
-    // Out rounds up, in rounds down, and either is at least one server (AWS: a fraction of a server changes one).
-    if (scales_out_) return from + std::max(1, static_cast<int>(std::ceil(servers - 1e-9)));
-    return std::max(0, from - std::max(1, static_cast<int>(std::floor(servers + 1e-9))));
-  }
-
-  [[nodiscard]] std::string change_text() const {
-    switch (change_.kind) {
-      case Change::Kind::to_exactly:
-        return fmt::format("={:.0f}", change_.amount);
-      case Change::Kind::by_percent:
-        return fmt::format("{:+g}%", change_.amount);
-      case Change::Kind::by_servers:
-        break;
-    }
-    return fmt::format("{:+.0f}", change_.amount);
+    vote.why =
+        fmt::format("{:.6g} is {} {:.6g} for at least {}: {}", value, side(), bound_, format_duration(hold_), change_text(change_));
   }
 
   std::string name_;
-  Query query_;
+  Signal signal_;
   bool above_;
   double bound_;
   Duration hold_;
@@ -132,8 +123,8 @@ class Threshold final : public Policy {
 };
 
 std::vector<SettingsError> check(const PolicySpec& spec) {
-  std::vector<SettingsError> errors;
   const Settings& settings = spec.settings;
+  std::vector<SettingsError> errors = check_signal(settings);
   if (settings.has("above") == settings.has("below")) {
     const bool both = settings.has("above");
     errors.push_back({.path = both ? "below" : "above",

@@ -7,6 +7,8 @@
 #include <map>
 #include <mutex>
 
+#include "controller/reconcile/classify.h"
+
 namespace weir {
 namespace {
 
@@ -61,16 +63,20 @@ void list_providers(std::vector<Subject>& subjects) {
   }
 }
 
+std::vector<Query> queries_of(const Subject& subject) {
+  return weir::queries_of(subject.managed->policies, horizon_of(subject.managed->group, subject.memory));
+}
+
 /// Asks all queries of all groups in one call.
 void ask_metrics(std::vector<Subject>& subjects, MetricSource* metrics) {
   std::vector<Query> queries;
-  for (const Subject& subject : subjects) std::ranges::move(queries_of(subject.managed->policies), std::back_inserter(queries));
+  for (const Subject& subject : subjects) std::ranges::move(queries_of(subject), std::back_inserter(queries));
   std::vector<Sample> answers;
   if (metrics != nullptr && !queries.empty()) answers = metrics->query(queries, {});
   std::span<const Sample> rest = answers;
   for (Subject& subject : subjects) {
-    const std::size_t own = std::min(rest.size(), queries_of(subject.managed->policies).size());
-    subject.samples = samples_for(subject.managed->policies, rest.first(own));
+    const std::size_t own = std::min(rest.size(), query_count(subject.managed->policies));
+    subject.samples.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(own));
     rest = rest.subspan(own);
   }
 }

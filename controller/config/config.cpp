@@ -14,6 +14,7 @@
 #include "controller/config/values.h"
 #include "controller/config/yaml.h"
 #include "platform/file.h"
+#include "policies/constant.h"
 
 namespace weir {
 namespace {
@@ -51,7 +52,9 @@ void append_text(std::string& text, const YamlNode& node) {
 std::string rules_of(const YamlNode& group) {
   std::string text;
   for (const YamlEntry& entry : group.entries) {
-    if (entry.key != "policies" && entry.key != "scale_out" && entry.key != "scale_in") continue;
+    const bool counts =
+        entry.key == "policies" || entry.key == "did_it_help" || entry.key == "scale_out" || entry.key == "scale_in";
+    if (!counts) continue;
     text += entry.key;
     append_text(text, entry.value);
   }
@@ -110,6 +113,13 @@ ScalingRule rule_from(const Settings& settings) {
   if (select == "min") rule.select = ScalingRule::Select::min;
   if (select == "disabled") rule.select = ScalingRule::Select::disabled;
   return rule;
+}
+
+CostRule cost_from(const Settings& settings) {
+  return {.per_hour = settings.number("per_hour"),
+          .currency = settings.text("currency"),
+          .billing_period = settings.duration("billing_period"),
+          .monthly_hours = settings.integer("monthly_hours")};
 }
 
 OrphanRule orphans_from(const std::string& text) {
@@ -273,6 +283,9 @@ class ConfigBuilder {
     check_limits({child(place.node, "scale_out"), join_path(place.path, "scale_out")});
     check_limits({child(place.node, "scale_in"), join_path(place.path, "scale_in")});
     if (!fixed) read_policies(group, place);
+    if (!fixed) read_guards(group, settings, place);
+    if (!fixed) read_help(group, settings, place);
+    check_budget(settings, place);
     if (type != nullptr) group.elastic = type->elastic;
     if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     read_balancers(group, place);
@@ -295,6 +308,10 @@ class ConfigBuilder {
     group.scale_out = rule_from(settings.section("scale_out"));
     group.scale_in = rule_from(settings.section("scale_in"));
     group.orphans = orphans_from(settings.text("orphans"));
+    if (settings.has("cost")) group.cost = cost_from(settings.section("cost"));
+    const Settings& budget = settings.section("budget");
+    if (budget.has("soft")) group.budget.soft = budget.number("soft");
+    if (budget.has("hard")) group.budget.hard = budget.number("hard");
     return group;
   }
 
@@ -331,7 +348,7 @@ class ConfigBuilder {
   }
 
   void refuse_scaling(const ProviderType& type, const Settings& settings, const Place& place) {
-    for (const std::string_view key : {"min", "max", "policies", "scale_out", "scale_in"}) {
+    for (const std::string_view key : {"min", "max", "policies", "guards", "did_it_help", "budget", "scale_out", "scale_in"}) {
       const auto entry = std::ranges::find(place.node.entries, key, &YamlEntry::key);
       if (entry == place.node.entries.end()) continue;
       reader_.complain(
@@ -404,6 +421,48 @@ class ConfigBuilder {
     }
   }
 
+  void read_guards(Group& group, const Settings& settings, const Place& place) {
+    const Settings::Sections& guards = settings.sections("guards");
+    const Place list{child(place.node, "guards"), join_path(place.path, "guards")};
+    for (std::size_t i = 0; i < guards.size(); ++i) {
+      const Place one{i < list.node.items.size() ? list.node.items[i] : list.node, join_path(list.path, i)};
+      add_rule(group, kGuardPolicy, guards[i].text("name"), guards[i], one);
+    }
+  }
+
+  void read_help(Group& group, const Settings& settings, const Place& place) {
+    if (!settings.has("did_it_help")) return;
+    const Settings& help = settings.section("did_it_help");
+    group.help = HelpRule{.attempts = help.integer("attempts"), .retry_after = help.duration("retry_after")};
+    add_rule(group, kHelpPolicy, std::string(kHelpPolicy.name), help,
+             {child(place.node, "did_it_help"), join_path(place.path, "did_it_help")});
+  }
+
+  /// What a section of the group comes to: a policy without a wish of its own.
+  void add_rule(Group& group, const PolicyType& type, std::string name, const Settings& settings, const Place& place) {
+    PolicySpec spec{.name = std::move(name), .type = std::string(type.name), .settings = settings};
+    if (!is_plain_name(spec.name)) return complain(settings, place, "name", kPlainName);
+    if (std::ranges::find(group.policies, spec.name, &PolicySpec::name) != group.policies.end()) {
+      complain(settings, place, "name", fmt::format("'{}' is already the name of a policy or guard of this group", spec.name));
+    }
+    const auto errors = type.check(spec);
+    complain_all(errors, place);
+    if (!errors.empty()) return;
+    need_prometheus(settings, place);
+    group.policies.push_back(std::move(spec));
+  }
+
+  void check_budget(const Settings& settings, const Place& group) {
+    if (!settings.has("budget")) return;
+    const Settings& budget = settings.section("budget");
+    const Place place{child(group.node, "budget"), join_path(group.path, "budget")};
+    if (!settings.has("cost")) complain(settings, group, "budget", "expected 'cost' beside it, which says what a server costs");
+    if (!budget.has("soft") && !budget.has("hard")) complain(settings, group, "budget", "expected 'soft' or 'hard'");
+    if (budget.has("soft") && budget.has("hard") && budget.number("soft") > budget.number("hard")) {
+      complain(budget, place, "soft", fmt::format("expected at most hard, which is {:.6g}", budget.number("hard")));
+    }
+  }
+
   std::optional<PolicySpec> read_policy(const Place& place) {
     const PolicyType* type = read_type(catalogs_.policies, place);
     if (type == nullptr) return std::nullopt;
@@ -414,13 +473,15 @@ class ConfigBuilder {
     if (spec.settings.has("name") && !is_plain_name(spec.name)) complain(spec.settings, place, "name", kPlainName);
     if (reader_.error_count() != before) return std::nullopt;
     if (type->check != nullptr) complain_all(type->check(spec), place);
+    if (reader_.error_count() != before) return std::nullopt;
     need_prometheus(spec.settings, place);
     return spec;
   }
 
   void need_prometheus(const Settings& policy, const Place& place) {
-    if (has_prometheus_ || !policy.has("query")) return;
-    complain(policy, place, "query", "expected a 'prometheus' section in this file to ask the query");
+    const std::string_view key = policy.has("query") ? "query" : "queries";
+    if (has_prometheus_ || !policy.has(key)) return;
+    complain(policy, place, key, "expected a 'prometheus' section in this file to ask the query");
     has_prometheus_ = true;  // once is enough
   }
 

@@ -1,6 +1,9 @@
 #include "controller/config/keys.h"
 
+#include <algorithm>
 #include <array>
+
+#include "policies/constant.h"
 
 namespace weir {
 namespace {
@@ -139,6 +142,60 @@ constexpr Key kSelect = {
     .fallback = "max",
     .choices = kSelects};
 
+template <std::size_t Before, std::size_t Own>
+constexpr std::array<Key, Before + Own> joined(const std::array<Key, Before>& before, const std::array<Key, Own>& own) {
+  std::array<Key, Before + Own> all{};
+  std::ranges::copy(before, all.begin());
+  std::ranges::copy(own, all.begin() + Before);
+  return all;
+}
+
+constexpr auto kGuard = joined(
+    std::array{Key{.name = "name", .doc = "The guard's name, unique among the group's policies and guards.", .required = true}},
+    kGuardKeys);
+
+constexpr auto kHelp = joined(
+    std::array{
+        Key{.name = "attempts",
+            .type = KeyType::integer,
+            .doc = "Scale-outs in a row that may fail to lower the value they were for.",
+            .fallback = "2",
+            .minimum = 1,
+            .maximum = 100},
+        Key{.name = "retry_after",
+            .type = KeyType::duration,
+            .doc = "How long after that one more is tried.",
+            .fallback = "30m",
+            .minimum = 60,
+            .maximum = kDay},
+    },
+    kHelpKeys);
+
+constexpr Key kCost[] = {
+    {.name = "per_hour", .type = KeyType::number, .doc = "The price of one server for an hour.", .required = true, .minimum = 0},
+    {.name = "currency", .doc = "Its currency (ISO 4217).", .fallback = "USD"},
+    {.name = "billing_period",
+     .type = KeyType::duration,
+     .doc = "What is paid for as a whole, from the launch on: a server stays until shortly before its end. 0s: paid by the moment.",
+     .fallback = "0s",
+     .minimum = 0,
+     .maximum = 31 * kDay},
+    {.name = "monthly_hours",
+     .type = KeyType::integer,
+     .doc = "Hours of a calendar month after which a server costs nothing more in it (Vultr: 672). 0: no such cap.",
+     .fallback = "0",
+     .minimum = 0,
+     .maximum = 744},
+};
+
+constexpr Key kBudget[] = {
+    {.name = "soft", .type = KeyType::number, .doc = "weir says so when the month will cost more than this.", .minimum = 0},
+    {.name = "hard",
+     .type = KeyType::number,
+     .doc = "What a calendar month may cost. It caps the size; what min costs to the end of the month is set aside first.",
+     .minimum = 0},
+};
+
 constexpr Key with_default(Key key, std::string_view fallback) {
   key.fallback = fallback;
   return key;
@@ -181,6 +238,16 @@ constexpr Key kGroup[] = {
     {.name = "drain", .type = KeyType::section, .doc = "How a server is relieved.", .fallback = "{}", .keys = kDrain},
     {.name = "balancers", .type = KeyType::sections, .doc = "Who must know the group's servers."},
     {.name = "policies", .type = KeyType::sections, .doc = "How many servers there should be."},
+    {.name = "guards",
+     .type = KeyType::sections,
+     .doc = "What must hold before anything scales out: more servers would make it worse.",
+     .keys = kGuard},
+    {.name = "did_it_help",
+     .type = KeyType::section,
+     .doc = "Stops adding servers that do not lower the value they are for; its query says how large the load is.",
+     .keys = kHelp},
+    {.name = "cost", .type = KeyType::section, .doc = "What a server costs.", .keys = kCost},
+    {.name = "budget", .type = KeyType::section, .doc = "What the group may cost in a calendar month (UTC).", .keys = kBudget},
     {.name = "scale_out", .type = KeyType::section, .doc = "What holds growing back.", .fallback = "{}", .keys = kScaleOut},
     {.name = "scale_in", .type = KeyType::section, .doc = "What holds shrinking back.", .fallback = "{}", .keys = kScaleIn},
     {.name = "orphans",

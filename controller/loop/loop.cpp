@@ -13,6 +13,7 @@
 #include <unordered_map>
 
 #include "controller/loop/executor.h"
+#include "controller/reconcile/classify.h"
 
 namespace weir {
 namespace {
@@ -31,10 +32,11 @@ struct LaunchMark {
 /// One group on its way round. Everything below `memory` belongs to the turn that runs; the rest is under the loop's mutex.
 struct Slot {
   Managed managed;
-  std::vector<Query> queries;
   std::string provider_name;
 
   // Under the mutex.
+  std::vector<Query> queries;
+  Duration horizon{0};  // that the queries look ahead
   Steady::time_point metrics_due;
   Steady::time_point due;
   bool polling = false;  // facts have been asked for and are not all there
@@ -46,6 +48,7 @@ struct Slot {
   std::vector<Sample> answers;
   Steady::time_point answered;
   std::vector<Outcome> outcomes;
+  std::vector<Order> orders;
   std::shared_ptr<const Snapshot> last;
 
   // Of the running turn.
@@ -78,8 +81,9 @@ class Loop::Impl {
       if (!memory) return std::unexpected(memory.error());
       if (auto there = check_provider(managed.group, *memory); !there) return there;
       auto slot = std::make_unique<Slot>();
+      slot->horizon = horizon_of(managed.group, *memory);
+      slot->queries = queries_of(managed.policies, slot->horizon);
       slot->memory = std::move(*memory);
-      slot->queries = queries_of(managed.policies);
       slot->provider_name = managed.group.provider;
       slot->managed = std::move(managed);
       slot->due = slot->metrics_due = now;
@@ -126,6 +130,16 @@ class Loop::Impl {
     if (found == by_name_.end()) return;
     found->second->wake_wanted = true;
     start_turn_if_due(*found->second);
+  }
+
+  bool order(const std::string& group, Order order) {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(group);
+    if (found == by_name_.end()) return false;
+    found->second->orders.push_back(std::move(order));
+    found->second->wake_wanted = true;
+    start_turn_if_due(*found->second);
+    return true;
   }
 
   std::shared_ptr<const Snapshot> snapshot(const std::string& group) const {
@@ -204,7 +218,11 @@ class Loop::Impl {
       ++slot->facts_left;
       asking.push_back(slot);
     }
-    if (!asking.empty()) metrics_->submit([this, asking](std::stop_token) { ask_metrics(asking); });
+    if (!asking.empty()) {
+      std::vector<std::vector<Query>> questions;
+      for (const Slot* slot : asking) questions.push_back(slot->queries);
+      metrics_->submit([this, asking, questions = std::move(questions)](std::stop_token) { ask_metrics(asking, questions); });
+    }
     for (auto& [name, lane] : lanes_) {
       if (lane.listing) continue;
       if (lane.idle && lane.idle_due <= now) {
@@ -230,7 +248,7 @@ class Loop::Impl {
   }
 
   /// Every group's turn starts when its own answers are there.
-  void ask_metrics(const std::vector<Slot*>& asking) {
+  void ask_metrics(const std::vector<Slot*>& asking, const std::vector<std::vector<Query>>& questions) {
     struct Asker {
       Slot* slot;
       std::size_t first;  // of its queries
@@ -241,11 +259,11 @@ class Loop::Impl {
     std::vector<std::size_t> asker_of;
     std::vector<Query> queries;
     askers.reserve(asking.size());
-    for (Slot* slot : asking) {
-      const std::size_t count = slot->queries.size();
+    for (std::size_t index = 0; index < asking.size(); ++index) {
+      const std::size_t count = questions[index].size();
       asker_of.insert(asker_of.end(), count, askers.size());
-      askers.push_back({slot, queries.size(), count, std::vector<Sample>(count)});
-      queries.insert(queries.end(), slot->queries.begin(), slot->queries.end());
+      askers.push_back({asking[index], queries.size(), count, std::vector<Sample>(count)});
+      queries.insert(queries.end(), questions[index].begin(), questions[index].end());
     }
     const auto answered = [&](std::size_t index, Sample sample) {
       Asker& asker = askers[asker_of[index]];
@@ -264,7 +282,9 @@ class Loop::Impl {
     if (!events_.sampled) return;
     auto answer = answers.begin();
     for (const auto& policy : slot.managed.policies) {
-      if (policy->query() != nullptr) events_.sampled(slot.managed.group, policy->name(), (answer++)->status);
+      for (std::size_t asked = policy->query_count(); asked > 0; --asked) {
+        events_.sampled(slot.managed.group, policy->name(), (answer++)->status);
+      }
     }
   }
 
@@ -354,7 +374,7 @@ class Loop::Impl {
     const std::lock_guard lock(mutex_);
     slot.asked = slot.answered != Steady::time_point{};
     const bool fresh = slot.asked && Steady::now() - slot.answered <= 2 * slot.managed.group.interval;
-    return samples_for(slot.managed.policies, fresh ? std::span<const Sample>(slot.answers) : std::span<const Sample>());
+    return fresh ? slot.answers : std::vector<Sample>();
   }
 
   void report_lost(const Group& group, std::span<const BalancerView> balancers) const {
@@ -371,6 +391,7 @@ class Loop::Impl {
     {
       const std::lock_guard lock(mutex_);
       seen.outcomes = std::exchange(slot.outcomes, {});
+      seen.orders = std::exchange(slot.orders, {});
     }
     report_lost(managed.group, seen.balancers);
     const TimePoint at = seen.at;
@@ -381,12 +402,14 @@ class Loop::Impl {
                       std::move(turn.observation.listed_detail)};
     Plan& plan = record->record.plan;
     if (plan.write_balancers && !slot.balancer_error.empty()) plan.notes.push_back(not_in_force(slot));
+    const bool losable = plan.actions.empty() && turn.observation.orders.empty();
     const auto saved = ports_.store.save(managed.group.name, turn.memory, record->record,
-                                         plan.actions.empty() ? Store::Durability::eventual : Store::Durability::durable);
+                                         losable ? Store::Durability::eventual : Store::Durability::durable);
     if (!saved) {
       // Nothing is done that could be forgotten: the same plan comes up again next turn, from the same facts.
       slot.memory = std::move(before);
       keep_outcomes(slot, std::move(turn.observation.outcomes));
+      keep_orders(slot, std::move(turn.observation.orders));
       ports_.log.error("state_not_saved", {{"group", managed.group.name},
                                            {"error", saved.error().message},
                                            {"consequence", "nothing is launched, drained or removed"}});
@@ -421,6 +444,12 @@ class Loop::Impl {
   }
 
   static std::string not_in_force(const Slot& slot) { return "traffic does not follow yet: " + slot.balancer_error; }
+
+  /// Before those that came meanwhile.
+  void keep_orders(Slot& slot, std::vector<Order> orders) {
+    const std::lock_guard lock(mutex_);
+    slot.orders.insert(slot.orders.begin(), std::make_move_iterator(orders.begin()), std::make_move_iterator(orders.end()));
+  }
 
   void keep_outcomes(Slot& slot, std::vector<Outcome> outcomes) {
     const std::lock_guard lock(mutex_);
@@ -554,11 +583,19 @@ class Loop::Impl {
     const Steady::time_point next = snapshot ? next_look(slot, snapshot->record.plan) : Steady::time_point::max();
     const std::lock_guard lock(mutex_);
     if (snapshot) slot.last = std::move(snapshot);
+    ask_as_far_ahead_as(slot, horizon_of(slot.managed.group, slot.memory));
     turns_.fetch_add(1);
     slot.running = false;
     if (!slot.polling) set_due(slot, changed ? Steady::now() : std::min({slot.due, slot.metrics_due, next}));
     start_turn_if_due(slot);
     idle_.notify_all();
+  }
+
+  /// Called under the mutex.
+  static void ask_as_far_ahead_as(Slot& slot, Duration horizon) {
+    if (horizon == slot.horizon) return;
+    slot.horizon = horizon;
+    slot.queries = queries_of(slot.managed.policies, horizon);
   }
 
   // ---- log ------------------------------------------------------------------------------------------------------------------
@@ -647,6 +684,7 @@ Result<std::unique_ptr<Loop>> Loop::start(Ports ports, Options options, LoopEven
 }
 
 void Loop::wake(const std::string& group) { impl_->wake(group); }
+bool Loop::order(const std::string& group, Order order) { return impl_->order(group, std::move(order)); }
 std::shared_ptr<const Snapshot> Loop::snapshot(const std::string& group) const { return impl_->snapshot(group); }
 std::vector<const Group*> Loop::groups() const { return impl_->groups(); }
 bool Loop::ready() const { return impl_->ready(); }

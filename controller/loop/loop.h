@@ -81,6 +81,9 @@ class Loop {
   /// Starts a turn of the group soon, with the facts at hand, and another when the provider has been asked again.
   void wake(const std::string& group);
 
+  /// Hands a person's order to the group's next turn, which starts soon and writes it into memory. False: there is no such group.
+  [[nodiscard]] bool order(const std::string& group, Order order);
+
   /// The last turn of a group; nullptr before its first, or if there is no such group.
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot(const std::string& group) const;
   /// The groups, in the order of the configuration.

@@ -26,27 +26,6 @@ Result<void> check_provider(const Group& group, const Memory& memory) {
                              group.name, memory.servers.size() + memory.launches.size(), memory.provider, group.provider));
 }
 
-std::vector<Query> queries_of(const Policies& policies) {
-  std::vector<Query> queries;
-  for (const auto& policy : policies) {
-    if (policy->query() != nullptr) queries.push_back(*policy->query());
-  }
-  return queries;
-}
-
-std::vector<Sample> samples_for(const Policies& policies, std::span<const Sample> answers) {
-  std::vector<Sample> samples;
-  std::size_t next = 0;
-  for (const auto& policy : policies) {
-    if (policy->query() == nullptr || next >= answers.size()) {
-      samples.push_back({.detail = "not asked"});
-    } else {
-      samples.push_back(answers[next++]);
-    }
-  }
-  return samples;
-}
-
 Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, std::vector<Sample> samples,
                     HealthProbe& probe, TimePoint at, std::stop_token stop) {
   Observation seen{.at = at, .listed = listing.listed, .listed_detail = listing.detail, .samples = std::move(samples)};

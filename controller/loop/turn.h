@@ -36,12 +36,6 @@ struct Listing {
 /// Errors: invalid.
 [[nodiscard]] Result<void> check_provider(const Group& group, const Memory& memory);
 
-/// The queries of a group's policies, in order; a policy without one has none.
-[[nodiscard]] std::vector<Query> queries_of(const Policies& policies);
-
-/// Puts the answers to queries_of() where each policy expects its own.
-[[nodiscard]] std::vector<Sample> samples_for(const Policies& policies, std::span<const Sample> answers);
-
 /// Gathers the facts of one instant: whom the provider lists, how they are, what the balancers say. Tells the probe whom to watch.
 [[nodiscard]] Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, std::vector<Sample> samples,
                                   HealthProbe& probe, TimePoint at, std::stop_token stop);

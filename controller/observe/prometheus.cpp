@@ -312,6 +312,19 @@ const PrometheusAnswer::Rows& PrometheusAnswer::select(const Labels& wanted) {
   return index[key];
 }
 
+std::string promql_of(const Query& query) {
+  if (!query.past) return query.expression;
+  const PastWindow& past = *query.past;
+  const auto seconds = [](Duration duration) { return std::chrono::duration_cast<std::chrono::seconds>(duration).count(); };
+  // Enough points to see a peak by, few enough to stay cheap.
+  const auto step = std::clamp<std::int64_t>(seconds(past.length) / 30, 1, 60);
+  std::string text = fmt::format("{}(({})[{}s:{}s]", past.take == PastWindow::Take::maximum ? "max_over_time" : "avg_over_time",
+                                 query.expression, seconds(past.length), step);
+  // Only where there is one: not every server of this protocol takes a negative offset, or one of nothing.
+  if (past.ago != Duration{0}) text += fmt::format(" offset {}s", seconds(past.ago));
+  return text + ")";
+}
+
 PrometheusSource::PrometheusSource(PrometheusOptions options, HttpClient& http, const Clock& clock)
     : options_(std::move(options)), http_(http), clock_(clock) {
   options_.url = without_trailing_slash(options_.url);
@@ -343,9 +356,9 @@ class PrometheusSource::Arrivals {
 void PrometheusSource::ask(std::span<const Query> queries, const Answered& answered, std::stop_token stop) {
   std::vector<std::string_view> expressions;
   std::vector<std::vector<std::size_t>> askers;
-  std::unordered_map<std::string_view, std::size_t> seen;
+  std::unordered_map<std::string, std::size_t> seen;
   for (std::size_t i = 0; i < queries.size(); ++i) {
-    const auto [place, is_new] = seen.try_emplace(queries[i].expression, expressions.size());
+    const auto [place, is_new] = seen.try_emplace(promql_of(queries[i]), expressions.size());
     if (is_new) {
       expressions.push_back(place->first);
       askers.emplace_back();

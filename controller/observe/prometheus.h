@@ -59,6 +59,9 @@ struct PrometheusOptions {
   HttpAccess access = {};
 };
 
+/// The PromQL that asks it: a span of the past becomes a subquery.
+[[nodiscard]] std::string promql_of(const Query& query);
+
 /// Metrics from a Prometheus server, or anything that answers like one (Thanos, Mimir, VictoriaMetrics).
 ///
 /// Equal expressions are asked once per call, different ones in parallel over the client's kept connections. They are not joined

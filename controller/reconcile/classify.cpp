@@ -4,10 +4,22 @@
 
 #include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <cstdint>
 #include <utility>
+
+#include "policies/cost.h"
 
 namespace weir {
 namespace {
+
+using namespace std::chrono_literals;
+
+/// So many boot times are kept.
+constexpr std::size_t kKeptBoots = 20;
+/// Until one is known.
+constexpr Duration kUnknownBoot = 2min;
+using HalfMinutes = std::chrono::duration<std::int64_t, std::ratio<30>>;
 
 /// A clock that was set back must not freeze cooldowns, windows, limits and drains: no mark lies in the future.
 void forget_future(TimePoint at, Memory& memory) {
@@ -22,6 +34,8 @@ void forget_future(TimePoint at, Memory& memory) {
   clamp(memory.turned_at);
   clamp(memory.watched_since);
   clamp(memory.suspected_at);
+  clamp(memory.help.stopped_at);
+  if (memory.help.trial) memory.help.trial->at = std::min(memory.help.trial->at, at);
   clamp_all(memory.highest);
   clamp_all(memory.lowest);
   clamp_all(memory.events);
@@ -29,6 +43,7 @@ void forget_future(TimePoint at, Memory& memory) {
     clamp(policy.above_since);
     clamp(policy.below_since);
     clamp(policy.good_at);
+    clamp(policy.most_series_at);
   }
   for (ServerMemory& server : memory.servers) {
     clamp(server.admitted_at);
@@ -266,6 +281,12 @@ void suspect_the_probe(const Group& group, TimePoint at, int unhealthy, int in_s
                          unhealthy, in_service, group.name, format_duration(recovery_time(group.health))));
 }
 
+void learn_boot(Duration boot, Memory& memory) {
+  if (boot <= Duration{0}) return;
+  memory.boots.push_back(boot);
+  if (memory.boots.size() > kKeptBoots) memory.boots.erase(memory.boots.begin());
+}
+
 void give_phases(const Group& group, TimePoint at, Classified& result, Memory& memory) {
   int in_service = 0;
   int unhealthy = 0;
@@ -278,10 +299,12 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
     if (server.phase == Phase::warming && server.health.status == HealthStatus::healthy && !server.address.empty() &&
         known.missed == 0) {
       known.admitted_at = at;
+      if (!known.found_serving && is_own_token(known.token, group, memory)) learn_boot(at - known.launched_at, memory);
       server.phase = Phase::in_service;
       result.admitted.push_back(server.id);
     }
     server.in_service_since = known.admitted_at;
+    if (group.cost && !server.paid_until) server.paid_until = paid_until(*group.cost, known.launched_at, at);
     const bool taken_out = server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy;
     const bool found = server.phase == Phase::warming && known.found_serving;
     if (server.phase != Phase::in_service && !taken_out && !found) continue;
@@ -335,8 +358,21 @@ Classified classify(const Group& group, Observation& observation, Memory& memory
   return result;
 }
 
-Fleet fleet_of(const Group& group, const Classified& classified, TimePoint at, int desired) {
-  Fleet fleet{.desired = desired, .servers = classified.servers, .warmed_before = at - group.warm_up};
+Duration horizon_of(const Group& group, const Memory& memory) {
+  Duration slowest{0};
+  Duration second{0};
+  for (const Duration boot : memory.boots) {
+    second = std::max(second, std::min(boot, slowest));
+    slowest = std::max(slowest, boot);
+  }
+  // The slowest of many is an accident, the second slowest is the rule.
+  const Duration boot = memory.boots.empty() ? kUnknownBoot : memory.boots.size() < kKeptBoots ? slowest : second;
+  return std::chrono::ceil<HalfMinutes>(boot + group.interval);
+}
+
+Fleet fleet_of(const Group& group, const Classified& classified, TimePoint at, const Memory& memory) {
+  Fleet fleet{.desired = memory.desired.value_or(0), .servers = classified.servers, .warmed_before = at - group.warm_up};
+  fleet.horizon = horizon_of(group, memory);
   for (const Server& server : classified.servers) {
     if (server.phase == Phase::in_service) ++fleet.in_service;
     if (fleet.is_warmed(server)) {

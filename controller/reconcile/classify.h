@@ -47,7 +47,11 @@ struct Classified {
 [[nodiscard]] bool is_peer_now(const Observation& observation, const std::string& address);
 
 /// The group's size as policies see it.
-[[nodiscard]] Fleet fleet_of(const Group& group, const Classified& classified, TimePoint at, int desired);
+[[nodiscard]] Fleet fleet_of(const Group& group, const Classified& classified, TimePoint at, const Memory& memory);
+
+/// How long it takes from a decision until its servers serve, in whole half minutes: the boot time that most launches of late
+/// stayed below, or two minutes while none is known, and one interval.
+[[nodiscard]] Duration horizon_of(const Group& group, const Memory& memory);
 
 /// True if the token was given out by this memory.
 [[nodiscard]] bool is_own_token(const std::string& token, const Group& group, const Memory& memory);

@@ -20,6 +20,8 @@ constexpr Duration kAcceptedRetry = 60s;
 /// A removal is asked for again with every turn for so long, then at this rate.
 constexpr Duration kPatience = 10s;
 constexpr Duration kAskAgain = 5s;
+/// What a provider takes to remove a server for good.
+constexpr Duration kLeaveTime = 60s;
 /// A server that fails this soon after it was admitted still counts as a failed launch.
 constexpr Duration kProbation = 60s;
 
@@ -45,6 +47,7 @@ class Planner {
   }
 
  private:
+  [[nodiscard]] int max() const { return plan_.decision.max; }
   [[nodiscard]] std::size_t size() const { return now_.servers.size(); }
   Server& server(std::size_t index) { return now_.servers[index]; }
   ServerMemory& known(std::size_t index) { return memory_.servers[index]; }
@@ -291,10 +294,10 @@ class Planner {
     }
     count -= revive_launches(count);
     // Everything that exists or may exist counts against max, also what is on its way out.
-    const int room = std::max(0, group_.max - static_cast<int>(size() + memory_.launches.size()));
+    const int room = std::max(0, max() - static_cast<int>(size() + memory_.launches.size()));
     if (count > room) {
       plan_.notes.push_back(
-          fmt::format("{} servers short until servers on their way out are gone: max is {}", count - room, group_.max));
+          fmt::format("{} servers short until servers on their way out are gone: max is {}", count - room, max()));
     }
     for (count = std::min(count, room); count > 0; --count) {
       memory_.launches.push_back({.token = fmt::format("{}-{}-{}", group_.name, memory_.nonce, memory_.next_token++),
@@ -354,7 +357,7 @@ class Planner {
     std::erase_if(memory_.launches,
                   [&](const LaunchIntent& intent) { return intent.abandoned_at && at_ - *intent.abandoned_at >= kAcceptedRetry; });
     // A smaller max may have come with a new configuration: what was begun waits until there is room.
-    if (size() + memory_.launches.size() > static_cast<std::size_t>(group_.max)) return;
+    if (size() + memory_.launches.size() > static_cast<std::size_t>(max())) return;
     for (LaunchIntent& intent : memory_.launches) {
       if (intent.abandoned_at) continue;
       if (intent.next_attempt_at > at_) {
@@ -394,11 +397,23 @@ class Planner {
     return order;
   }
 
+  /// Until shortly before: long enough to drain it and to be gone in time.
+  [[nodiscard]] bool is_paid_for_longer(const Server& one) const {
+    return one.paid_until && *one.paid_until - at_ > group_.drain_timeout + 2 * group_.interval + kLeaveTime;
+  }
+
   void shrink(int surplus) {
-    int spare = serving() - group_.min;
+    int kept = 0;
+    int spare = serving() - plan_.decision.min;
     const std::string why = fmt::format("{} desired", *memory_.desired);
     for (const std::size_t index : victims()) {
       if (surplus == 0) return;
+      if (is_paid_for_longer(server(index))) {
+        revisit(*server(index).paid_until - group_.drain_timeout - 2 * group_.interval - kLeaveTime);
+        ++kept;
+        --surplus;
+        continue;
+      }
       if (server(index).phase != Phase::in_service) {
         terminate(index, why);
         --surplus;
@@ -409,6 +424,9 @@ class Planner {
       if (serves) --spare;
       drain(index, DrainCause::surplus, why);
       --surplus;
+    }
+    if (kept > 0) {
+      plan_.notes.push_back(fmt::format("{} servers more than desired stay until the time paid for is used", kept));
     }
     if (surplus > 0) {
       plan_.notes.push_back(

@@ -5,8 +5,10 @@
 #include <algorithm>
 
 #include "controller/reconcile/classify.h"
+#include "controller/reconcile/orders.h"
 #include "controller/reconcile/planner.h"
 #include "controller/reconcile/verify.h"
+#include "policies/cost.h"
 #include "policies/decide.h"
 
 namespace weir {
@@ -28,6 +30,7 @@ void start_over_under_new_rules(const Group& group, TimePoint at, Memory& memory
   memory.rules = group.rules;
   if (first) return;
   memory.policies.clear();
+  memory.help = {};
   memory.highest.clear();
   memory.lowest.clear();
   stop_clocks(at, memory);
@@ -52,13 +55,15 @@ void start_desired(const Group& group, const Observation& observation, const Cla
   memory.desired = std::clamp(static_cast<int>(live), group.min, group.max);
 }
 
-/// Nothing is decided; only new bounds of the configuration count at once.
+/// Nothing is decided; only new bounds of the configuration count at once. A schedule's are those of the last decision.
 Decision hold(const Group& group, Memory& memory, std::string why) {
   const int desired = memory.desired.value_or(0);
   Decision decision{.previous = desired, .desired = desired, .steps = {{"inventory", desired, desired, std::move(why)}}};
-  if (!memory.desired || (desired >= group.min && desired <= group.max)) return decision;
-  decision.desired = std::clamp(desired, group.min, group.max);
-  decision.steps.push_back({"min_max", desired, decision.desired, desired < group.min ? "below min" : "above max"});
+  decision.max = memory.max.value_or(group.max);
+  decision.min = std::min(memory.min.value_or(group.min), decision.max);
+  if (!memory.desired || (desired >= decision.min && desired <= decision.max)) return decision;
+  decision.desired = std::clamp(desired, decision.min, decision.max);
+  decision.steps.push_back({"min_max", desired, decision.desired, desired < decision.min ? "below min" : "above max"});
   memory.desired = decision.desired;
   return decision;
 }
@@ -67,14 +72,23 @@ Decision decide_or_hold(const Group& group, const Policies& policies, const Obse
                         Memory& memory) {
   if (!group.elastic) {
     memory.desired = static_cast<int>(classified.servers.size());
-    return {.previous = *memory.desired, .desired = *memory.desired};
+    return {.previous = *memory.desired, .desired = *memory.desired, .min = group.min, .max = group.max};
   }
   const bool list_failed = !observation.listed && !observation.listed_detail.empty();
   if (list_failed || !memory.desired) {
     stop_clocks(observation.at, memory);
     return hold(group, memory, "the provider gave no list: " + observation.listed_detail);
   }
-  return decide(group, policies, observation, fleet_of(group, classified, observation.at, *memory.desired), memory);
+  return decide(group, policies, observation, fleet_of(group, classified, observation.at, memory), memory);
+}
+
+/// A soft budget only speaks.
+void note_spending(const Group& group, TimePoint at, const Memory& memory, Plan& plan) {
+  if (!group.cost || !group.budget.soft || !memory.spending) return;
+  const double forecast = forecast_spending(*group.cost, memory, plan.decision.desired, at);
+  if (forecast <= *group.budget.soft) return;
+  plan.notes.push_back(fmt::format("at {} servers this month will cost about {:.0f} {}, more than the soft budget of {:.0f}",
+                                   plan.decision.desired, forecast, group.cost->currency, *group.budget.soft));
 }
 
 /// A refused plan does nothing and leaves no intent behind.
@@ -97,9 +111,12 @@ Turn reconcile(const Group& group, const Policies& policies, Observation observa
   if (!std::ranges::is_sorted(memory.servers, {}, &ServerMemory::id)) std::ranges::sort(memory.servers, {}, &ServerMemory::id);
   start_over_under_new_rules(group, observation.at, memory);
   keep_watch(group, observation.at, memory);
+  obey_orders(observation.orders, observation.at, memory);
   Classified classified = classify(group, observation, memory);
+  if (group.cost) count_spending(*group.cost, classified.servers, observation.at, memory);
   start_desired(group, observation, classified, memory);
   turn.plan.decision = decide_or_hold(group, policies, observation, classified, memory);
+  note_spending(group, observation.at, memory, turn.plan);
   plan_actions(group, observation, classified, memory, turn.plan);
   turn.plan.refused = verify(group, observation, classified, memory, turn.plan);
   memory.turned_at = observation.at;

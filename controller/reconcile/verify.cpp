@@ -16,14 +16,15 @@ const ServerMemory* remembered(const Memory& memory, const std::string& id) {
   return found == memory.servers.end() ? nullptr : &*found;
 }
 
-std::string check_launches(const Group& group, const Classified& classified, const Plan& plan) {
+std::string check_launches(const Classified& classified, const Plan& plan) {
+  const int max = plan.decision.max;
   const auto launches = std::ranges::count(plan.actions, Action::Kind::launch, &Action::kind);
   const auto total = static_cast<std::ptrdiff_t>(classified.servers.size()) + launches;
-  if (launches == 0 || total <= group.max) return {};
-  return fmt::format("{} launches on top of {} servers exceed max {}", launches, classified.servers.size(), group.max);
+  if (launches == 0 || total <= max) return {};
+  return fmt::format("{} launches on top of {} servers exceed max {}", launches, classified.servers.size(), max);
 }
 
-std::string check_drains(const Group& group, const Classified& classified, const Plan& plan) {
+std::string check_drains(const Classified& classified, const Plan& plan) {
   std::ptrdiff_t taken = 0;
   for (const Action& action : plan.actions) {
     if (action.kind != Action::Kind::drain) continue;
@@ -35,8 +36,8 @@ std::string check_drains(const Group& group, const Classified& classified, const
   }
   const auto left = std::ranges::count_if(classified.servers,
                                           [&](const Server& server) { return can_serve(server, classified.probe_suspected); });
-  if (taken == 0 || left >= group.min) return {};
-  return fmt::format("{} servers would be left in service, min is {}", left, group.min);
+  if (taken == 0 || left >= plan.decision.min) return {};
+  return fmt::format("{} servers would be left in service, min is {}", left, plan.decision.min);
 }
 
 std::string check_termination(const Group& group, const Observation& observation, const Classified& classified,
@@ -65,12 +66,12 @@ std::string check_termination(const Group& group, const Observation& observation
 std::string verify(const Group& group, const Observation& observation, const Classified& classified, const Memory& memory,
                    const Plan& plan) {
   const int desired = plan.decision.desired;
-  if (group.elastic && memory.desired && (desired < group.min || desired > group.max)) {
-    return fmt::format("desired {} is outside {} to {}", desired, group.min, group.max);
+  if (group.elastic && memory.desired && (desired < plan.decision.min || desired > plan.decision.max)) {
+    return fmt::format("desired {} is outside {} to {}", desired, plan.decision.min, plan.decision.max);
   }
   if (group.elastic) {
-    if (std::string wrong = check_launches(group, classified, plan); !wrong.empty()) return wrong;
-    if (std::string wrong = check_drains(group, classified, plan); !wrong.empty()) return wrong;
+    if (std::string wrong = check_launches(classified, plan); !wrong.empty()) return wrong;
+    if (std::string wrong = check_drains(classified, plan); !wrong.empty()) return wrong;
   }
   for (const Action& action : plan.actions) {
     if (action.kind != Action::Kind::terminate) continue;

@@ -71,6 +71,83 @@ void write(JsonWriter& out, const ScaleEvent& event) {
   out.field("change", event.change);
 }
 
+void write(JsonWriter& out, const SeenValue& seen) {
+  out.field("at", seen.at);
+  out.field("value", seen.value);
+}
+
+void write_numbers(JsonWriter& out, const std::vector<double>& numbers) {
+  out.begin_array();
+  for (const double number : numbers) out.value(number);
+  out.end_array();
+}
+
+void write_forecast(JsonWriter& out, const ForecastMemory& forecast) {
+  out.key("forecast");
+  out.begin_object();
+  write_array_if(out, "recent", forecast.recent, [](JsonWriter& to, const SeenValue& seen) { write(to, seen); });
+  write_array_if(out, "open", forecast.open, [](JsonWriter& to, const ForecastMemory::Promise& promise) {
+    to.field("at", promise.at);
+    to.key("peaks");
+    write_numbers(to, promise.peaks);
+  });
+  write_array_if(out, "errors", forecast.errors, [](JsonWriter& to, const std::vector<double>& errors) {
+    to.key("weights");
+    write_numbers(to, errors);
+  });
+  out.field("faded_at", forecast.faded_at);
+  out.end_object();
+}
+
+void write(JsonWriter& out, const Manual& manual) {
+  if (manual.hold) {
+    out.key("hold");
+    out.begin_object();
+    out.field("servers", manual.hold->servers);
+    out.field_if("until", manual.hold->until);
+    out.field_if("by", manual.hold->by);
+    out.end_object();
+  }
+  if (!manual.pause) return;
+  out.key("pause");
+  out.begin_object();
+  out.field("out", manual.pause->out);
+  out.field("in", manual.pause->in);
+  out.field_if("until", manual.pause->until);
+  out.field_if("by", manual.pause->by);
+  out.end_object();
+}
+
+void write(JsonWriter& out, const HelpMemory& help) {
+  if (help.trial) {
+    out.key("trial");
+    out.begin_object();
+    out.field("policy", help.trial->policy);
+    out.field("at", help.trial->at);
+    out.field("value", help.trial->value);
+    out.field("load", help.trial->load);
+    out.field("servers", help.trial->servers);
+    out.end_object();
+  }
+  out.field_if("failures", help.failures);
+  out.field_if("stopped_at", help.stopped_at);
+}
+
+void write(JsonWriter& out, const Spending& spending) {
+  out.field("amount", spending.amount);
+  out.field("counted_to", spending.counted_to);
+}
+
+/// A section of its own, left out if it says nothing.
+template <typename T>
+void write_section_if(JsonWriter& out, std::string_view name, const T& what) {
+  if (what == T{}) return;
+  out.key(name);
+  out.begin_object();
+  write(out, what);
+  out.end_object();
+}
+
 void write(JsonWriter& out, const PolicyMemory& memory) {
   out.field("policy", memory.policy);
   out.field_if("above_since", memory.above_since);
@@ -78,6 +155,9 @@ void write(JsonWriter& out, const PolicyMemory& memory) {
   out.field_if("good_at", memory.good_at);
   out.field_if("good_value", memory.good_value);
   out.field_if("good_missing", memory.good_missing);
+  out.field_if("most_series", memory.most_series);
+  out.field_if("most_series_at", memory.most_series_at);
+  if (memory.forecast != ForecastMemory{}) write_forecast(out, memory.forecast);
 }
 
 void write(JsonWriter& out, const ServerMemory& server) {
@@ -114,6 +194,12 @@ void write(JsonWriter& out, const Vote& vote) {
   out.field("value", vote.value);
   if (!vote.scales_out) out.field("scales_out", false);
   if (!vote.scales_in) out.field("scales_in", false);
+  if (vote.value_falls) out.field("value_falls", true);
+  if (vote.forbids_out) out.field("forbids_out", true);
+  if (vote.forbids_in) out.field("forbids_in", true);
+  out.field_if("min", vote.min);
+  out.field_if("max", vote.max);
+  out.field_if("forecast", vote.forecast);
   out.field("why", vote.why);
 }
 
@@ -171,6 +257,8 @@ void write_judgement(JsonWriter& out, const Plan& plan) {
 }
 
 void write_rest_of_plan(JsonWriter& out, const Plan& plan) {
+  out.field("min", plan.decision.min);
+  out.field("max", plan.decision.max);
   out.field_if("breached_at", plan.decision.breached_at);
   write_array_if(out, "peers", plan.peers, [](JsonWriter& to, const Peer& peer) { write(to, peer); });
   out.field_if("write_balancers", plan.write_balancers);
@@ -294,6 +382,14 @@ class Fields {
     }
     complain(key, "one of the known names");
   }
+  void read(const char* key, std::vector<double>& out) {
+    const json* found = find(key, "a list", &json::is_array);
+    if (found == nullptr) return;
+    for (const json& item : *found) {
+      if (!item.is_number()) return complain(key, "a list of numbers");
+      out.push_back(item.get<double>());
+    }
+  }
   void read(const char* key, std::vector<std::string>& out) {
     const json* found = find(key, "a list", &json::is_array);
     if (found == nullptr) return;
@@ -356,6 +452,55 @@ void read(Fields& in, ScaleEvent& event) {
   in.read("change", event.change);
 }
 
+void read(Fields& in, ForecastMemory& forecast) {
+  in.read("recent", forecast.recent, [](Fields& fields, SeenValue& seen) {
+    fields.read("at", seen.at);
+    fields.read("value", seen.value);
+  });
+  in.read("open", forecast.open, [](Fields& fields, ForecastMemory::Promise& promise) {
+    fields.read("at", promise.at);
+    fields.read("peaks", promise.peaks);
+  });
+  in.read("errors", forecast.errors, [](Fields& fields, std::vector<double>& errors) { fields.read("weights", errors); });
+  in.read("faded_at", forecast.faded_at);
+}
+
+void read(Fields& in, Manual::Hold& hold) {
+  in.read("servers", hold.servers);
+  in.read("until", hold.until);
+  in.read("by", hold.by);
+}
+
+void read(Fields& in, Manual::Pause& pause) {
+  in.read("out", pause.out);
+  in.read("in", pause.in);
+  in.read("until", pause.until);
+  in.read("by", pause.by);
+}
+
+void read(Fields& in, Manual& manual) {
+  in.section("hold", [&manual](Fields& fields) { read(fields, manual.hold.emplace()); });
+  in.section("pause", [&manual](Fields& fields) { read(fields, manual.pause.emplace()); });
+}
+
+void read(Fields& in, HelpMemory& help) {
+  in.section("trial", [&help](Fields& fields) {
+    HelpMemory::Trial& trial = help.trial.emplace();
+    fields.read("policy", trial.policy);
+    fields.read("at", trial.at);
+    fields.read("value", trial.value);
+    fields.read("load", trial.load);
+    fields.read("servers", trial.servers);
+  });
+  in.read("failures", help.failures);
+  in.read("stopped_at", help.stopped_at);
+}
+
+void read(Fields& in, Spending& spending) {
+  in.read("amount", spending.amount);
+  in.read("counted_to", spending.counted_to);
+}
+
 void read(Fields& in, PolicyMemory& memory) {
   in.read("policy", memory.policy);
   in.read("above_since", memory.above_since);
@@ -363,6 +508,9 @@ void read(Fields& in, PolicyMemory& memory) {
   in.read("good_at", memory.good_at);
   in.read("good_value", memory.good_value);
   in.read("good_missing", memory.good_missing);
+  in.read("most_series", memory.most_series);
+  in.read("most_series_at", memory.most_series_at);
+  in.section("forecast", [&memory](Fields& fields) { read(fields, memory.forecast); });
 }
 
 void read(Fields& in, ServerMemory& server) {
@@ -399,6 +547,12 @@ void read(Fields& in, Vote& vote) {
   in.read("value", vote.value);
   in.read("scales_out", vote.scales_out);
   in.read("scales_in", vote.scales_in);
+  in.read("value_falls", vote.value_falls);
+  in.read("forbids_out", vote.forbids_out);
+  in.read("forbids_in", vote.forbids_in);
+  in.read("min", vote.min);
+  in.read("max", vote.max);
+  in.read("forecast", vote.forecast);
   in.read("why", vote.why);
 }
 
@@ -454,6 +608,8 @@ void read_servers(Fields& in, std::vector<Server>& servers, const std::string& g
 void read(Fields& in, Plan& plan) {
   in.read("previous", plan.decision.previous);
   in.read("desired", plan.decision.desired);
+  in.read("min", plan.decision.min);
+  in.read("max", plan.decision.max);
   in.read("breached_at", plan.decision.breached_at);
   in.read("votes", plan.decision.votes, kReadItem);
   in.read("steps", plan.decision.steps, kReadItem);
@@ -508,6 +664,14 @@ void read(Fields& in, Memory& memory) {
   in.read("lowest", memory.lowest, kReadItem);
   in.read("events", memory.events, kReadItem);
   in.read("policies", memory.policies, kReadItem);
+  in.read("min", memory.min);
+  in.read("max", memory.max);
+  in.section("manual", [&memory](Fields& fields) { read(fields, memory.manual); });
+  in.section("help", [&memory](Fields& fields) { read(fields, memory.help); });
+  in.section("spending", [&memory](Fields& fields) { read(fields, memory.spending.emplace()); });
+  std::vector<double> boots;
+  in.read("boots_ms", boots);
+  for (const double boot : boots) memory.boots.emplace_back(static_cast<Duration::rep>(boot));
   in.read("servers", memory.servers, kReadItem);
   in.read("launches", memory.launches, kReadItem);
   in.read("launch_failures", memory.launch_failures);
@@ -565,6 +729,22 @@ std::string memory_json(const Memory& memory) {
   write_array_if(out, "lowest", memory.lowest, item);
   write_array_if(out, "events", memory.events, item);
   write_array_if(out, "policies", memory.policies, item);
+  out.field_if("min", memory.min);
+  out.field_if("max", memory.max);
+  write_section_if(out, "manual", memory.manual);
+  write_section_if(out, "help", memory.help);
+  if (memory.spending) {
+    out.key("spending");
+    out.begin_object();
+    write(out, *memory.spending);
+    out.end_object();
+  }
+  if (!memory.boots.empty()) {
+    out.key("boots_ms");
+    out.begin_array();
+    for (const Duration boot : memory.boots) out.value(boot.count());
+    out.end_array();
+  }
   write_array_if(out, "servers", memory.servers, item);
   write_array_if(out, "launches", memory.launches, item);
   out.field_if("launch_failures", memory.launch_failures);

@@ -88,6 +88,7 @@ Settings tracking_settings() {
   settings.set("value", std::string("average"));
   settings.set("target", 70.0);
   settings.set("tolerance", 0.1);
+  settings.set("rules", std::string("weir"));
   return settings;
 }
 
@@ -152,7 +153,7 @@ TEST(Config, policies_can_be_made_of_what_was_read) {
   const Policies policies = make_policies(config.groups.at(0));
   ASSERT_EQ(policies.size(), 3U);
   EXPECT_EQ(policies[1]->name(), "cpu-low");
-  EXPECT_EQ(policies[1]->query()->expression, "avg(cpu)");
+  EXPECT_EQ(queries_of(policies, 2min)[1].expression, "avg(cpu)");
 }
 
 TEST(Config, what_is_left_out_has_the_documented_defaults) {

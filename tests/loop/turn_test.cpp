@@ -48,23 +48,6 @@ TEST(Listing, a_failed_list_is_not_an_empty_one) {
   EXPECT_EQ(listing.detail, "api: 503");
 }
 
-TEST(Samples, every_policy_gets_the_answer_to_its_own_query) {
-  const Managed app = managed(std::make_shared<MemoryCloud>());
-  const std::vector<Query> queries = queries_of(app.policies);
-  ASSERT_EQ(queries.size(), 2U);
-  EXPECT_EQ(queries[0].expression, "first");
-  const std::vector<Sample> answers = {{.status = Sample::Status::ok, .value = 1}, {.status = Sample::Status::ok, .value = 2}};
-  const std::vector<Sample> samples = samples_for(app.policies, answers);
-  ASSERT_EQ(samples.size(), 2U);
-  EXPECT_EQ(samples[0].value, 1);
-  EXPECT_EQ(samples[1].value, 2);
-}
-
-TEST(Samples, what_was_not_asked_is_no_data_and_not_zero) {
-  const Managed app = managed(std::make_shared<MemoryCloud>());
-  for (const Sample& sample : samples_for(app.policies, {})) EXPECT_EQ(sample.status, Sample::Status::failed);
-}
-
 TEST(Observe, tells_the_probe_whom_to_watch_and_takes_what_it_knows) {
   const Managed app = managed(std::make_shared<MemoryCloud>());
   FakeProbe probe;

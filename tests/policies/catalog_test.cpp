@@ -16,6 +16,7 @@ const PolicyType& type_named(std::string_view name) {
 
 std::vector<std::string> complaints(const std::string& type, std::vector<std::pair<std::string, Settings::Value>> settings) {
   PolicySpec spec{.name = "it", .type = type};
+  spec.settings.set("query", std::string("up"));
   for (auto& [key, value] : settings) spec.settings.set(key, std::move(value), {.line = 7, .column = 3});
   std::vector<std::string> found;
   for (const SettingsError& error : type_named(type).check(spec)) found.push_back(error.path + ": " + error.message);
@@ -34,6 +35,7 @@ TEST(PolicyCatalog, every_type_has_a_name_keys_and_one_sentence_of_documentation
 TEST(PolicyCatalog, makes_the_policies_of_a_group_in_their_order) {
   Group group;
   group.policies = {{.name = "b", .type = "target_tracking"}, {.name = "a", .type = "threshold"}};
+  for (PolicySpec& spec : group.policies) spec.settings.set("query", std::string("up"));
   const Policies policies = make_policies(group);
   ASSERT_EQ(policies.size(), 2U);
   EXPECT_EQ(policies[0]->name(), "b");
@@ -48,7 +50,11 @@ TEST(PolicyCatalog, hands_the_whole_query_on) {
                                               {"on_nan", Fallback{.kind = Fallback::Kind::at_least, .servers = 3}},
                                               {"above", 1.0},
                                               {"change", Change{Change::Kind::by_servers, 1}}});
-  const Query& query = *policy->query();
+  std::vector<Query> queries;
+  policy->append_queries(Duration{0}, queries);
+  ASSERT_EQ(queries.size(), 1U);
+  ASSERT_EQ(policy->query_count(), 1U);
+  const Query& query = queries.front();
   EXPECT_EQ(query.expression, "rate(x[1m])");
   EXPECT_EQ(query.server_label, "instance");
   EXPECT_THAT(query.select, ::testing::ElementsAre(std::pair("dc", "icn"), std::pair("job", "app")));

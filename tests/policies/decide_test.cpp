@@ -16,11 +16,11 @@ class Scripted final : public Policy {
  public:
   explicit Scripted(Vote vote) : vote_(std::move(vote)) {}
   [[nodiscard]] const std::string& name() const override { return vote_.policy; }
-  [[nodiscard]] const Query* query() const override { return nullptr; }
-  [[nodiscard]] Vote vote(const Sample& sample, const Fleet&, TimePoint, PolicyMemory& memory) const override {
+  [[nodiscard]] std::size_t query_count() const override { return 1; }
+  [[nodiscard]] Vote vote(std::span<const Sample> samples, const Fleet&, TimePoint, PolicyMemory& memory) const override {
     memory.good_value += 1;
     Vote vote = vote_;
-    vote.why = sample.detail;
+    if (vote.why.empty() && !samples.empty()) vote.why = samples.front().detail;
     return vote;
   }
 
@@ -354,12 +354,26 @@ TEST(Decide, what_a_policy_remembers_follows_its_name) {
   EXPECT_THAT(asked, ElementsAre(std::pair("c", 2.0), std::pair("new", 1.0), std::pair("a", 2.0)));
 }
 
-TEST(Decide, a_policy_without_a_sample_is_told_so) {
+TEST(Decide, every_policy_is_told_the_answers_to_its_own_questions) {
   Desk desk;
   Policies policies;
+  policies.push_back(policy_of("fixed", {{"servers", std::int64_t{5}}}));
   policies.push_back(std::make_unique<Scripted>(content("a")));
+  policies.push_back(std::make_unique<Scripted>(content("b")));
+  Observation seen{.at = kNoon};
+  for (const char* answer : {"first", "second"}) seen.samples.push_back({.detail = answer});
+  const Decision decision = decide(desk.group, policies, seen, TestFleet(5, 5), desk.memory);
+  EXPECT_EQ(decision.votes[1].why, "first");
+  EXPECT_EQ(decision.votes[2].why, "second");
+}
+
+TEST(Decide, a_policy_that_was_not_asked_has_no_data) {
+  Desk desk;
+  Policies policies;
+  policies.push_back(policy_of("pass_through", {}));
   const Decision decision = decide(desk.group, policies, {.at = kNoon}, TestFleet(5, 5), desk.memory);
-  EXPECT_EQ(decision.votes[0].why, "not asked");
+  EXPECT_EQ(decision.votes[0].stance, Stance::abstains);
+  EXPECT_EQ(decision.votes[0].why, "no data: not asked");
 }
 
 TEST(DecideDeathTest, deciding_before_the_first_size_is_known_is_a_bug) {

@@ -52,6 +52,9 @@ inline Sample ok(double value) { return {.status = Sample::Status::ok, .value = 
 inline Sample ok(std::vector<Sample::Series> series) { return {.status = Sample::Status::ok, .series = std::move(series)}; }
 inline Sample bad(Sample::Status status) { return {.status = status, .detail = "prometheus: 503"}; }
 
+/// What a policy that asks one question is told.
+inline std::vector<Sample> one(Sample sample) { return {std::move(sample)}; }
+
 /// "wants 4", "content" or "abstains".
 inline std::string stance_of(const Vote& vote) {
   const std::string stance(to_string(vote.stance));

@@ -20,6 +20,15 @@ const Query kPerServer{.expression = "x", .server_label = "instance"};
 
 Query with_rule(Fallback rule) { return {.expression = "x", .on_empty = rule, .on_nan = rule}; }
 
+Reading read_sample(const Query& query, const Sample& sample, const Fleet& fleet, TimePoint at, PolicyMemory& memory) {
+  Settings settings;
+  settings.set("query", query.expression);
+  settings.set("server_label", query.server_label);
+  settings.set("on_empty", query.on_empty);
+  settings.set("on_nan", query.on_nan);
+  return Signal(settings).read(one(sample), fleet, at, memory);
+}
+
 Reading read(const Query& query, const Sample& sample, const Fleet& fleet) {
   PolicyMemory memory;
   return read_sample(query, sample, fleet, kNoon, memory);
@@ -52,12 +61,12 @@ TEST(Reading, whatever_is_not_a_good_number_is_not_believed_unless_the_user_says
       {ok(-kInfinity), "the query returned NaN or an infinite value"},
   };
   const TestFleet fleet(2, 2);
-  for (const Case& one : cases) {
+  for (const Case& test : cases) {
     PolicyMemory memory;
-    const Reading reading = read_sample(kPlain, one.sample, fleet, kNoon, memory);
-    EXPECT_FALSE(reading.trusted) << one.why;
-    EXPECT_EQ(reading.why, one.why);
-    EXPECT_FALSE(memory.good_at) << "remembered: " << one.why;
+    const Reading reading = read_sample(kPlain, test.sample, fleet, kNoon, memory);
+    EXPECT_FALSE(reading.trusted) << test.why;
+    EXPECT_EQ(reading.why, test.why);
+    EXPECT_FALSE(memory.good_at) << "remembered: " << test.why;
   }
 }
 

@@ -25,7 +25,7 @@ std::unique_ptr<const Policy> per_server(const char* value, double target, doubl
 
 std::string ask(const Policy& policy, const Sample& sample, const Fleet& fleet) {
   PolicyMemory memory;
-  return stance_of(policy.vote(sample, fleet, kNoon, memory));
+  return stance_of(policy.vote(one(sample), fleet, kNoon, memory));
 }
 
 TEST(TargetTracking, keeps_the_average_at_its_target) {
@@ -39,9 +39,9 @@ TEST(TargetTracking, keeps_the_average_at_its_target) {
       {62, 8, "content"}, {62, 10, "wants 9"},         {140, 4, "wants 8"}, {35, 4, "wants 2"}, {0, 4, "wants 0"},
       {71, 0, "content"}, {1e300, 4, "wants 1000000"}, {105, 2, "wants 3"}, {35, 3, "wants 2"},
   };
-  for (const Case& one : cases) {
-    EXPECT_EQ(ask(*tracking("average", 70), ok(one.value), TestFleet(one.servers, one.servers)), one.stance)
-        << one.value << " on " << one.servers;
+  for (const Case& test : cases) {
+    EXPECT_EQ(ask(*tracking("average", 70), ok(test.value), TestFleet(test.servers, test.servers)), test.stance)
+        << test.value << " on " << test.servers;
   }
 }
 
@@ -55,9 +55,9 @@ TEST(TargetTracking, keeps_the_total_at_its_target_per_server) {
       {400, 4, "content"}, {440, 4, "content"}, {441, 4, "wants 5"}, {359, 4, "content"},         {300, 4, "wants 3"},
       {0, 4, "wants 0"},   {0, 0, "content"},   {1, 0, "wants 1"},   {1e300, 4, "wants 1000000"},
   };
-  for (const Case& one : cases) {
-    EXPECT_EQ(ask(*tracking("total", 100), ok(one.total), TestFleet(one.desired, one.desired)), one.stance)
-        << one.total << " on " << one.desired;
+  for (const Case& test : cases) {
+    EXPECT_EQ(ask(*tracking("total", 100), ok(test.total), TestFleet(test.desired, test.desired)), test.stance)
+        << test.total << " on " << test.desired;
   }
 }
 
@@ -73,7 +73,7 @@ TEST(TargetTracking, a_total_grows_from_nothing_and_an_average_of_nobody_says_no
 
 TEST(TargetTracking, a_load_below_zero_is_not_believed) {
   PolicyMemory memory;
-  const Vote vote = tracking("average", 70)->vote(ok(-1), TestFleet(4, 4), kNoon, memory);
+  const Vote vote = tracking("average", 70)->vote(one(ok(-1)), TestFleet(4, 4), kNoon, memory);
   EXPECT_EQ(stance_of(vote), "abstains");
   EXPECT_EQ(vote.why, "-1 is below zero, which no load is");
   EXPECT_EQ(ask(*tracking("total", 70), ok(-1), TestFleet(4, 4)), "abstains");
@@ -125,16 +125,16 @@ TEST(TargetTracking, missing_servers_are_counted_against_the_change) {
       {{{"s1", 10}, {"s2", 10}, {"s3", 10}}, 0, "content"},
       {{{"s1", 45}}, 0, "content"},
   };
-  for (const Case& one : cases) {
-    const TestFleet fleet(4 + one.fresh, 4, one.fresh);
-    EXPECT_EQ(ask(*per_server("average", 50), ok(one.series), fleet), one.stance) << one.series.size() << " series";
+  for (const Case& test : cases) {
+    const TestFleet fleet(4 + test.fresh, 4, test.fresh);
+    EXPECT_EQ(ask(*per_server("average", 50), ok(test.series), fleet), test.stance) << test.series.size() << " series";
   }
 }
 
 // Found by trying it: 72 was said to be "within 10% of 60" while a server was warming up.
 TEST(TargetTracking, says_that_idle_servers_are_why_nothing_is_wanted) {
   PolicyMemory memory;
-  const Vote vote = per_server("average", 60)->vote(ok({{"s1", 72.5}, {"s2", 72.5}}), TestFleet(3, 2, 1), kNoon, memory);
+  const Vote vote = per_server("average", 60)->vote(one(ok({{"s1", 72.5}, {"s2", 72.5}})), TestFleet(3, 2, 1), kNoon, memory);
   EXPECT_EQ(vote.why, "72.5 against 60 on 2 servers; with 1 more that count as idle it is enough");
 }
 
@@ -151,7 +151,7 @@ TEST(TargetTracking, a_total_counts_missing_servers_against_the_change) {
   EXPECT_EQ(ask(*per_server("total", 50), ok({{"s1", 70}, {"s2", 70}}), fleet), "content");
   EXPECT_EQ(ask(*per_server("total", 50), ok({{"s1", 10}, {"s2", 10}}), fleet), "content");
   PolicyMemory memory;
-  EXPECT_EQ(per_server("total", 50)->vote(ok({{"s1", 10}, {"s2", 10}}), fleet, kNoon, memory).why,
+  EXPECT_EQ(per_server("total", 50)->vote(one(ok({{"s1", 10}, {"s2", 10}})), fleet, kNoon, memory).why,
             "70 in all at 50 per server takes 2 servers; 1 of 3 servers have no number: not shrunk on part of the data");
 }
 
@@ -162,31 +162,32 @@ TEST(TargetTracking, a_remembered_mean_is_not_taken_for_the_total) {
       tracking("total", 100, 0.1,
                {{"server_label", std::string("instance")}, {"on_empty", Fallback{.kind = Fallback::Kind::last, .window = 5min}}});
   PolicyMemory memory;
-  (void)policy->vote(ok({{"s1", 100}, {"s2", 100}, {"s3", 100}, {"s4", 100}}), fleet, kNoon, memory);
-  EXPECT_EQ(stance_of(policy->vote(bad(Status::empty), fleet, kNoon + 1min, memory)), "content");
-  EXPECT_EQ(stance_of(policy->vote(bad(Status::empty), TestFleet(4, 0), kNoon + 1min, memory)), "content") << "a mean of nobody";
+  (void)policy->vote(one(ok({{"s1", 100}, {"s2", 100}, {"s3", 100}, {"s4", 100}})), fleet, kNoon, memory);
+  EXPECT_EQ(stance_of(policy->vote(one(bad(Status::empty)), fleet, kNoon + 1min, memory)), "content");
+  EXPECT_EQ(stance_of(policy->vote(one(bad(Status::empty)), TestFleet(4, 0), kNoon + 1min, memory)), "content")
+      << "a mean of nobody";
 }
 
 TEST(TargetTracking, remembers_since_when_more_servers_are_needed) {
   const TestFleet fleet(4, 4);
   const auto policy = tracking("average", 70);
   PolicyMemory memory;
-  (void)policy->vote(ok(140), fleet, kNoon, memory);
-  (void)policy->vote(ok(140), fleet, kNoon + 1min, memory);
+  (void)policy->vote(one(ok(140)), fleet, kNoon, memory);
+  (void)policy->vote(one(ok(140)), fleet, kNoon + 1min, memory);
   EXPECT_EQ(memory.above_since, kNoon);
-  (void)policy->vote(ok(70), fleet, kNoon + 2min, memory);
+  (void)policy->vote(one(ok(70)), fleet, kNoon + 2min, memory);
   EXPECT_FALSE(memory.above_since);
 }
 
 TEST(TargetTracking, has_a_say_in_both_directions_and_says_why) {
   PolicyMemory memory;
-  const Vote vote = tracking("average", 70)->vote(ok(140), TestFleet(4, 4), kNoon, memory);
+  const Vote vote = tracking("average", 70)->vote(one(ok(140)), TestFleet(4, 4), kNoon, memory);
   EXPECT_TRUE(vote.scales_out && vote.scales_in);
   EXPECT_EQ(vote.value, 140);
   EXPECT_EQ(vote.why, "140 against 70 on 4 servers takes 8 servers");
-  EXPECT_EQ(tracking("total", 100)->vote(ok(410), TestFleet(4, 4), kNoon, memory).why,
+  EXPECT_EQ(tracking("total", 100)->vote(one(ok(410)), TestFleet(4, 4), kNoon, memory).why,
             "410 in all is within 10% of 4 servers at 100");
-  EXPECT_EQ(tracking("average", 70)->vote(ok(71), TestFleet(4, 4), kNoon, memory).why, "71 is within 10% of 70");
+  EXPECT_EQ(tracking("average", 70)->vote(one(ok(71)), TestFleet(4, 4), kNoon, memory).why, "71 is within 10% of 70");
 }
 
 }  // namespace

@@ -413,12 +413,12 @@ TEST(Classify, a_fleet_is_counted_by_phase_and_warm_up) {
   seen.servers = with_remembered(story.group, &story.listed, story.memory);
   for (Server& server : seen.servers) server.health.status = story.health[server.id];
   const Classified classified = classify(story.group, seen, story.memory);
-  Fleet fleet = fleet_of(story.group, classified, story.now + 59s, 4);
+  Fleet fleet = fleet_of(story.group, classified, story.now + 59s, story.memory);
   EXPECT_EQ(fleet.desired, 4);
   EXPECT_EQ(fleet.in_service, 2);
   EXPECT_EQ(fleet.warmed, 1);
   EXPECT_EQ(fleet.on_the_way, 2) << "one in service and not warmed, one that boots; not the one that drains";
-  fleet = fleet_of(story.group, classified, story.now + 60s, 4);
+  fleet = fleet_of(story.group, classified, story.now + 60s, story.memory);
   EXPECT_EQ(fleet.warmed, 2);
   EXPECT_EQ(fleet.on_the_way, 1);
 }

@@ -269,8 +269,8 @@ TEST(Shrinking, lets_go_first_of_what_serves_nobody_then_the_unhealthy_then_the_
   story.memory.desired = 6;
   story.appear("s7");
   story.health["s2"] = unhealthy;
-  story.listed[2].paid_until = story.now + 10min;
-  story.listed[3].paid_until = story.now + 5min;
+  story.listed[2].paid_until = story.now + 2min;
+  story.listed[3].paid_until = story.now + 1min;
   story.remembered("s5").launched_at += 10s;
   story.memory.desired = 2;
   EXPECT_THAT(story.turn(), ElementsAre("terminate s7", "drain s2", "drain s4", "drain s3", "drain s5"));

@@ -15,7 +15,7 @@ struct Case {
   Observation seen{.at = now, .listed = true};
   Classified classified;
   Memory memory{.desired = 2};
-  Plan plan{.decision = {.previous = 3, .desired = 2}};
+  Plan plan{.decision = {.previous = 3, .desired = 2, .min = 1, .max = 4}};
 
   Case() {
     for (const char* id : {"s1", "s2", "s3"}) {
@@ -86,7 +86,7 @@ TEST(Verify, a_fleet_that_is_too_large_already_may_still_be_acted_on) {
 
 TEST(Verify, refuses_drains_below_min) {
   Case one;
-  one.group.min = 2;
+  one.plan.decision.min = 2;
   one.drain(2);
   EXPECT_EQ(one.verdict(), "");
   one.drain(1);
@@ -95,7 +95,7 @@ TEST(Verify, refuses_drains_below_min) {
 
 TEST(Verify, a_drain_of_an_unhealthy_server_takes_nothing_unless_the_check_is_suspected) {
   Case one;
-  one.group.min = one.plan.decision.desired = 3;
+  one.plan.decision.min = one.plan.decision.desired = 3;
   one.drain(2);
   one.classified.servers[2].health.status = HealthStatus::unhealthy;
   EXPECT_EQ(one.verdict(), "");

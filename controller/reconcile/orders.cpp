@@ -1,0 +1,28 @@
+#include "controller/reconcile/orders.h"
+
+namespace weir {
+namespace {
+
+void obey(const Order& order, Manual& manual) {
+  switch (order.kind) {
+    case Order::Kind::scale:
+      manual.hold = Manual::Hold{order.servers, order.until, order.by};
+      return;
+    case Order::Kind::pause:
+      manual.pause = Manual::Pause{order.out, order.in, order.until, order.by};
+      return;
+    case Order::Kind::resume:
+      manual = {};
+      return;
+  }
+}
+
+}  // namespace
+
+void obey_orders(std::span<const Order> orders, TimePoint at, Memory& memory) {
+  for (const Order& order : orders) obey(order, memory.manual);
+  if (memory.manual.hold && memory.manual.hold->until && at >= *memory.manual.hold->until) memory.manual.hold.reset();
+  if (memory.manual.pause && memory.manual.pause->until && at >= *memory.manual.pause->until) memory.manual.pause.reset();
+}
+
+}  // namespace weir
