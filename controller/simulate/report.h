@@ -1,0 +1,84 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "controller/render/text.h"
+#include "model/time.h"
+
+namespace weir {
+
+/// One change of desired.
+struct SimulatedDecision {
+  TimePoint at;
+  int from = 0;
+  int to = 0;
+  std::string why;
+};
+
+/// The state from `at` until the next moment.
+struct SimulatedMoment {
+  TimePoint at;
+  double load = 0;      ///< NaN: not known
+  double capacity = 0;  ///< load that the servers in service can carry at 100 %
+  int desired = 0;
+  int in_service = 0;
+  int launched = 0;
+  double violated = 0;  ///< share of this moment's span, 0 to 1, in which load > capacity
+};
+
+/// Something that was made to go wrong.
+struct SimulatedFault {
+  TimePoint from;
+  TimePoint to;
+  std::string what;
+};
+
+/// What came of one configuration under one recorded load. Shares are 0 to 1; NaN: not known.
+struct Simulation {
+  std::string name;   ///< the configuration file
+  std::string group;  ///< of that configuration
+  std::string trace;
+  TimePoint from;
+  TimePoint to;
+  std::uint64_t turns = 0;
+  double servers_hours = 0;
+  double violation_ratio = 0;  ///< share of requests that arrived while load > capacity
+  double hot_ratio = 0;        ///< share of requests that arrived while utilization > 85 %
+  double lost_ratio = 0;       ///< share of requests above the capacity
+  Duration slo_lost{};         ///< time with load > capacity
+  int scale_actions = 0;
+  int flaps = 0;  ///< direction reversals within 10 minutes
+  int servers_min = 0;
+  int servers_max = 0;
+  std::optional<double> cost;  ///< absent: the price is not known
+  std::string currency;
+  std::vector<SimulatedDecision> decisions;           ///< in order of time
+  std::vector<SimulatedMoment> moments;               ///< in order of time; some 2,000 are drawn well
+  std::vector<SimulatedFault> faults;                 ///< in order of their beginning
+  std::vector<std::pair<TimePoint, TimePoint>> gaps;  ///< where the load was not recorded, and is not judged
+  std::vector<std::string> assumptions;
+  std::vector<std::string> notes;
+};
+
+/// `weir simulate`. One simulation: what came of it, its assumptions, the longest violations and the last decisions. Several: side
+/// by side, with the best of each row marked where all ran over the same load and time.
+[[nodiscard]] std::string simulation_text(std::span<const Simulation> simulations, Colour colour);
+
+/// `--json`: one object for one simulation, {"simulations":[…]} for several. `t` of a decision is seconds from the simulation's
+/// beginning. What is not known is null.
+[[nodiscard]] std::string simulation_json(std::span<const Simulation> simulations);
+
+/// `--decisions`: header `t,desired`, then a line for the beginning (t = 0) and one at each change; t in seconds from the
+/// beginning. Of several changes at one time the last counts.
+[[nodiscard]] std::string decisions_csv(const Simulation& simulation);
+
+/// `--html`: one page that needs nothing from anywhere else, with charts and the decisions to search. What came from outside is
+/// text in it and can be nothing else.
+[[nodiscard]] std::string simulation_html(std::span<const Simulation> simulations);
+
+}  // namespace weir

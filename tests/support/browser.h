@@ -1,0 +1,76 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/error.h"
+#include "platform/descriptor.h"
+#include "tests/support/temp_directory.h"
+
+namespace weir {
+
+/// A real Chromium without a window, driven by its DevTools protocol over a pipe: no port, a profile of its own that goes with the
+/// object. It knows no host: whatever a page asks for is seen in requests().
+class Browser {
+ public:
+  enum class Scheme { light, dark };
+
+  /// Whether there is a `chromium` to start.
+  [[nodiscard]] static bool is_installed();
+  [[nodiscard]] static Result<std::unique_ptr<Browser>> start();
+  ~Browser();
+  Browser(const Browser&) = delete;
+  Browser& operator=(const Browser&) = delete;
+
+  /// The window's inside, in CSS pixels, and what the user prefers.
+  void show(int width, int height, Scheme scheme = Scheme::light);
+  /// Opens the file and waits until it is loaded and drawn.
+  void open(const std::filesystem::path& page);
+  /// The value of an expression in the page, of a promise what it comes to; {"exception": …} if it throws.
+  [[nodiscard]] nlohmann::json evaluate(const std::string& expression);
+
+  void move_to(double x, double y) { mouse("mouseMoved", x, y, "none", 0); }
+  void press(double x, double y) { mouse("mousePressed", x, y, "left", 1); }
+  void drag_to(double x, double y) { mouse("mouseMoved", x, y, "left", 1); }
+  void release(double x, double y) { mouse("mouseReleased", x, y, "left", 0); }
+  /// A key by its DOM name: "Tab", "ArrowRight", "Escape" …
+  void key(const std::string& name);
+  void type(const std::string& text) { (void)call("Input.insertText", {{"text", text}}); }
+  /// PNG of the whole page.
+  void save_picture(const std::filesystem::path& path);
+
+  /// What the page complained of since open(): exceptions, console errors, violations of its content security policy.
+  [[nodiscard]] std::vector<std::string> complaints();
+  /// Addresses that were asked for since open(), the page itself included.
+  [[nodiscard]] std::vector<std::string> requests();
+  /// What went wrong between us and the browser; empty: nothing.
+  [[nodiscard]] const std::string& trouble() const { return trouble_; }
+
+ private:
+  Browser() = default;
+  [[nodiscard]] Result<void> spawn();
+  void attach();
+  /// The result of one DevTools command; null, and trouble(), if there is none.
+  nlohmann::json call(const std::string& method, const nlohmann::json& parameters = nlohmann::json::object());
+  [[nodiscard]] bool send(const nlohmann::json& message);
+  [[nodiscard]] nlohmann::json receive();
+  void mouse(const std::string& type, double x, double y, const std::string& button, int buttons);
+
+  TempDirectory directory_;
+  Descriptor to_;
+  Descriptor from_;
+  pid_t process_ = -1;
+  int last_call_ = 0;
+  std::string session_;
+  std::string received_;                ///< beginning of a message
+  std::vector<nlohmann::json> events_;  ///< since open()
+  std::string trouble_;
+};
+
+}  // namespace weir
