@@ -25,6 +25,7 @@ class Activation {
 inline constexpr Key kActivationKey = {
     .name = "activation",
     .type = KeyType::number,
-    .doc = "At or below this value there is no work: the policy wants no server, and above it at least one. For groups with min: 0."};
+    .doc =
+        "At or below this value there is no work: the policy wants no server, and above it at least one. For groups with min: 0."};
 
 }  // namespace weir

@@ -106,8 +106,7 @@ class Help final : public Asking {
  public:
   using Asking::Asking;
   [[nodiscard]] Vote vote(std::span<const Sample> samples, const Fleet& fleet, TimePoint at, PolicyMemory& memory) const override {
-    Vote vote{
-        .policy = name(), .type = kHelpPolicy.name, .stance = Vote::Stance::content, .scales_out = false, .scales_in = false};
+    Vote vote{.policy = name(), .type = kHelpPolicy.name, .stance = Vote::Stance::content, .scales_out = false, .scales_in = false};
     const Reading reading = signal().read(samples, fleet, at, memory);
     if (reading.trusted) vote.value = reading.value;
     vote.why = reading.trusted ? fmt::format("the load is {:.6g}", reading.value) : reading.why;

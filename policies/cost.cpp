@@ -49,6 +49,18 @@ std::optional<TimePoint> paid_until(const CostRule& cost, TimePoint launched_at,
   return launched_at + (age / cost.billing_period + 1) * cost.billing_period;
 }
 
+double cost_between(const CostRule& cost, TimePoint launched_at, TimePoint from, TimePoint to) {
+  double sum = 0;
+  for (TimePoint counted = from; counted < to;) {
+    // A month's cap holds up to the moment before the next month.
+    const TimePoint last = month_end(counted) - 1ms;
+    const TimePoint until = counted < last ? std::min(to, last) : std::min(to, counted + 1ms);
+    sum += cost.per_hour * hours(falls_due(cost, launched_at, counted, until));
+    counted = until;
+  }
+  return sum;
+}
+
 void count_spending(const CostRule& cost, std::span<const Server> servers, TimePoint at, Memory& memory) {
   if (!memory.spending) memory.spending = Spending{.amount = 0, .counted_to = at};
   Spending& spending = *memory.spending;

@@ -13,6 +13,9 @@ namespace weir {
 /// month once its cap is reached. Absent if servers are paid by the moment.
 [[nodiscard]] std::optional<TimePoint> paid_until(const CostRule& cost, TimePoint launched_at, TimePoint at);
 
+/// What one server costs of the time in (from, to], over any number of months.
+[[nodiscard]] double cost_between(const CostRule& cost, TimePoint launched_at, TimePoint from, TimePoint to);
+
 /// Adds to `memory.spending` what `servers` have come to cost since it was last counted: every billing period at its beginning.
 /// At the turn of a month it starts again at nothing.
 void count_spending(const CostRule& cost, std::span<const Server> servers, TimePoint at, Memory& memory);

@@ -170,8 +170,9 @@ class FormulaParser {
       std::size_t most;
     };
     static constexpr std::array kFunctions = {
-        Function{"min", Operator::min, 2, 100},   Function{"max", Operator::max, 2, 100},   Function{"abs", Operator::abs, 1, 1},
-        Function{"ceil", Operator::ceil, 1, 1},   Function{"floor", Operator::floor, 1, 1}, Function{"round", Operator::round, 1, 1},
+        Function{"min", Operator::min, 2, 100},   Function{"max", Operator::max, 2, 100},
+        Function{"abs", Operator::abs, 1, 1},     Function{"ceil", Operator::ceil, 1, 1},
+        Function{"floor", Operator::floor, 1, 1}, Function{"round", Operator::round, 1, 1},
         Function{"clamp", Operator::clamp, 3, 3},
     };
     const auto* const function = std::ranges::find(kFunctions, word, &Function::name);

@@ -12,8 +12,8 @@ namespace weir {
 
 /// Arithmetic over named numbers, any of which may be missing: `web + 0.5 * jobs`, `max(a, b)`, `a > 10 ? a : b`, `a ?? b`.
 ///
-/// Operators, loosest first: `? :`, `??`, `||`, `&&`, comparisons (1 or 0), `+ -`, `* / %`, unary `- !`. Functions: min, max (two or
-/// more), abs, ceil, floor, round, clamp(x, low, high). What needs a missing number is missing itself; only `a ?? b` is b when a
+/// Operators, loosest first: `? :`, `??`, `||`, `&&`, comparisons (1 or 0), `+ -`, `* / %`, unary `- !`. Functions: min, max (two
+/// or more), abs, ceil, floor, round, clamp(x, low, high). What needs a missing number is missing itself; only `a ?? b` is b when a
 /// is missing, and `? :` needs only the side it takes. A result that is not finite (1 / 0) is missing too. Immutable; any thread.
 class Formula {
  public:
@@ -28,8 +28,32 @@ class Formula {
  private:
   friend class FormulaParser;
   enum class Operator : std::uint8_t {
-    number, name, choose, otherwise, either, both, less, less_equal, greater, greater_equal, equal, not_equal,
-    add, subtract, multiply, divide, remainder, negate, negation, min, max, abs, ceil, floor, round, clamp,
+    number,
+    name,
+    choose,
+    otherwise,
+    either,
+    both,
+    less,
+    less_equal,
+    greater,
+    greater_equal,
+    equal,
+    not_equal,
+    add,
+    subtract,
+    multiply,
+    divide,
+    remainder,
+    negate,
+    negation,
+    min,
+    max,
+    abs,
+    ceil,
+    floor,
+    round,
+    clamp,
   };
   /// A node's operands follow in `operands`; the last node is the root.
   struct Node {

@@ -18,7 +18,11 @@ constexpr std::array kBandKeys = {
     Key{.name = "change", .type = KeyType::change, .doc = R"(By how much: +N, -N, "+N%", "-N%" or "=N".)", .required = true},
 };
 constexpr auto kKeys = with_query_keys(std::array{
-    Key{.name = "steps", .type = KeyType::sections, .doc = "The bands, which must not overlap.", .required = true, .keys = kBandKeys},
+    Key{.name = "steps",
+        .type = KeyType::sections,
+        .doc = "The bands, which must not overlap.",
+        .required = true,
+        .keys = kBandKeys},
     Key{.name = "for",
         .type = KeyType::duration,
         .doc = "How long without a break the value must be in bands of one direction before it acts.",
@@ -126,7 +130,8 @@ class Step final : public Policy {
   /// Servers without data count as idle for scaling out (Kubernetes HPA), and keep it from scaling in.
   [[nodiscard]] const Band* band_of(const Reading& reading, Vote& vote) const {
     vote.value = reading.value;
-    const double idle = reading.missing > 0 ? reading.value * reading.measured / (reading.measured + reading.missing) : reading.value;
+    const double idle =
+        reading.missing > 0 ? reading.value * reading.measured / (reading.measured + reading.missing) : reading.value;
     if (const Band* out = find_band(std::min(idle, reading.value), Direction::out)) return out;
     const Band* in = find_band(reading.value, Direction::in);
     if (in == nullptr || reading.missing == 0) return in;
@@ -192,8 +197,8 @@ std::vector<SettingsError> check(const PolicySpec& spec) {
   for (std::size_t index = 1; index < bands.size(); ++index) {
     if (bands[index].first.from >= bands[index - 1].first.to) continue;
     errors.push_back({.path = fmt::format("steps[{}].from", bands[index].second),
-                      .message = fmt::format("expected a band that does not overlap steps[{}], which is {}", bands[index - 1].second,
-                                             band_text(bands[index - 1].first)),
+                      .message = fmt::format("expected a band that does not overlap steps[{}], which is {}",
+                                             bands[index - 1].second, band_text(bands[index - 1].first)),
                       .mark = steps[bands[index].second].mark(steps[bands[index].second].has("from") ? "from" : "change")});
   }
   return errors;
@@ -203,10 +208,7 @@ std::unique_ptr<const Policy> make(const PolicySpec& spec, const Group&) { retur
 
 }  // namespace
 
-constinit const PolicyType kStepPolicy = {.name = "step",
-                                          .doc = "A change of size for each band of a value.",
-                                          .keys = kKeys,
-                                          .check = check,
-                                          .make = make};
+constinit const PolicyType kStepPolicy = {
+    .name = "step", .doc = "A change of size for each band of a value.", .keys = kKeys, .check = check, .make = make};
 
 }  // namespace weir

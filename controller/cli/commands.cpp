@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
+#include "controller/cli/console.h"
 #include "controller/cli/look.h"
 #include "controller/cli/run.h"
 #include "controller/render/json.h"
@@ -18,30 +19,7 @@
 namespace weir {
 namespace {
 
-void print(const std::string& text) {
-  (void)std::fwrite(text.data(), 1, text.size(), stdout);
-  if (!text.empty() && text.back() != '\n') (void)std::fputc('\n', stdout);
-  (void)std::fflush(stdout);
-}
-
-Exit complain(const std::string& message) {
-  (void)std::fprintf(stderr, "weir: %s\n", message.c_str());
-  return Exit::error;
-}
-
-Colour colour_for_output() {
-  const char* refused = std::getenv("NO_COLOR");
-  const bool wanted = ::isatty(STDOUT_FILENO) == 1 && (refused == nullptr || *refused == '\0');
-  return wanted ? Colour::on : Colour::off;
-}
-
-/// The configuration, or its errors on standard error.
-std::optional<Config> load(const CommonOptions& options) {
-  ConfigResult config = load_config(options.config, process_environment(), builtin_catalogs());
-  if (config) return std::move(*config);
-  for (const ConfigError& error : config.error()) (void)std::fprintf(stderr, "%s\n", to_string(error).c_str());
-  return std::nullopt;
-}
+std::optional<Config> load(const CommonOptions& options) { return load_or_complain(options.config); }
 
 /// Of a group whose configuration cannot be read: no silence is then too long.
 constexpr Duration kUnknownInterval = std::chrono::hours(24);

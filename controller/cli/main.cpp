@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controller/cli/commands.h"
+#include "controller/cli/simulate.h"
 #include "controller/config/values.h"
 
 namespace {
@@ -27,6 +28,7 @@ struct Arguments {
   bool reference = false;
   bool watch = false;
   int limit = 20;
+  weir::SimulateArguments simulate;
 };
 
 using Command = std::function<Exit()>;
@@ -78,6 +80,39 @@ void add_plan_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   apply->callback([&] { chosen = [&] { return weir::command_apply(arguments.common, arguments.plan); }; });
 }
 
+void add_simulate_command(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* simulate =
+      add_command(app, arguments, "simulate",
+                  "The same decisions over a recorded load: what it would have cost, and when it would have been short");
+  weir::SimulateArguments& told = arguments.simulate;
+  simulate->add_option("--group", told.group, "Which group; needed if there are several");
+  simulate->add_option("--trace", told.trace, "The recorded load: a CSV file `timestamp,requests_per_second`");
+  simulate->add_option("--column", told.column, "Which column of the trace, if it has several");
+  simulate->add_option("--from", told.from, "Only from this time on: 2026-03-01T09:30:00Z or unix seconds");
+  simulate->add_option("--to", told.to, "Only up to this time");
+  simulate->add_option("--compare", told.compare, "Configurations to put side by side, instead of --config")->expected(1, 10);
+  simulate->add_option("--capacity", told.capacity, "The load at which a server is full; else as the policies tell")
+      ->check(CLI::NonNegativeNumber);
+  simulate->add_option("--boot", told.boot, "From a launch until the server serves")->capture_default_str();
+  simulate->add_option("--metric-delay", told.metric_delay, "How old metrics are when they are read")->capture_default_str();
+  simulate->add_option("--queue", told.queue, "How long requests wait for a server before they are lost")->capture_default_str();
+  simulate->add_option("--noise", told.noise, "Standard deviation added to the load, as a share of it")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
+  simulate->add_option("--seed", told.seed, "Of the noise")->capture_default_str();
+  simulate->add_option("--start", told.start, "Servers at the beginning; else what the first load takes")
+      ->check(CLI::Range(0, 100'000));
+  simulate->add_option("--as", told.meanings,
+                       "POLICY=MEANING: what its query stands for: load, load_per_server, utilization, utilization_percent, "
+                       "wait_seconds, nothing");
+  simulate->add_option("--fail", told.faults,
+                       "WHAT@WHEN+HOW_LONG: rehearse an outage of prometheus, provider, quota or balancer, or slow-boot: "
+                       "prometheus@2h+10m");
+  simulate->add_option("--html", told.html, "Also write a page with the picture to this file");
+  simulate->add_option("--decisions", told.decisions, "Also write `t,desired` at each change to this file");
+  simulate->callback([&] { chosen = [&] { return weir::command_simulate(arguments.common, arguments.simulate); }; });
+}
+
 void add_question_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* status = add_command(app, arguments, "status", "What every group is doing");
   status->add_flag("-w,--watch", arguments.watch, "Again every second, until interrupted");
@@ -119,6 +154,7 @@ int main(int argc, char** argv) {
   Command chosen;
   add_service_commands(app, arguments, chosen);
   add_plan_commands(app, arguments, chosen);
+  add_simulate_command(app, arguments, chosen);
   add_question_commands(app, arguments, chosen);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return unknown_command(app, argv[1]);
   try {

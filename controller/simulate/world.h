@@ -1,0 +1,173 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "controller/reconcile/reconcile.h"
+#include "controller/simulate/trace.h"
+#include "model/group.h"
+#include "model/memory.h"
+#include "model/observation.h"
+#include "policies/policy.h"
+
+namespace weir {
+
+/// What a query stands for in a simulated world.
+enum class Meaning {
+  load,                 ///< of the whole group, as recorded
+  load_per_server,      ///< divided by the servers that get traffic
+  utilization,          ///< 0 to 1: the share of its capacity that a server uses; it cannot show more than all of it
+  utilization_percent,  ///< the same, 0 to 100
+  wait_seconds,         ///< how long a request waits for a server
+  nothing,              ///< no data, as if the metric source did not answer
+};
+
+/// "load", "load_per_server", …
+[[nodiscard]] std::string_view to_string(Meaning meaning);
+/// Nothing for a text that names none.
+[[nodiscard]] std::optional<Meaning> meaning_named(std::string_view name);
+
+/// Something made to go wrong for a while.
+struct Fault {
+  enum class Kind {
+    prometheus,  ///< no query is answered
+    provider,    ///< no list, no launch, no removal
+    slow_boot,   ///< what is launched boots five times as long
+    quota,       ///< every launch is refused for lack of room
+    balancer,    ///< balancers do not take what is written to them
+  };
+  Kind kind = Kind::prometheus;
+  Duration begin{0};  ///< after the beginning of the simulation
+  Duration length{0};
+};
+
+[[nodiscard]] std::string_view to_string(Fault::Kind kind);
+/// `prometheus@2h+10m`: what, when, for how long. Errors: invalid, with what was expected.
+[[nodiscard]] Result<Fault> parse_fault(std::string_view text);
+
+/// What is assumed of the world.
+struct WorldModel {
+  double capacity = 1;         ///< load that one server carries at 100 %; > 0
+  Duration boot{120'000};      ///< from the launch until the server answers its health checks
+  Duration metric_delay{15'000};
+  double noise = 0;            ///< standard deviation of the load, as a share of it, drawn anew for every turn
+  std::uint64_t seed = 1;
+  Duration queue{0};           ///< so long requests wait for a server before they are lost; 0: load beyond capacity is not carried over
+  std::optional<int> start;    ///< servers at the beginning; absent: what the first load takes at 70 %
+  std::map<std::string, Meaning> meanings;  ///< by policy name; for the queries of a formula by `policy.query`
+  std::vector<Fault> faults;
+};
+
+/// One instant as the world really was, for whoever scores it.
+struct WorldTick {
+  TimePoint at;
+  double load = 0;
+  bool in_gap = false;
+  int serving = 0;    ///< servers that get traffic and can serve
+  int launched = 0;   ///< servers that exist
+  double lost = 0;    ///< share of the load of this tick that no server took
+};
+
+/// A fleet under a recorded load, on a clock of its own: the facts a turn sees, and what its plan does to them. The turns are the
+/// controller's own reconcile(). Deterministic. Not thread-safe; group, policies and trace must outlive it.
+class SimulatedWorld {
+ public:
+  SimulatedWorld(const Group& group, const Policies& policies, const Trace& trace, WorldModel model);
+
+  /// Goes on by one tick(): takes a turn if one is due, then lets time pass. False at the end of the trace.
+  bool advance();
+
+  [[nodiscard]] Duration tick() const { return tick_; }
+  [[nodiscard]] const WorldTick& state() const { return state_; }
+  /// The turn of this tick; nullptr if none was due.
+  [[nodiscard]] const Turn* turn() const { return turned_ ? &turn_ : nullptr; }
+  [[nodiscard]] std::uint64_t turns() const { return turns_; }
+  [[nodiscard]] TimePoint begin() const { return begin_; }
+  [[nodiscard]] TimePoint end() const { return end_; }
+  /// Time that servers have existed so far, and what that costs; nothing without a price.
+  [[nodiscard]] double server_hours() const;
+  [[nodiscard]] std::optional<double> cost() const;
+  /// What every query of the policies was taken for, in sentences.
+  [[nodiscard]] std::vector<std::string> assumptions() const;
+  [[nodiscard]] const Memory& memory() const { return turn_.memory; }
+
+ private:
+  struct Machine {
+    TimePoint launched_at;
+    TimePoint ready_at;
+    TimePoint paid_to;  ///< its cost is counted up to here
+  };
+  /// One query, and what to answer it with.
+  struct Question {
+    Meaning meaning = Meaning::nothing;
+    std::optional<double> constant;
+    std::optional<PastWindow> past;
+    bool per_server = false;
+  };
+
+  void ask_what(const Group& group);
+  [[nodiscard]] Question question_of(const PolicySpec& spec, const Query& query) const;
+  void add_machine(const std::string& token, const std::string& version, TimePoint launched_at, TimePoint ready_at);
+  void remove_machine(std::size_t index);
+  void pay(const Machine& machine, TimePoint until);
+  [[nodiscard]] bool fails(Fault::Kind kind) const;
+  [[nodiscard]] bool is_healthy(std::size_t index) const { return machines_[index].ready_at <= now_; }
+
+  void take_turn();
+  void observe();
+  void answer_queries();
+  void answer(const Question& question, Sample& sample);
+  [[nodiscard]] double measured(Meaning meaning) const;
+  [[nodiscard]] std::optional<double> past(const PastWindow& window) const;
+  void apply(const Plan& plan);
+  void launch(const Action& action);
+  void write_balancers(const Plan& plan);
+  void count_serving();
+  void pass_time();
+
+  const Group& group_;
+  const Policies& policies_;
+  const Trace& trace_;
+  WorldModel model_;
+  LoadCursor cursor_;
+  TimePoint begin_;
+  TimePoint end_;
+  Duration tick_;
+  int ticks_per_turn_;
+  std::mt19937_64 random_;
+
+  TimePoint now_;
+  std::uint64_t count_ = 0;  ///< of ticks
+  std::optional<TimePoint> revisit_;
+  bool woken_ = false;
+  bool turned_ = false;
+  std::uint64_t turns_ = 0;
+  Turn turn_;
+  WorldTick state_;
+  double noise_ = 1;
+  double backlog_ = 0;  ///< requests that wait
+
+  std::vector<Server> facts_;       ///< as the provider lists them, sorted by id
+  std::vector<Machine> machines_;   ///< in step with facts_
+  bool facts_changed_ = true;
+  std::uint64_t next_machine_ = 1;
+  std::vector<Peer> in_balancers_;
+  std::vector<Outcome> outcomes_;
+  Observation seen_;  ///< kept from turn to turn, so that little has to be copied
+
+  std::vector<Question> questions_;
+  Duration horizon_{0};
+  std::vector<double> loads_;         ///< per turn interval since the beginning
+  std::vector<double> load_sums_;     ///< of loads_, up to each
+  std::vector<double> utilizations_;  ///< per tick, a ring
+  double server_hours_ = 0;
+  double cost_ = 0;
+};
+
+}  // namespace weir
