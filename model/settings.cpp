@@ -72,6 +72,11 @@ Fallback Settings::fallback(std::string_view key) const {
   return value != nullptr ? as<Fallback>(*value, key) : Fallback{};
 }
 
+TimeZone Settings::time_zone(std::string_view key) const {
+  const Value* value = find(key);
+  return value != nullptr ? as<TimeZone>(*value, key) : TimeZone{};
+}
+
 const Settings& Settings::section(std::string_view key) const {
   static const Settings none;
   const Sections& held = sections(key);

@@ -10,25 +10,27 @@
 #include <vector>
 
 #include "model/time.h"
+#include "model/time_zone.h"
 
 namespace weir {
 
 /// What a configuration key takes. The same table parses the file, writes the JSON Schema and writes the reference.
 enum class KeyType {
-  text,      ///< a string; `${NAME}` takes an environment variable
-  secret,    ///< a string that is never printed
-  integer,   ///< a whole number in [minimum, maximum]
-  number,    ///< a finite number in [minimum, maximum]
-  boolean,   ///< true | false
-  duration,  ///< 90s, 5m, 1h30m; minimum and maximum are in seconds
-  choice,    ///< one of `choices`
-  command,   ///< a string, split as a shell splits words, or a list of strings
-  texts,     ///< a list of strings
-  text_map,  ///< a mapping of names to strings (environment variables, labels, headers)
-  change,    ///< +N, -N, "+N%", "-N%" or "=N"
-  fallback,  ///< hold | zero | last | {last, for: 5m} | {at_least: N}
-  section,   ///< a mapping with the keys in `keys`
-  sections,  ///< a list of such mappings
+  text,       ///< a string; `${NAME}` takes an environment variable
+  secret,     ///< a string that is never printed
+  integer,    ///< a whole number in [minimum, maximum]
+  number,     ///< a finite number in [minimum, maximum]
+  boolean,    ///< true | false
+  duration,   ///< 90s, 5m, 1h30m; minimum and maximum are in seconds
+  choice,     ///< one of `choices`
+  command,    ///< a string, split as a shell splits words, or a list of strings
+  texts,      ///< a list of strings
+  text_map,   ///< a mapping of names to strings (environment variables, labels, headers)
+  time_zone,  ///< an IANA name: Asia/Seoul
+  change,     ///< +N, -N, "+N%", "-N%" or "=N"
+  fallback,   ///< hold | zero | last | {last, for: 5m} | {at_least: N}
+  section,    ///< a mapping with the keys in `keys`
+  sections,   ///< a list of such mappings
 };
 
 /// One key of a configuration table. Tables are constant data: `constexpr Key kKeys[] = {…}`.
@@ -80,7 +82,8 @@ class Settings {
   using Texts = std::vector<std::string>;
   using TextMap = std::map<std::string, std::string>;
   using Sections = std::vector<Settings>;
-  using Value = std::variant<std::string, std::int64_t, double, bool, Duration, Texts, TextMap, Change, Fallback, Sections>;
+  using Value =
+      std::variant<std::string, std::int64_t, double, bool, Duration, Texts, TextMap, Change, Fallback, TimeZone, Sections>;
 
   [[nodiscard]] bool has(std::string_view key) const;
   [[nodiscard]] const std::string& text(std::string_view key) const;  ///< text, secret, choice; "" if absent
@@ -92,6 +95,7 @@ class Settings {
   [[nodiscard]] const TextMap& text_map(std::string_view key) const;
   [[nodiscard]] const Change& change(std::string_view key) const;
   [[nodiscard]] Fallback fallback(std::string_view key) const;        ///< hold if absent
+  [[nodiscard]] TimeZone time_zone(std::string_view key) const;       ///< UTC if absent
   [[nodiscard]] const Settings& section(std::string_view key) const;  ///< an empty Settings if absent
   [[nodiscard]] const Sections& sections(std::string_view key) const;
 

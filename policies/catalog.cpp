@@ -4,6 +4,7 @@
 #include "policies/constant.h"
 #include "policies/policy.h"
 #include "policies/predictive.h"
+#include "policies/schedule.h"
 #include "policies/step.h"
 #include "policies/target_tracking.h"
 #include "policies/threshold.h"
@@ -16,7 +17,7 @@ const PolicyType* type_named(std::string_view name) {
     if (type.name == name) return &type;
   }
   // What other sections of a group come to.
-  for (const PolicyType* type : {&kGuardPolicy, &kHelpPolicy}) {
+  for (const PolicyType* type : {&kGuardPolicy, &kMaintenancePolicy, &kHelpPolicy}) {
     if (type->name == name) return type;
   }
   return nullptr;
@@ -25,7 +26,7 @@ const PolicyType* type_named(std::string_view name) {
 }  // namespace
 
 std::span<const PolicyType> policy_catalog() {
-  static const std::array all = {kThresholdPolicy,  kTargetTrackingPolicy, kStepPolicy,
+  static const std::array all = {kThresholdPolicy,  kTargetTrackingPolicy, kStepPolicy,       kSchedulePolicy,
                                  kPredictivePolicy, kFixedPolicy,          kPassThroughPolicy};
   return all;
 }

@@ -8,6 +8,7 @@
 
 #include "policies/constant.h"
 #include "policies/cost.h"
+#include "policies/schedule.h"
 
 namespace weir {
 namespace {
@@ -98,7 +99,8 @@ void settle_bounds(const Group& group, Decision& decision) {
 /// Guards that do not hold, and maintenance.
 void heed_guards(Stages& stages) {
   const std::vector<Vote>& votes = stages.decision.votes;
-  const bool any = std::ranges::any_of(votes, [](const Vote& vote) { return !vote.scales_out && !vote.scales_in; });
+  const bool any = std::ranges::any_of(
+      votes, [](const Vote& vote) { return vote.type == kGuardPolicy.name || vote.type == kMaintenancePolicy.name; });
   if (!any) return;
   const int desired = stages.decision.previous;
   const int proposed = stages.proposed();

@@ -56,7 +56,8 @@ Result<std::pair<std::string, Meaning>> meaning_from(const std::string& text) {
 std::optional<double> capacity_told_by(const Group& group) {
   for (const PolicySpec& policy : group.policies) {
     if (policy.settings.has("capacity")) return policy.settings.number("capacity");
-    const bool total = policy.type == "predictive" || (policy.type == "target_tracking" && policy.settings.text("value") == "total");
+    const bool total =
+        policy.type == "predictive" || (policy.type == "target_tracking" && policy.settings.text("value") == "total");
     if (total) return policy.settings.number("target") / kKeptShare;
   }
   return std::nullopt;
@@ -107,7 +108,8 @@ class Progress {
     if (!shown_) return;
     constexpr int kWidth = 40;
     const int done = static_cast<int>(share * kWidth);
-    const std::string bar = std::string(static_cast<std::size_t>(done), '#') + std::string(static_cast<std::size_t>(kWidth - done), '.');
+    const std::string bar =
+        std::string(static_cast<std::size_t>(done), '#') + std::string(static_cast<std::size_t>(kWidth - done), '.');
     (void)std::fprintf(stderr, "\r%s [%s] %3.0f %%", name_.c_str(), bar.c_str(), share * 100);
   }
 
@@ -129,7 +131,8 @@ Result<const Group*> group_of(const Config& config, const std::string& name) {
                    fmt::format("no group {} in {}; there are: {}", name, config.source.string(), fmt::join(names, ", ")));
   }
   if (!found->elastic) {
-    return failure(ErrorKind::invalid, fmt::format("group {}: its provider's servers are fixed, so there is nothing to decide", name));
+    return failure(ErrorKind::invalid,
+                   fmt::format("group {}: its provider's servers are fixed, so there is nothing to decide", name));
   }
   return &*found;
 }
@@ -187,7 +190,8 @@ Exit command_simulate(const CommonOptions& options, const SimulateArguments& arg
     simulations.push_back(*std::move(simulation));
   }
   if (!arguments.html.empty()) {
-    if (const auto written = replace_file(arguments.html, simulation_html(simulations)); !written) return complain(written.error().message);
+    if (const auto written = replace_file(arguments.html, simulation_html(simulations)); !written)
+      return complain(written.error().message);
   }
   if (!arguments.decisions.empty()) {
     const auto written = replace_file(arguments.decisions, decisions_csv(simulations.front()));

@@ -15,6 +15,7 @@
 #include "controller/config/yaml.h"
 #include "platform/file.h"
 #include "policies/constant.h"
+#include "policies/schedule.h"
 
 namespace weir {
 namespace {
@@ -283,7 +284,8 @@ class ConfigBuilder {
     check_limits({child(place.node, "scale_out"), join_path(place.path, "scale_out")});
     check_limits({child(place.node, "scale_in"), join_path(place.path, "scale_in")});
     if (!fixed) read_policies(group, place);
-    if (!fixed) read_guards(group, settings, place);
+    if (!fixed) read_rules(group, "guards", kGuardPolicy, settings, place);
+    if (!fixed) read_rules(group, "maintenance", kMaintenancePolicy, settings, place);
     if (!fixed) read_help(group, settings, place);
     check_budget(settings, place);
     if (type != nullptr) group.elastic = type->elastic;
@@ -348,7 +350,8 @@ class ConfigBuilder {
   }
 
   void refuse_scaling(const ProviderType& type, const Settings& settings, const Place& place) {
-    for (const std::string_view key : {"min", "max", "policies", "guards", "did_it_help", "budget", "scale_out", "scale_in"}) {
+    for (const std::string_view key :
+         {"min", "max", "policies", "guards", "maintenance", "did_it_help", "budget", "scale_out", "scale_in"}) {
       const auto entry = std::ranges::find(place.node.entries, key, &YamlEntry::key);
       if (entry == place.node.entries.end()) continue;
       reader_.complain(
@@ -421,12 +424,12 @@ class ConfigBuilder {
     }
   }
 
-  void read_guards(Group& group, const Settings& settings, const Place& place) {
-    const Settings::Sections& guards = settings.sections("guards");
-    const Place list{child(place.node, "guards"), join_path(place.path, "guards")};
-    for (std::size_t i = 0; i < guards.size(); ++i) {
+  void read_rules(Group& group, std::string_view key, const PolicyType& type, const Settings& settings, const Place& place) {
+    const Settings::Sections& rules = settings.sections(key);
+    const Place list{child(place.node, key), join_path(place.path, key)};
+    for (std::size_t i = 0; i < rules.size(); ++i) {
       const Place one{i < list.node.items.size() ? list.node.items[i] : list.node, join_path(list.path, i)};
-      add_rule(group, kGuardPolicy, guards[i].text("name"), guards[i], one);
+      add_rule(group, type, rules[i].text("name"), rules[i], one);
     }
   }
 
@@ -519,9 +522,15 @@ class ConfigBuilder {
   }
 
   void check_not_empty(const Group& group, const Settings& settings, const Place& place) {
-    if (group.min > 0 || group.balancers.empty()) return;
-    complain(settings, place, "min",
-             "expected at least 1: a group with balancers, which may never be empty, cannot shrink to nothing");
+    if (group.balancers.empty()) return;
+    const char* why = "expected at least 1: a group with balancers, which may never be empty, cannot shrink to nothing";
+    if (group.min == 0) complain(settings, place, "min", why);
+    for (const PolicySpec& policy : group.policies) {
+      for (const char* key : {"min", "desired"}) {
+        if (policy.type != kSchedulePolicy.name || !policy.settings.has(key) || policy.settings.integer(key) > 0) continue;
+        reader_.complain(policy.settings.mark(key), fmt::format("{}.policies.{}.{}", place.path, policy.name, key), why);
+      }
+    }
   }
 
   void complain(const Settings& settings, const Place& place, std::string_view key, std::string message) {

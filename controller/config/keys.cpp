@@ -4,6 +4,7 @@
 #include <array>
 
 #include "policies/constant.h"
+#include "policies/schedule.h"
 
 namespace weir {
 namespace {
@@ -154,6 +155,10 @@ constexpr auto kGuard = joined(
     std::array{Key{.name = "name", .doc = "The guard's name, unique among the group's policies and guards.", .required = true}},
     kGuardKeys);
 
+constexpr auto kMaintenance =
+    joined(std::array{Key{.name = "name", .doc = "Its name, unique among the group's policies and guards.", .required = true}},
+           joined(kWindowKeys, kMaintenanceOwnKeys));
+
 constexpr auto kHelp = joined(
     std::array{
         Key{.name = "attempts",
@@ -242,6 +247,10 @@ constexpr Key kGroup[] = {
      .type = KeyType::sections,
      .doc = "What must hold before anything scales out: more servers would make it worse.",
      .keys = kGuard},
+    {.name = "maintenance",
+     .type = KeyType::sections,
+     .doc = "Times in which nothing is scaled; what fails is still replaced.",
+     .keys = kMaintenance},
     {.name = "did_it_help",
      .type = KeyType::section,
      .doc = "Stops adding servers that do not lower the value they are for; its query says how large the load is.",

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "controller/config/values.h"
+#include "platform/time_zones.h"
 
 namespace weir {
 namespace {
@@ -238,6 +239,8 @@ Reader::Value Reader::value(const YamlNode& node, const Key& key, const std::str
       return parsed(node, path, "true or false", parse_boolean);
     case KeyType::change:
       return parsed(node, path, R"(a change: +N, -N, "+N%", "-N%" or "=N")", parse_change);
+    case KeyType::time_zone:
+      return time_zone(node, path);
     case KeyType::choice:
       return choice(node, key, path);
     case KeyType::command:
@@ -254,6 +257,17 @@ Reader::Value Reader::value(const YamlNode& node, const Key& key, const std::str
       return sections(node, key, path);
   }
   std::abort();
+}
+
+Reader::Value Reader::time_zone(const YamlNode& node, const std::string& path) {
+  const auto name = scalar(node, path, "the name of a time zone");
+  if (!name) return std::nullopt;
+  // The one that needs no database.
+  if (*name == "UTC") return TimeZone{};
+  auto zone = load_time_zone(*name);
+  if (zone) return *std::move(zone);
+  complain(node.mark, path, zone.error().message);
+  return std::nullopt;
 }
 
 Reader::Value Reader::text(const YamlNode& node, const Key& key, const std::string& path) {

@@ -48,6 +48,7 @@ class Reader {
   [[nodiscard]] Value value(const YamlNode& node, const Key& key, const std::string& path);
   [[nodiscard]] Value default_value(const Key& key, const std::string& path);
   [[nodiscard]] Value text(const YamlNode& node, const Key& key, const std::string& path);
+  [[nodiscard]] Value time_zone(const YamlNode& node, const std::string& path);
   [[nodiscard]] Value choice(const YamlNode& node, const Key& key, const std::string& path);
   [[nodiscard]] Value command(const YamlNode& node, const std::string& path);
   [[nodiscard]] Value command_text(const YamlNode& node, const std::string& path);

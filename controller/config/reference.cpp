@@ -53,6 +53,8 @@ std::string takes(const Key& key) {
       return "list of texts";
     case KeyType::text_map:
       return "mapping of texts";
+    case KeyType::time_zone:
+      return "time zone";
     case KeyType::change:
       return R"(`+N`, `-N`, `"+N%"`, `"-N%"`, `"=N"`)";
     case KeyType::fallback:

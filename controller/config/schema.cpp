@@ -62,6 +62,8 @@ Json type_schema(const Key& key) {
       return reference("texts");
     case KeyType::text_map:
       return reference("text_map");
+    case KeyType::time_zone:
+      return reference("text");
     case KeyType::change:
       return reference("change");
     case KeyType::fallback:

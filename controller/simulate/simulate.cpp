@@ -18,12 +18,11 @@ constexpr Duration kFlap = 10min;
 /// Scores the world as it passes.
 class Scorer {
  public:
-  Scorer(const SimulatedWorld& world, double capacity, std::size_t most_moments)
-      : tick_(world.tick()), capacity_(capacity) {
+  Scorer(const SimulatedWorld& world, double capacity, std::size_t most_moments) : tick_(world.tick()), capacity_(capacity) {
     if (most_moments == 0) return;
     const Duration whole = world.end() - world.begin();
-    const auto ticks = std::max<std::int64_t>(1, (whole / tick_ + static_cast<std::int64_t>(most_moments) - 1) /
-                                                     static_cast<std::int64_t>(most_moments));
+    const auto ticks = std::max<std::int64_t>(
+        1, (whole / tick_ + static_cast<std::int64_t>(most_moments) - 1) / static_cast<std::int64_t>(most_moments));
     ticks_per_moment_ = ticks;
   }
 

@@ -21,7 +21,8 @@ constexpr double kUsualUtilization = 0.7;
 constexpr int kSlowBoot = 5;
 constexpr const char* kNonce = "sim";
 
-constexpr std::array kMeanings = {Meaning::load,        Meaning::load_per_server, Meaning::utilization, Meaning::utilization_percent,
+constexpr std::array kMeanings = {Meaning::load,         Meaning::load_per_server,
+                                  Meaning::utilization,  Meaning::utilization_percent,
                                   Meaning::wait_seconds, Meaning::nothing};
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 double hours(Duration duration) { return seconds(duration) / 3600; }
@@ -168,8 +169,9 @@ std::vector<std::string> SimulatedWorld::assumptions() const {
     const Question& question = questions_[index];
     index += policies_[policy]->query_count();
     const std::string_view what = question.meaning == Meaning::nothing ? "is not simulated and has no data" : "is taken for";
-    texts.push_back(fmt::format("the query of {} {}{}", group_.policies[policy].name, what,
-                                question.meaning == Meaning::nothing ? std::string() : fmt::format(" {}", to_string(question.meaning))));
+    texts.push_back(
+        fmt::format("the query of {} {}{}", group_.policies[policy].name, what,
+                    question.meaning == Meaning::nothing ? std::string() : fmt::format(" {}", to_string(question.meaning))));
   }
   return texts;
 }

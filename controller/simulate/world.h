@@ -53,13 +53,13 @@ struct Fault {
 
 /// What is assumed of the world.
 struct WorldModel {
-  double capacity = 1;         ///< load that one server carries at 100 %; > 0
-  Duration boot{120'000};      ///< from the launch until the server answers its health checks
+  double capacity = 1;     ///< load that one server carries at 100 %; > 0
+  Duration boot{120'000};  ///< from the launch until the server answers its health checks
   Duration metric_delay{15'000};
-  double noise = 0;            ///< standard deviation of the load, as a share of it, drawn anew for every turn
+  double noise = 0;  ///< standard deviation of the load, as a share of it, drawn anew for every turn
   std::uint64_t seed = 1;
-  Duration queue{0};           ///< so long requests wait for a server before they are lost; 0: load beyond capacity is not carried over
-  std::optional<int> start;    ///< servers at the beginning; absent: what the first load takes at 70 %
+  Duration queue{0};  ///< so long requests wait for a server before they are lost; 0: load beyond capacity is not carried over
+  std::optional<int> start;                 ///< servers at the beginning; absent: what the first load takes at 70 %
   std::map<std::string, Meaning> meanings;  ///< by policy name; for the queries of a formula by `policy.query`
   std::vector<Fault> faults;
 };
@@ -69,9 +69,9 @@ struct WorldTick {
   TimePoint at;
   double load = 0;
   bool in_gap = false;
-  int serving = 0;    ///< servers that get traffic and can serve
-  int launched = 0;   ///< servers that exist
-  double lost = 0;    ///< share of the load of this tick that no server took
+  int serving = 0;   ///< servers that get traffic and can serve
+  int launched = 0;  ///< servers that exist
+  double lost = 0;   ///< share of the load of this tick that no server took
 };
 
 /// A fleet under a recorded load, on a clock of its own: the facts a turn sees, and what its plan does to them. The turns are the
@@ -153,8 +153,8 @@ class SimulatedWorld {
   double noise_ = 1;
   double backlog_ = 0;  ///< requests that wait
 
-  std::vector<Server> facts_;       ///< as the provider lists them, sorted by id
-  std::vector<Machine> machines_;   ///< in step with facts_
+  std::vector<Server> facts_;      ///< as the provider lists them, sorted by id
+  std::vector<Machine> machines_;  ///< in step with facts_
   bool facts_changed_ = true;
   std::uint64_t next_machine_ = 1;
   std::vector<Peer> in_balancers_;
