@@ -50,13 +50,14 @@ TEST(ParseTrace, reads_times_and_loads) {
 
 TEST(ParseTrace, takes_the_forms_that_mean_the_same) {
   const Trace expected = parsed("timestamp,requests_per_second\n100,1\n160,2.5\n220,0\n");
-  for (const std::string text : {
+  const std::string mark = "\xEF\xBB\xBF";
+  for (const std::string& text : std::vector<std::string>{
            "timestamp,requests_per_second\n100,1\n160,2.5\n220,0",
            "timestamp,requests_per_second\r\n100,1\r\n160,2.5\r\n220,0\r\n",
-           "\xEF\xBB\xBFtimestamp,requests_per_second\n100,1\n160,2.5\n220,0\n",
+           mark + "timestamp,requests_per_second\n100,1\n160,2.5\n220,0\n",
            "\n# recorded by hand\ntimestamp,x\n\n100,1\n  # and more\n160,2.5\n \t\n220,0\n\n",
            "100,1\n160,2.5\n220,0\n",
-           std::string("\xEF\xBB\xBF") + "100,1\n160,2.5\n220,0\n",
+           mark + "100,1\n160,2.5\n220,0\n",
            "time,x\n100,1\n160,2.5\n220,0\n",
            "T,x\n100,1\n160,2.5\n220,0\n",
            "\"Time\",\"rate(x{a=\"\"b\"\", c=\"\"d\"\"}[5m])\"\n\"100\",\"1\"\n\"160\", \"2.5\"\n\"220\",\"0\"\n",
