@@ -243,7 +243,7 @@ std::string simulation_html(std::span<const Simulation> simulations) {
     html += simulation_section(simulations, titles[index], index);
   }
   html += "</main>\n<footer class=\"dim\">All times are UTC. This page loads nothing from anywhere.</footer>\n";
-  html += "<script type=\"application/json\" id=\"data\">";
+  html += R"(<script type="application/json" id="data">)";
   html += page_data(simulations);
   html += "</script>\n<script>";
   html += kPageScript;

@@ -71,7 +71,8 @@ std::optional<TimePoint> parse_time(std::string_view text) {
     return *whole >= first && *whole <= last ? std::optional(TimePoint{seconds{*whole}}) : std::nullopt;
   }
   if (const auto fraction = parse_number<double>(text)) {
-    if (!(*fraction >= static_cast<double>(first) && *fraction <= static_cast<double>(last))) return std::nullopt;
+    const bool known = std::isfinite(*fraction);
+    if (!known || *fraction < static_cast<double>(first) || *fraction > static_cast<double>(last)) return std::nullopt;
     return TimePoint{milliseconds{std::llround(*fraction * 1000)}};
   }
   return parse_rfc3339(text);
@@ -115,8 +116,8 @@ std::string gaps_note(const Trace& trace) {
 
 }  // namespace
 
-TraceReader::TraceReader(std::string name, std::string source, const TraceOptions& options)
-    : source_(std::move(source)), options_(options) {
+TraceReader::TraceReader(std::string name, std::string source, TraceOptions options)
+    : source_(std::move(source)), options_(std::move(options)) {
   trace_.name = std::move(name);
 }
 

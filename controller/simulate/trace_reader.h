@@ -13,7 +13,7 @@ namespace weir {
 class TraceReader {
  public:
   /// `source` is what errors call the text.
-  TraceReader(std::string name, std::string source, const TraceOptions& options);
+  TraceReader(std::string name, std::string source, TraceOptions options);
 
   /// The next piece, cut anywhere.
   [[nodiscard]] Result<void> take(std::string_view piece);

@@ -106,13 +106,30 @@ TEST_F(SimulationPage, draws_load_capacity_servers_violations_faults_and_gaps) {
         evaluate(fmt::format("/NaN|Infinity|undefined/.test(document.querySelector('.plot path.{}').getAttribute('d'))", line)),
         false);
   }
-  EXPECT_GT(number("document.querySelectorAll('.violation.band').length"), 3);
+  EXPECT_GT(number("document.querySelectorAll('.plot .violation.band').length"), 3);
   EXPECT_EQ(number("document.querySelectorAll('.plot .gap').length"), 2) << "one in each panel";
   EXPECT_EQ(evaluate("[...document.querySelectorAll('.fault-name')].map(e => e.textContent)"),
             json({"provider sold out", "Prometheus silent"}));
   EXPECT_THAT(text("document.querySelector('.plot svg').textContent"), AllOf(HasSubstr("08:00"), HasSubstr("Jul 14")))
       << "in UTC, though the browser is in Seoul";
   EXPECT_EQ(text("document.querySelector('h1').textContent"), "app over nasa_http_1995-07-13");
+}
+
+TEST_F(SimulationPage, load_runs_from_sample_to_sample_and_servers_go_in_steps) {
+  open({small_simulation()});
+  const auto is_drawn = [this](const std::string& line, const std::string& pattern) {
+    return evaluate(fmt::format("/{}/.test(document.querySelector('.plot .{}').getAttribute('d'))", pattern, line)) == true;
+  };
+  EXPECT_TRUE(is_drawn("load-line", "^M[0-9. ]+(L[0-9. ]+){4}H[0-9.]+$"));
+  EXPECT_TRUE(is_drawn("capacity-line", "^M[0-9. ]+(H[0-9.]+V[0-9.]+){4}H[0-9.]+$"));
+  EXPECT_TRUE(is_drawn("desired-line", "^M[0-9. ]+(H[0-9.]+V[0-9.]+){4}H[0-9.]+$"));
+  const std::string in_panel = "document.querySelector('.plot .{}').getBBox().{}";
+  const double bottom = number("document.querySelector('.axis').getBBox().y");                         // of the upper panel: load 0
+  const double height = number("document.querySelector('.plot .gap').getBBox().height") / 1.06 / 400;  // of one unit
+  EXPECT_NEAR(bottom - number(fmt::format(fmt::runtime(in_panel), "load-line", "y")), 300 * height, 0.2)
+      << "the highest load is 300";
+  EXPECT_NEAR(bottom - number(fmt::format(fmt::runtime(in_panel), "capacity-line", "y")), 400 * height, 0.2);
+  EXPECT_EQ(number("document.querySelectorAll('.plot .violation.band').length"), 2);
 }
 
 TEST_F(SimulationPage, tells_the_reason_of_a_decision_to_the_pointer) {

@@ -16,7 +16,6 @@ namespace {
 using namespace std::chrono_literals;
 using nlohmann::json;
 using testing::AllOf;
-using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::Not;
 

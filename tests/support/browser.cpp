@@ -4,9 +4,11 @@
 #include <fmt/format.h>
 #include <poll.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -85,12 +87,15 @@ Result<std::unique_ptr<Browser>> Browser::start() {
 
 Browser::~Browser() {
   if (process_ < 0) return;
-  // All of it: the processes it started are in its group.
+  // All of it: the processes it started are in its group, and come to us when their parents are gone. One that still dies would
+  // write into the directory that is removed next.
   (void)::kill(-process_, SIGKILL);
-  (void)::waitpid(process_, nullptr, 0);
+  while (::waitpid(-process_, nullptr, 0) > 0 || errno == EINTR) {
+  }
 }
 
 Result<void> Browser::spawn() {
+  (void)::prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::array<int, 2> commands{};
   std::array<int, 2> answers{};
   if (::pipe2(commands.data(), O_CLOEXEC) != 0) return failure(ErrorKind::unavailable, "no pipe");
