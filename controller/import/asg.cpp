@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "controller/config/values.h"
@@ -83,6 +84,9 @@ struct Inventory {
   std::vector<Found> policies;
   std::vector<Found> alarms;
   std::vector<Found> actions;
+  std::multimap<std::string, const Found*> alarms_by_name = {};
+  std::multimap<std::string, const Found*> alarms_by_action = {};  ///< what an alarm sets off: a logical id or an ARN
+  std::set<std::string> policy_ids = {};                           ///< by which alarms know the policies
 };
 
 enum class Side { above, below };
@@ -476,15 +480,15 @@ class GroupReader {
       if (const YamlNode* id = find(*policy.node, key)) ids.insert(id->text);
     }
     ids.erase("");
-    std::vector<const Found*> alarms;
-    for (const Found& alarm : inventory_.alarms) {
-      const YamlNode* actions = find(*alarm.node, "AlarmActions");
-      const bool acts = actions != nullptr && std::ranges::any_of(actions->items, [&](const YamlNode& action) {
-                          return ids.contains(values_.reference(action));
-                        });
-      if (acts || named.contains(alarm.id)) alarms.push_back(&alarm);
-    }
-    return alarms;
+    std::set<const Found*> alarms;
+    const auto add = [&](const std::multimap<std::string, const Found*>& known, const std::string& key) {
+      const auto [first, last] = known.equal_range(key);
+      for (auto each = first; each != last; ++each) alarms.insert(each->second);
+    };
+    for (const std::string& id : ids) add(inventory_.alarms_by_action, id);
+    for (const std::string& name : named) add(inventory_.alarms_by_name, name);
+    // They all lie in one list, so this is the order of the file.
+    return {alarms.begin(), alarms.end()};
   }
 
   std::optional<Alarm> read_alarm(const Found& found) {
@@ -517,11 +521,7 @@ class GroupReader {
   /// Actions that are policies were followed; the others tell people.
   void read_alarm_actions(const YamlNode& node) {
     for (const YamlNode& action : source_.take_list(node, "AlarmActions")) {
-      const std::string target = values_.reference(action);
-      const bool policy = std::ranges::any_of(inventory_.policies, [&](const Found& found) {
-        const YamlNode* arn = find(*found.node, "PolicyARN");
-        return found.id == target || (arn != nullptr && arn->text == target);
-      });
+      const bool policy = inventory_.policy_ids.contains(values_.reference(action));
       if (!policy) source_.leave(action, "no scaling policy of this file");
     }
   }
@@ -706,6 +706,9 @@ class AwsReader {
                        "expected scaling policies of AWS: the JSON of put-scaling-policy, the answer of describe-policies, or a "
                        "CloudFormation template with AWS::AutoScaling resources");
     }
+    for (const auto* list : {&inventory_.groups, &inventory_.policies, &inventory_.alarms, &inventory_.actions}) {
+      if (list->size() > kMostObjects) source_.complain(*list->front().node, too_many_text(kMostObjects));
+    }
     Imported imported{.origin = fmt::format("AWS scaling policies, {}", clean(source_.file()))};
     if (!source_.has_errors()) imported.groups = read_groups();
     if (source_.has_errors()) return std::unexpected(source_.take_errors());
@@ -797,23 +800,47 @@ class AwsReader {
   }
 
   std::vector<ImportedGroup> read_groups() {
-    std::vector<std::string> order;
-    const auto add = [&](const std::string& name) {
-      if (std::ranges::find(order, name) == order.end()) order.push_back(name);
-    };
+    index_alarms();
     for (const Found& group : inventory_.groups) {
-      add(group.id);
+      owned(group.id).groups.push_back(&group);
       // Others may use the name instead of the logical id.
       const std::string name = owner_of(*group.node);
       if (!name.empty()) same_.emplace(name, group.id);
     }
-    for (const Found& policy : inventory_.policies) add(canonical(owner_of(*policy.node)));
-    for (const Found& action : inventory_.actions) add(canonical(owner_of(*action.node)));
+    for (const Found& policy : inventory_.policies) owned(canonical(owner_of(*policy.node))).policies.push_back(&policy);
+    for (const Found& action : inventory_.actions) owned(canonical(owner_of(*action.node))).actions.push_back(&action);
     std::set<std::string> names;
     std::vector<ImportedGroup> groups;
-    for (const std::string& name : order) groups.push_back(read_group(name, names));
+    for (const std::string& name : order_) groups.push_back(read_group(name, names));
     leave_alarms();
     return groups;
+  }
+
+  /// What belongs to one Auto Scaling group.
+  struct Owned {
+    std::vector<const Found*> groups;
+    std::vector<const Found*> policies;
+    std::vector<const Found*> actions;
+  };
+
+  Owned& owned(const std::string& name) {
+    const auto [place, added] = owned_.try_emplace(name);
+    if (added) order_.push_back(name);
+    return place->second;
+  }
+
+  void index_alarms() {
+    for (const Found& alarm : inventory_.alarms) {
+      inventory_.alarms_by_name.emplace(alarm.id, &alarm);
+      const YamlNode* actions = find(*alarm.node, "AlarmActions");
+      if (actions == nullptr) continue;
+      for (const YamlNode& action : actions->items) inventory_.alarms_by_action.emplace(values_.reference(action), &alarm);
+    }
+    for (const Found& policy : inventory_.policies) {
+      inventory_.policy_ids.insert(policy.id);
+      inventory_.policy_ids.insert(text_of(*policy.node, "PolicyARN"));
+    }
+    inventory_.policy_ids.erase("");
   }
 
   [[nodiscard]] std::string canonical(const std::string& name) const {
@@ -824,17 +851,10 @@ class AwsReader {
   ImportedGroup read_group(const std::string& name, std::set<std::string>& names) {
     GroupReader reader(source_, values_, inventory_, group_name(name, names));
     reader.set_aws_name(name.empty() ? "without a name" : name);
-    for (const Found& group : inventory_.groups) {
-      if (group.id == name) reader.read_group(*group.node);
-    }
-    for (const Found& policy : inventory_.policies) {
-      if (canonical(owner_of(*policy.node)) == name) reader.read_policy(policy);
-    }
-    std::vector<const Found*> actions;
-    for (const Found& action : inventory_.actions) {
-      if (canonical(owner_of(*action.node)) == name) actions.push_back(&action);
-    }
-    reader.read_actions(actions);
+    const Owned& parts = owned_.at(name);
+    for (const Found* group : parts.groups) reader.read_group(*group->node);
+    for (const Found* policy : parts.policies) reader.read_policy(*policy);
+    reader.read_actions(parts.actions);
     return reader.finish();
   }
 
@@ -861,6 +881,8 @@ class AwsReader {
   Inventory inventory_;
   std::map<const YamlNode*, const YamlNode*> resources_;  ///< from the properties
   std::map<std::string, std::string> same_;               ///< from names to logical ids
+  std::map<std::string, Owned> owned_;
+  std::vector<std::string> order_;  ///< of the groups in the file
 };
 
 }  // namespace

@@ -472,7 +472,7 @@ class HpaReader {
   void read_selector(const YamlNode& selector, Series& series, std::vector<std::string>& labels) {
     if (const YamlNode* exact = source_.take_mapping(selector, "matchLabels")) {
       for (const YamlEntry& entry : exact->entries) {
-        source_.take(*exact, entry.key);
+        source_.open(entry.value);
         labels.push_back(fmt::format("{}={}", label(entry.key, series), promql_text(source_.text(entry.value).value_or(""))));
       }
     }
@@ -546,6 +546,8 @@ class ManifestReader {
 
   ImportResult read() {
     for (std::size_t i = 0; i < source_.documents().size(); ++i) add_document(i);
+    if (objects_.size() > kMostObjects) source_.complain(*objects_.front().node, too_many_text(kMostObjects));
+    if (source_.has_errors()) return std::unexpected(source_.take_errors());
     Imported imported{.origin = fmt::format("Kubernetes autoscalers, {}", clean(source_.file()))};
     std::set<std::string> names;
     for (const Object& object : objects_) {

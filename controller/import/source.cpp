@@ -142,6 +142,10 @@ struct Source::Walk {
   }
 };
 
+std::string too_many_text(std::size_t most) {
+  return fmt::format("expected at most {} objects of a kind in one file: split it", most);
+}
+
 std::expected<Source, ConfigErrors> Source::parse(std::string_view text, std::string file, YamlTags tags) {
   const auto refused = [&](SourceMark mark, std::string message) {
     return std::unexpected(ConfigErrors{{file, mark.line, mark.column, "", std::move(message)}});

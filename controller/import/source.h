@@ -24,6 +24,11 @@ struct Leftover {
 /// The most of a file that is imported, in bytes.
 inline constexpr std::size_t kMaxImport = 10ULL << 20;
 
+/// The most objects of one kind in a file: groups, policies, alarms.
+inline constexpr std::size_t kMostObjects = 5000;
+/// Why a file with more is refused.
+[[nodiscard]] std::string too_many_text(std::size_t most);
+
 /// A foreign file (YAML documents, or JSON) that is read key by key. It knows which keys were taken, so that the rest can be told.
 /// Keys with null are as good as absent.
 class Source {

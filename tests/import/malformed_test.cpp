@@ -60,6 +60,19 @@ TEST(MalformedImports, as_many_documents_as_nobody_has_are_refused) {
   EXPECT_THAT(complaints(result.error()), HasSubstr("more than 4096 YAML documents"));
 }
 
+TEST(MalformedImports, a_file_with_more_objects_than_anybody_scales_is_refused) {
+  std::string policies = R"([{"PolicyName": "a"})";
+  for (int i = 0; i < 5000; ++i) policies += R"(,{"PolicyName": "a"})";
+  const auto aws = import_asg(policies + "]", "many.json");
+  ASSERT_FALSE(aws);
+  EXPECT_THAT(complaints(aws.error()), HasSubstr("at most 5000 objects"));
+  std::string items = R"({"kind": "List", "items": [{})";
+  for (int i = 0; i < 5000; ++i) items += ",{}";
+  const auto kubernetes = import_hpa(items + "]}", "many.json");
+  ASSERT_FALSE(kubernetes);
+  EXPECT_THAT(complaints(kubernetes.error()), HasSubstr("at most 5000 objects"));
+}
+
 TEST(MalformedImports, all_errors_of_a_file_are_told_but_no_more_than_50) {
   std::string text = "kind: List\nitems:\n";
   for (int i = 0; i < 100; ++i) text += "  - {kind: HorizontalPodAutoscaler, apiVersion: autoscaling/v2}\n";
