@@ -23,9 +23,10 @@ Result<std::string> read_all(std::istream& in, const std::string& name) {
 Result<std::string> read_input(const std::string& file) {
   if (file == "-") return read_all(std::cin, "standard input");
   std::ifstream in(file, std::ios::binary);
-  if (!in)
+  if (!in) {
     return failure(ErrorKind::not_found,
                    fmt::format("cannot open {}: expected a file that can be read, or - for standard input", file));
+  }
   return read_all(in, file);
 }
 

@@ -126,7 +126,7 @@ class GroupReader {
       if (const auto cooldown = values_.take_integer(node, key, 0, kLongest)) default_cooldown_ = *cooldown;
     }
     if (const auto warm_up = values_.take_integer(node, "DefaultInstanceWarmup", -1, kLongest); warm_up && *warm_up >= 0) {
-      default_warm_up_ = *warm_up;
+      default_warm_up_ = warm_up;
     }
     read_grace(node);
   }
@@ -185,7 +185,7 @@ class GroupReader {
     const auto grace = values_.take_integer(node, "HealthCheckGracePeriod", 0, kLongest);
     if (!grace) return;
     if (*grace >= kSoonestDeadline) {
-      grace_ = *grace;
+      grace_ = grace;
     } else {
       source_.leave(*find(node, "HealthCheckGracePeriod"), "shorter than a new server needs to prove itself: see health.deadline");
     }
@@ -216,7 +216,7 @@ class GroupReader {
     if (target && *target <= 0) source_.complain(*find(*tracking, "TargetValue"), "expected a target above 0");
     ++tracking_;
     if (one_sided) {
-      one_sided_.push_back({tracking, group_.policies.size()});
+      one_sided_.emplace_back(tracking, group_.policies.size());
     } else {
       scales_in_ = true;
     }

@@ -97,10 +97,10 @@ std::optional<std::vector<int>> minutes_of_week(std::string_view cron) {
 std::string days_text(const std::set<int>& days) {
   if (days.size() == 7) return "*";
   std::string text;
-  for (auto day = days.begin(); day != days.end();) {
-    const int first = *day;
+  for (const int first : days) {
+    if (days.contains(first - 1)) continue;
     int last = first;
-    while (++day != days.end() && *day == last + 1) ++last;
+    while (days.contains(last + 1)) ++last;
     if (!text.empty()) text += ',';
     text += first == last ? fmt::format("{}", first) : fmt::format("{}-{}", first, last);
   }
@@ -123,7 +123,7 @@ std::optional<std::int64_t> minute_of(std::string_view text) {
                                         std::chrono::day(static_cast<unsigned>(number(8, 2))));
   const bool in_range = day.ok() && day.year() >= std::chrono::year(1970) && day.year() <= std::chrono::year(2200);
   if (!utc || !in_range || hour < 0 || hour > 23 || minute < 0 || minute > 59) return std::nullopt;
-  return std::chrono::sys_days(day).time_since_epoch().count() * std::int64_t{kDay} + hour * 60 + minute;
+  return std::chrono::sys_days(day).time_since_epoch().count() * std::int64_t{kDay} + std::int64_t{hour} * 60 + minute;
 }
 
 std::string time_text(std::int64_t minute) {

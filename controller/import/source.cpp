@@ -176,7 +176,7 @@ const YamlNode* Source::take(const YamlNode& mapping, std::string_view key) {
   return node->kind == YamlNode::Kind::nothing ? nullptr : node;
 }
 
-void Source::leave(const YamlNode& node, std::string why) { left_.try_emplace(&node, std::move(why)); }
+void Source::leave(const YamlNode& node, const std::string& why) { left_.try_emplace(&node, why); }
 
 const YamlNode* Source::take_mapping(const YamlNode& mapping, std::string_view key) {
   const YamlNode* node = take(mapping, key);
@@ -254,7 +254,7 @@ std::string Source::path_of(const YamlNode& node) const {
     std::string path;
     if (!append_path(documents_[i], node, path)) continue;
     const std::string front = prefix(i);
-    return clean(front.empty() || path.empty() ? front + path : front + ": " + path, 200);
+    return clean(fmt::format("{}{}{}", front, front.empty() || path.empty() ? "" : ": ", path), 200);
   }
   return "";
 }

@@ -49,7 +49,7 @@ class Source {
   /// The node with all in it counts as read.
   void take_whole(const YamlNode& node) { reading_[&node] = Reading::whole; }
   /// The node, though perhaps read, is told as not carried over, as one place.
-  void leave(const YamlNode& node, std::string why);
+  void leave(const YamlNode& node, const std::string& why);
   /// The node, though read, did not become all it was; what it holds is told besides.
   void remark(const YamlNode& node, std::string why) { remarks_[&node].push_back(std::move(why)); }
 

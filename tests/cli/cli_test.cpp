@@ -410,7 +410,7 @@ TEST_F(Cli, import_writes_nothing_of_what_it_does_not_understand) {
   const std::string name = file("asg.json").string();
   const CommandResult result = weir({"import", "asg", name});
   EXPECT_EQ(result.status, 1);
-  EXPECT_THAT(result.output, HasSubstr(name + ":1:38: PolicyType: expected TargetTrackingScaling"));
+  EXPECT_THAT(result.output, HasSubstr(name + ":1:37: PolicyType: expected TargetTrackingScaling"));
   const auto silent = run_command({"sh", "-c", fmt::format("'{}' import asg --json '{}' 2>/dev/null", WEIR_PROGRAM, name)}, 60s);
   ASSERT_TRUE(silent);
   EXPECT_EQ(silent->status, 1);
