@@ -229,7 +229,7 @@ void Source::complain(const YamlNode& node, std::string message) {
 }
 
 ConfigErrors Source::take_errors() {
-  std::ranges::stable_sort(errors_, {}, [](const ConfigError& error) { return std::tie(error.line, error.column); });
+  std::ranges::sort(errors_, {}, [](const ConfigError& error) { return std::tie(error.line, error.column, error.message); });
   const auto repeated = std::ranges::unique(errors_);
   errors_.erase(repeated.begin(), repeated.end());
   return std::move(errors_);
