@@ -37,14 +37,14 @@ TEST(MalformedImports, more_than_10_MiB_is_refused) {
 
 TEST(MalformedImports, aliases_may_not_expand_without_end_even_over_many_documents) {
   std::string bomb = "a: &a [x, x, x, x, x, x, x, x, x, x]\n";
-  for (char name = 'b'; name <= 'f'; ++name) {
+  for (char name = 'b'; name <= 'e'; ++name) {
     const std::string before(1, static_cast<char>(name - 1));
     bomb += std::string(1, name) + ": &" + name + " [";
     for (int i = 0; i < 10; ++i) bomb += (i > 0 ? ", *" : "*") + before;
     bomb += "]\n";
   }
   std::string documents;
-  for (int i = 0; i < 50; ++i) documents += "---\n" + bomb;
+  for (int i = 0; i < 20; ++i) documents += "---\n" + bomb;
   for (const char* from : {"hpa", "asg"}) {
     const auto result = import_text(from, documents, "bomb.yaml");
     ASSERT_FALSE(result);
