@@ -583,7 +583,10 @@ class GroupReader {
     if (!action.recurrence.empty() && find(node, "Time") != nullptr) source_.take(node, "Time");
     action.min = values_.take_integer(node, "MinSize", 0, kMostServers);
     action.max = values_.take_integer(node, "MaxSize", 0, kMostServers);
-    action.desired = values_.take_integer(node, "DesiredCapacity", 0, kMostServers);
+    if (const YamlNode* desired = find(node, "DesiredCapacity")) {
+      source_.leave(*desired,
+                    "AWS sets it once, when the action fires; a schedule's `desired` would pin the size for the whole window");
+    }
     return action;
   }
 
@@ -597,15 +600,11 @@ class GroupReader {
     windows_explained_ = true;
     block.lines = {{"name", yaml_text(policy_name(window.name, names_))}, {"type", "schedule"}};
     if (!window.cron.empty()) block.lines.push_back({"cron", "'" + window.cron + "'"});
-    if (window.cron.empty()) {
-      block.lines.push_back({"start", "'" + window.start + "'"});
-      block.lines.push_back({"rrule", "FREQ=DAILY;COUNT=1"});
-    }
+    if (window.cron.empty()) block.lines.push_back({"start", "'" + window.start + "'"});
     block.lines.push_back({"timezone", yaml_text(window.timezone)});
     block.lines.push_back({"duration", seconds_text(60.0 * window.minutes)});
     if (window.min) block.lines.push_back({"min", fmt::format("{}", *window.min)});
     if (window.max) block.lines.push_back({"max", fmt::format("{}", *window.max)});
-    if (window.desired) block.lines.push_back({"desired", fmt::format("{}", *window.desired)});
     group_.policies.push_back(std::move(block));
   }
 

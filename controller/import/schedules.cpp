@@ -157,8 +157,7 @@ ScheduleWindow window_of(const Moment& moment, const ScheduledAction& action) {
           .timezone = action.timezone.empty() ? "UTC" : action.timezone,
           .minutes = moment.lasts,
           .min = moment.min,
-          .max = moment.max,
-          .desired = action.desired};
+          .max = moment.max};
 }
 
 ScheduleWindows recurring(const std::vector<ScheduledAction>& actions) {

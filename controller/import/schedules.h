@@ -16,7 +16,6 @@ struct ScheduledAction {
   std::string end;
   std::optional<int> min;
   std::optional<int> max;
-  std::optional<int> desired;
 };
 
 /// The same as a window: while it lasts, the sizes hold.
@@ -28,7 +27,6 @@ struct ScheduleWindow {
   int minutes = 0;
   std::optional<int> min;
   std::optional<int> max;
-  std::optional<int> desired;
 };
 
 /// The windows of one group's actions, each lasting until the next action, or why that would not be exact.

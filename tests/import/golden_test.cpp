@@ -13,47 +13,9 @@
 namespace weir {
 namespace {
 
-/// What import writes and this version of weir does not read yet: emptied when it does.
-const std::vector<std::string> kKeysOfLaterVersions = {"tolerance_out", "tolerance_in", "rules"};
-const std::vector<std::string> kTypesOfLaterVersions = {"step", "schedule", "predictive"};
-
-std::vector<std::string> lines_of(const std::string& text) {
-  std::vector<std::string> lines;
-  std::istringstream in(text);
-  for (std::string line; std::getline(in, line);) lines.push_back(line);
-  return lines;
-}
-
-bool is_of_later_version(const std::string& line) {
-  return std::ranges::any_of(kKeysOfLaterVersions,
-                             [&](const std::string& key) { return line.starts_with("        " + key + ":"); });
-}
-
-bool begins_policy(const std::string& line) { return line.starts_with("      - "); }
-bool belongs_to_policy(const std::string& line) { return line.starts_with("        "); }
-
-/// Without the policies and keys that this version does not have.
-std::string as_this_version_reads(const std::string& yaml) {
-  std::vector<std::string> kept;
-  std::size_t policy = 0;
-  bool dropping = false;
-  for (const std::string& line : lines_of(yaml)) {
-    if (begins_policy(line)) policy = kept.size();
-    dropping = dropping && belongs_to_policy(line);
-    const bool dropped_type = std::ranges::any_of(
-        kTypesOfLaterVersions, [&](const std::string& type) { return belongs_to_policy(line) && line == "        type: " + type; });
-    if (dropped_type) kept.resize(policy);
-    dropping = dropping || dropped_type;
-    if (!dropping && !is_of_later_version(line)) kept.push_back(line);
-  }
-  std::string text;
-  for (const std::string& line : kept) text += line + "\n";
-  return text;
-}
-
 /// As the comment at the top asks: a provider and a server where FIXME stands, and the two sections.
 std::string filled_in(const std::string& yaml) {
-  std::string text = as_this_version_reads(yaml);
+  std::string text = yaml;
   const std::string placeholder = "server: {}";
   const std::string server = R"(server: {command: [/srv/app, --port, "{port}"], ports: "9000-9099"})";
   for (std::size_t at = text.find(placeholder); at != std::string::npos; at = text.find(placeholder, at + server.size())) {
