@@ -108,11 +108,11 @@ class Expectation {
   }
 
   void launch(const Action& action) {
-    const bool there =
-        std::ranges::any_of(expected_, [&](const Expected& one) { return one.server.token == action.server; });
+    const bool there = std::ranges::any_of(expected_, [&](const Expected& one) { return one.server.token == action.server; });
     if (there) return;
     Expected& one = expected_.emplace_back();
-    one.server = {.id = action.server, .group = group_.name, .token = action.server, .version = action.version, .launched_at = now_};
+    one.server = {
+        .id = action.server, .group = group_.name, .token = action.server, .version = action.version, .launched_at = now_};
     one.server.address = action.server + ":0";
     one.healthy_at = now_ + boot_;
   }

@@ -207,11 +207,16 @@ TEST(FaultText, names_what_when_and_how_long) {
 
 TEST(FaultText, anything_else_is_refused_by_what_is_wrong_with_it) {
   const std::pair<const char*, const char*> cases[] = {
-      {"", "expected WHAT@WHEN+HOW_LONG"},          {"prometheus", "expected WHAT@WHEN+HOW_LONG"},
-      {"prometheus@2h", "expected WHAT@WHEN+HOW"},  {"prometheus+10m@2h", "expected WHAT@WHEN+HOW_LONG"},
-      {"nginx@2h+10m", "expected one of prometheus"}, {"@2h+10m", "expected one of prometheus"},
-      {"quota@+10m", "after the '@'"},              {"quota@2h+", "after the '+'"},
-      {"quota@2+10m", "after the '@'"},             {"quota@2h+10m+1", "after the '+'"},
+      {"", "expected WHAT@WHEN+HOW_LONG"},
+      {"prometheus", "expected WHAT@WHEN+HOW_LONG"},
+      {"prometheus@2h", "expected WHAT@WHEN+HOW"},
+      {"prometheus+10m@2h", "expected WHAT@WHEN+HOW_LONG"},
+      {"nginx@2h+10m", "expected one of prometheus"},
+      {"@2h+10m", "expected one of prometheus"},
+      {"quota@+10m", "after the '@'"},
+      {"quota@2h+", "after the '+'"},
+      {"quota@2+10m", "after the '@'"},
+      {"quota@2h+10m+1", "after the '+'"},
   };
   for (const auto& [text, why] : cases) {
     const auto fault = parse_fault(text);
