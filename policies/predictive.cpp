@@ -30,7 +30,8 @@ constexpr auto kKeys = with_query_keys(std::array{
 
 /// The ways of forecasting, in the order of ForecastMemory::errors and Promise::peaks; then a score of the third one alone, of the
 /// times it said that the load will surge.
-enum Way : std::size_t { kStays, kGoesOn, kRepeats, kWays, kSurges = kWays, kScores };
+enum Way : std::size_t { kStays, kGoesOn, kRepeats, kSurges, kScores };
+constexpr std::size_t kWays = kSurges;
 constexpr std::array<std::string_view, kWays> kWayNames = {"the load stays", "the load goes on as it does", "the load repeats"};
 
 constexpr Duration kTrendSpan = 5min;
