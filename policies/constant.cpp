@@ -66,6 +66,7 @@ class PassThrough final : public Asking {
     want(servers, fleet, vote);
     if (activation_.idle(reading.value)) activation_.vote_idle(reading.value, fleet, vote);
     activation_.wake(reading.value, fleet, vote);
+    keep_if_partial(reading, fleet, vote);
     vote_in_doubt(reading, fleet, vote);
     return vote;
   }

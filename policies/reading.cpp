@@ -288,6 +288,13 @@ void vote_in_doubt(const Reading& reading, const Fleet& fleet, Vote& vote) {
   vote.wants = 0;
 }
 
+void keep_if_partial(const Reading& reading, const Fleet& fleet, Vote& vote) {
+  if (reading.missing == 0 || vote.stance != Vote::Stance::wants || vote.wants >= fleet.desired) return;
+  vote.stance = Vote::Stance::content;
+  vote.why += "; " + partial_text(reading);
+  vote.wants = 0;
+}
+
 std::string partial_text(const Reading& reading) {
   return fmt::format("{} of {} servers have no number: not shrunk on part of the data", reading.missing,
                      reading.missing + reading.measured);
