@@ -127,6 +127,13 @@ std::vector<SettingsError> check_guard(const PolicySpec& spec) {
     errors.push_back(
         {.path = "below", .message = "expected 'above: NUMBER' or 'below: NUMBER'", .mark = spec.settings.mark("query")});
   }
+  const Settings& bounds = spec.settings;
+  if (bounds.has("above") && bounds.has("below") && bounds.number("above") >= bounds.number("below")) {
+    errors.push_back(
+        {.path = "below",
+         .message = fmt::format("expected more than above, which is {:.6g}: else it never holds", bounds.number("above")),
+         .mark = bounds.mark("below")});
+  }
   return errors;
 }
 
