@@ -336,7 +336,7 @@ class TestFileReader {
       const std::string place = join_path(here, entry->key);
       const auto query = std::ranges::find(asked, entry->key, &AskedQuery::name);
       if (query == asked.end()) {
-        reader_.complain_unknown(entry->mark, place, "query", entry->key, known);
+        reader_.complain_unknown(entry->mark, place, "name", entry->key, known);
       } else {
         test.answers[entry->key] = read_answers(entry->value, place, query->per_server);
       }
@@ -469,7 +469,7 @@ class TestFileReader {
     for (const YamlEntry* entry : reader_.entries(*votes, here)) {
       const std::string place = join_path(here, entry->key);
       if (std::ranges::find(known, entry->key) == known.end()) {
-        reader_.complain_unknown(entry->mark, place, "policy", entry->key, known);
+        reader_.complain_unknown(entry->mark, place, "name", entry->key, known);
         continue;
       }
       const auto text = reader_.scalar(entry->value, place, "wants N, content or abstains");

@@ -91,6 +91,8 @@ TestWorld::TestWorld(const PolicyTest& test, const Policies& policies)
   memory.turned_at = test.begin - test.group.interval;
   memory.watched_since = test.begin - kPast;
   memory.desired = test.desired;
+  // So far everybody was content.
+  memory.highest = memory.lowest = {{*memory.turned_at, test.desired}};
   for (const TestServer& server : test.servers) add_first(server);
   std::ranges::sort(machines_, {}, [](const Machine& machine) { return machine.facts.id; });
   std::ranges::sort(memory.servers, {}, &ServerMemory::id);
