@@ -387,7 +387,9 @@ class TestFileReader {
   }
 
   void read_order(const YamlNode& node, const std::string& path, PolicyTest& test) {
+    const std::size_t before = reader_.error_count();
     const Settings settings = reader_.read(node, kOrderKeys, path);
+    if (reader_.error_count() != before) return;
     const int verbs = (settings.has("scale") ? 1 : 0) + (settings.has("pause") ? 1 : 0) + (settings.boolean("resume") ? 1 : 0);
     if (verbs != 1)
       return reader_.complain(node.mark, path, "expected one of 'scale: N', 'pause: out | in | both' and 'resume: true'");

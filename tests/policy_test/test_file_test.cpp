@@ -141,7 +141,7 @@ tests:
                                            HasSubstr("t.yaml:3:24: tests[0].servers: expected a whole number"),
                                            HasSubstr("t.yaml:4:12: tests[1].name: 'a' is already the name"),
                                            HasSubstr("t.yaml:4:39: tests[1].servers[1].id: 's' is already the id"),
-                                           HasSubstr("t.yaml:4:60: tests[1].servers[1].unready: expected either"),
+                                           HasSubstr("t.yaml:4:61: tests[1].servers[1].unready: expected either"),
                                            HasSubstr("t.yaml:5:5: tests[2].name: required but missing")));
 }
 
@@ -185,7 +185,7 @@ TEST_F(WithConfig, of_several_groups_one_has_to_be_named) {
 
 TEST_F(WithConfig, its_errors_are_told_with_its_name) {
   EXPECT_THAT(errors_of(tests("  - {name: app, provider: here, min: 1, max: x}\n", "")),
-              ElementsAre(HasSubstr("weir.yaml:4:48: groups[0].max: expected a whole number")));
+              ElementsAre(HasSubstr("weir.yaml:4:46: groups[0].max: expected a whole number")));
 }
 
 TEST_F(WithConfig, refuses_a_group_that_decides_nothing) {
