@@ -416,7 +416,7 @@ TEST_F(Cli, test_tells_every_error_of_a_wrong_file_and_runs_the_others) {
   const CommandResult result = weir({"test", file("wrong.yaml"), "/nonexistent/t.yaml", file("good.yaml")});
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.output, AllOf(HasSubstr("wrong.yaml:1:22: group.max: expected a whole number"),
-                                   HasSubstr("wrong.yaml:2:28: tests[0].expect[0]"), HasSubstr("/nonexistent/t.yaml"),
+                                   HasSubstr("wrong.yaml:2:29: tests[0].expect[0]"), HasSubstr("/nonexistent/t.yaml"),
                                    HasSubstr("1 passed, 0 failed")));
 }
 
