@@ -28,8 +28,9 @@ constexpr auto kKeys = with_query_keys(std::array{
         .maximum = 0.999},
 });
 
-/// The ways of forecasting, in the order of ForecastMemory::errors and Promise::peaks.
-enum Way : std::size_t { kStays, kGoesOn, kRepeats, kWays };
+/// The ways of forecasting, in the order of ForecastMemory::errors and Promise::peaks; then a score of the third one alone, of the
+/// times it said that the load will surge.
+enum Way : std::size_t { kStays, kGoesOn, kRepeats, kWays, kSurges = kWays, kScores };
 constexpr std::array<std::string_view, kWays> kWayNames = {"the load stays", "the load goes on as it does", "the load repeats"};
 
 constexpr Duration kTrendSpan = 5min;
@@ -41,6 +42,13 @@ constexpr Duration kLevelSpan = 30min;
 constexpr Duration kHalfLife = 24h;
 /// So many promises, one a minute, before a way is believed: half a day.
 constexpr double kEnoughScore = 700;
+/// So much more than now is a surge.
+constexpr double kSurge = 1.2;
+/// It came true if it reached this share of what was said.
+constexpr double kCameTrue = 0.8;
+/// A surge is believed in after it was foretold once the day before, and came true as often as not.
+constexpr double kEnoughSurges = 0.4;
+constexpr double kOftenEnough = 0.5;
 /// How much more or less than then the level may be now.
 constexpr double kLargestLevelChange = 3;
 
@@ -171,7 +179,7 @@ class Predictive final : public Policy {
 
   /// Promises that are due are compared with what came. Where the load was not seen for a while nothing is known.
   void keep_score(TimePoint at, Duration horizon, ForecastMemory& memory) const {
-    memory.errors.resize(kWays);
+    memory.errors.resize(kScores);
     for (std::vector<double>& errors : memory.errors) errors.resize(kBins);
     fade(at, memory);
     auto due = memory.open.begin();
@@ -181,8 +189,13 @@ class Predictive final : public Policy {
       for (std::size_t way = 0; way < kWays && way < due->peaks.size(); ++way) {
         if (due->peaks[way] > 0) memory.errors[way][bin_of(*peak / due->peaks[way])] += 1;
       }
+      if (foretells_surge(due->peaks)) memory.errors[kSurges][bin_of(*peak / due->peaks[kRepeats])] += 1;
     }
     memory.open.erase(memory.open.begin(), due);
+  }
+
+  static bool foretells_surge(const std::vector<double>& peaks) {
+    return peaks.size() == kWays && peaks[kRepeats] > kSurge * peaks[kStays];
   }
 
   static void fade(TimePoint at, ForecastMemory& memory) {
@@ -249,7 +262,17 @@ class Predictive final : public Policy {
       const double need = peaks[way] * factor;
       if (!best || need < best->need) best = Belief{static_cast<Way>(way), peaks[way], factor, need};
     }
+    // What happens every day at this time is rare over the whole day: the scores above do not see it coming.
+    const bool surge = foretells_surge(peaks) && are_surges_true(memory.errors[kSurges]);
+    if (surge && (!best || best->need < peaks[kRepeats])) best = Belief{kRepeats, peaks[kRepeats], 1, peaks[kRepeats]};
     return best;
+  }
+
+  static bool are_surges_true(const std::vector<double>& errors) {
+    const double all = total_of(errors);
+    double came = 0;
+    for (std::size_t bin = bin_of(kCameTrue); bin < errors.size(); ++bin) came += errors[bin];
+    return all >= kEnoughSurges && came >= kOftenEnough * all;
   }
 
   std::string name_;

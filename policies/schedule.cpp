@@ -134,11 +134,8 @@ class Maintenance final : public Policy {
         in_(spec.settings.text("hold") != "out") {}
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] Vote vote(std::span<const Sample>, const Fleet&, TimePoint at, PolicyMemory&) const override {
-    Vote vote{.policy = name_,
-              .type = kMaintenancePolicy.name,
-              .stance = Vote::Stance::content,
-              .scales_out = false,
-              .scales_in = false};
+    Vote vote{
+        .policy = name_, .type = kMaintenancePolicy.name, .stance = Vote::Stance::content, .scales_out = false, .scales_in = false};
     const std::optional<Window> open = windows_.open_at(at);
     vote.why = window_text(open, windows_, at);
     vote.forbids_out = open && out_;

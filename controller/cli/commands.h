@@ -27,4 +27,7 @@ enum class ValidateShow { verdict, schema, reference };
 [[nodiscard]] Exit command_explain(const CommonOptions& options, const std::string& group);
 [[nodiscard]] Exit command_history(const CommonOptions& options, const std::string& group, int limit);
 
+/// `from`: hpa or asg. `file`: a path, or - for standard input.
+[[nodiscard]] Exit command_import(const std::string& from, const std::string& file, bool json);
+
 }  // namespace weir

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "controller/reconcile/classify.h"
+#include "controller/simulate/outlook.h"
 
 namespace weir {
 namespace {
@@ -113,6 +114,8 @@ Look look_at(Subject& subject, Outside& outside) {
           .at = turn.observation.at,
           .plan = turn.plan,
           .servers = turn.observation.servers};
+  plan.cost = cost_of(managed.group, turn);
+  plan.then = outlook(managed.group, managed.policies, turn);
   plan.current = count_phase(plan.servers, Phase::in_service);
   if (!turn.observation.listed) plan.servers_detail = turn.observation.listed_detail;
   for (std::size_t index = 0; index < managed.balancers.size(); ++index) {

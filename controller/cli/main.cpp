@@ -26,6 +26,8 @@ struct Arguments {
   std::string group;
   std::string out;
   std::string plan;
+  std::string from;
+  std::string file;
   bool schema = false;
   bool reference = false;
   bool watch = false;
@@ -138,6 +140,17 @@ void add_question_commands(CLI::App& app, Arguments& arguments, Command& chosen)
   history->callback([&] { chosen = [&] { return weir::command_history(arguments.common, arguments.group, arguments.limit); }; });
 }
 
+void add_import_command(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* import = app.add_subcommand(
+      "import", "Turn a Kubernetes HPA manifest or AWS scaling policies into groups of a configuration, and say what does not fit");
+  import->add_flag("--json", arguments.common.json, "Write JSON instead of YAML");
+  import->add_option("from", arguments.from, "hpa: Kubernetes HorizontalPodAutoscaler; asg: AWS Auto Scaling or CloudFormation")
+      ->required()
+      ->check(CLI::IsMember({"hpa", "asg"}));
+  import->add_option("file", arguments.file, "The file, YAML or JSON; - reads standard input")->required();
+  import->callback([&] { chosen = [&] { return weir::command_import(arguments.from, arguments.file, arguments.common.json); }; });
+}
+
 bool is_command(const CLI::App& app, const std::string& word) {
   return std::ranges::any_of(app.get_subcommands({}), [&](const CLI::App* command) { return command->get_name() == word; });
 }
@@ -167,6 +180,7 @@ int main(int argc, char** argv) {
   add_simulate_command(app, arguments, chosen);
   add_test_command(app, arguments, chosen);
   add_question_commands(app, arguments, chosen);
+  add_import_command(app, arguments, chosen);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return unknown_command(app, argv[1]);
   try {
     app.parse(argc, argv);

@@ -26,7 +26,7 @@ constexpr double kKeptShare = 0.7;
 Result<Duration> duration_from(const char* option, const std::string& text) {
   const auto parsed = parse_duration(text);
   if (parsed) return *parsed;
-  return failure(ErrorKind::invalid, fmt::format("{}: expected {}, found '{}'", option, parsed.error().expected, text));
+  return failure(ErrorKind::invalid, fmt::format("{}: {}, found '{}'", option, parsed.error().expected, text));
 }
 
 Result<std::optional<TimePoint>> time_from(const char* option, const std::string& text) {

@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 
 #include "controller/config/config.h"
 
@@ -14,6 +16,19 @@ struct Directions {
 };
 
 Directions directions_of(const PolicySpec& policy) {
+  for (const std::string_view without_wish : {"schedule", "guard", "maintenance", "did_it_help"}) {
+    if (policy.type == without_wish) return {.out = false, .in = false};
+  }
+  if (policy.type == "step") {
+    const Settings::Sections& steps = policy.settings.sections("steps");
+    const auto has = [&](bool out) {
+      return std::ranges::any_of(steps, [out](const Settings& step) {
+        const Change& change = step.change("change");
+        return change.kind == Change::Kind::to_exactly || (change.amount != 0 && (change.amount > 0) == out);
+      });
+    };
+    return {.out = has(true), .in = has(false)};
+  }
   if (!policy.settings.has("change")) return {};
   const Change& change = policy.settings.change("change");
   const bool out = change.kind == Change::Kind::to_exactly ? policy.settings.has("above") : change.amount > 0;
@@ -24,6 +39,27 @@ bool same_query(const PolicySpec& left, const PolicySpec& right) {
   return left.settings.text("query") == right.settings.text("query") &&
          left.settings.text_map("select") == right.settings.text_map("select") &&
          left.settings.text("server_label") == right.settings.text("server_label");
+}
+
+/// The largest number the policy compares its query with; absent if none.
+std::optional<double> bound_of(const PolicySpec& policy) {
+  std::optional<double> bound;
+  for (const char* key : {"target", "above", "below"}) {
+    if (policy.settings.has(key)) bound = std::max(bound, std::optional(policy.settings.number(key)));
+  }
+  for (const Settings& step : policy.settings.sections("steps")) {
+    if (step.has("from")) bound = std::max(bound, std::optional(step.number("from")));
+  }
+  return bound;
+}
+
+/// Numbers up to this are shares, beyond it percentages, if they are either.
+constexpr double kLargestShare = 1.5;
+constexpr double kMonthHours = 730;
+
+bool speaks_of_percent(const std::string& query) {
+  return query.contains("percent") || query.contains("* 100") || query.contains("*100") || query.contains("100 *") ||
+         query.contains("100*");
 }
 
 /// What there is to say about one group, line by line.
@@ -39,6 +75,12 @@ class GroupLint {
     for (const PolicySpec& out : group_.policies) {
       for (const PolicySpec& in : group_.policies) check_pair(out, in);
     }
+    for (auto left = group_.policies.begin(); left != group_.policies.end(); ++left) {
+      for (auto right = std::next(left); right != group_.policies.end(); ++right) check_units(*left, *right);
+    }
+    check_help();
+    check_budget();
+    check_patience();
     if (group_.min == 0 && !group_.policies.empty()) {
       warn("min is 0: with no server there is no load to measure, so only a query that counts waiting work can scale out again");
     }
@@ -81,6 +123,71 @@ class GroupLint {
     const bool twitchy = settings.has("tolerance") && settings.number("tolerance") == 0;
     if (twitchy) warn(fmt::format("policy {}: tolerance is 0, so any noise in the metric changes the size", policy.name));
     check_exact_size(policy);
+    check_unit(policy);
+    if (policy.type == "schedule") check_schedule(policy);
+    if (policy.type == "fixed") check_fixed(policy);
+  }
+
+  void check_unit(const PolicySpec& policy) {
+    const std::optional<double> bound = bound_of(policy);
+    if (!bound || *bound <= 0 || *bound > kLargestShare || !speaks_of_percent(policy.settings.text("query"))) return;
+    warn(fmt::format("policy {}: its query gives a percentage, but is compared with {}; write {} if that is meant", policy.name,
+                     *bound, *bound * 100));
+  }
+
+  /// The same query cannot be a share and a percentage.
+  void check_units(const PolicySpec& left, const PolicySpec& right) {
+    const std::optional<double> one = bound_of(left);
+    const std::optional<double> other = bound_of(right);
+    if (!one || !other || left.settings.text("query").empty() || !same_query(left, right)) return;
+    const double low = std::min(*one, *other);
+    const double high = std::max(*one, *other);
+    if (low <= 0 || low > kLargestShare || high <= 10 * kLargestShare) return;
+    warn(fmt::format("policies {} and {} compare the same query with {} and {}: one of them takes a share for a percentage",
+                     left.name, right.name, *one, *other));
+  }
+
+  void check_schedule(const PolicySpec& policy) {
+    const Settings& settings = policy.settings;
+    const bool capped = settings.has("min") && !settings.has("max") && settings.integer("min") > group_.max;
+    if (!capped) return;
+    warn(fmt::format("policy {}: its min {} lies above max {}, which caps it; give it 'max: {}' too", policy.name,
+                     settings.integer("min"), group_.max, settings.integer("min")));
+  }
+
+  void check_fixed(const PolicySpec& policy) {
+    const int servers = policy.settings.integer("servers");
+    if (servers >= group_.min && servers <= group_.max) return;
+    warn(fmt::format("policy {}: {} servers lie outside min {} to max {}, so it never gets them", policy.name, servers, group_.min,
+                     group_.max));
+  }
+
+  void check_help() {
+    if (!group_.help) return;
+    const bool judged = std::ranges::any_of(group_.policies, [](const PolicySpec& policy) {
+      const bool average = policy.type == "target_tracking" && policy.settings.text("value") != "total";
+      return average || ((policy.type == "threshold" || policy.type == "step") && directions_of(policy).out);
+    });
+    if (!judged) warn("did_it_help: no policy has a value per server that more servers would lower, so it never judges");
+  }
+
+  void check_budget() {
+    if (!group_.cost || !group_.budget.hard) return;
+    const double least = group_.cost->per_hour * group_.min * kMonthHours;
+    if (least <= *group_.budget.hard) return;
+    warn(fmt::format("budget.hard is {} {}, but min {} alone costs about {:.0f} a month: min is kept, and nothing ever added",
+                     *group_.budget.hard, group_.cost->currency, group_.min, least));
+  }
+
+  /// After a change its effect shows only when servers are warmed up.
+  void check_patience() {
+    if (!can_scale_in() || group_.warm_up == Duration{0}) return;
+    const Duration rest = std::max(group_.scale_in.cooldown, group_.scale_in.stabilization_window);
+    if (rest == Duration{0} || rest >= group_.warm_up) return;
+    warn(
+        fmt::format("scale_in rests {} after a change, shorter than warm_up ({}): it may shrink before the change shows; make its "
+                    "cooldown or stabilization_window at least {}",
+                    format_duration(rest), format_duration(group_.warm_up), format_duration(group_.warm_up)));
   }
 
   void check_exact_size(const PolicySpec& policy) {
@@ -92,6 +199,7 @@ class GroupLint {
 
   /// `out` grows above a bound and `in` shrinks below one: between the two there must be room for what one server changes.
   void check_pair(const PolicySpec& out, const PolicySpec& in) {
+    if (&out != &in) check_reach(out, in);
     const bool opposed = directions_of(out).out && directions_of(in).in && out.settings.has("above") && in.settings.has("below");
     if (!opposed || !same_query(out, in)) return;
     const double above = out.settings.number("above");
@@ -101,6 +209,21 @@ class GroupLint {
                               above, below));
     }
     check_flapping(out, in, above, below);
+  }
+
+  /// `late` needs more, for as long, to ask for no more than `early` does: it never decides anything.
+  void check_reach(const PolicySpec& late, const PolicySpec& early) {
+    const bool alike = late.type == "threshold" && early.type == "threshold" && same_query(late, early) &&
+                       late.settings.has("above") && early.settings.has("above");
+    if (!alike) return;
+    const Change& more = late.settings.change("change");
+    const Change& first = early.settings.change("change");
+    const bool later = late.settings.number("above") > early.settings.number("above") &&
+                       late.settings.duration("for") >= early.settings.duration("for");
+    const bool comparable = more.kind == first.kind && more.amount > 0 && first.amount > 0;
+    if (!later || !comparable || more.amount > first.amount) return;
+    warn(fmt::format("policy {} never decides: {} asks for as much, earlier; give it a larger change, or leave it out", late.name,
+                     early.name));
   }
 
   /// The load of one server fewer: at the smallest size from which scale-in is allowed, what stays must not breach the other bound.

@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t kMaxText = 32ULL << 20;
 constexpr std::size_t kMaxDepth = 64;
 constexpr std::size_t kMaxCopied = 64ULL << 20;
+constexpr std::size_t kMaxDocuments = 4096;
 
 SourceMark mark_of(const YAML::Mark& mark) {
   if (mark.is_null()) return {};
@@ -33,6 +34,8 @@ std::size_t weight(const YamlNode& node) {
   for (const YamlEntry& entry : node.entries) sum += entry.key.size() + weight(entry.value);
   return sum;
 }
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
 void merge_into(YamlNode& target, YamlNode source) {
   std::set<std::string, std::less<>> present;
@@ -52,9 +55,12 @@ class Refusal : public YAML::ParserException {
 /// by throwing yaml-cpp's exception, as the parser around it does.
 class Builder final : public YAML::EventHandler {
  public:
-  [[nodiscard]] YamlNode take() { return std::move(root_); }
+  explicit Builder(YamlTags tags = YamlTags::refused) : tags_(tags) {}
 
-  void OnDocumentStart(const YAML::Mark&) override {}
+  /// The document that was read. What aliases may copy is counted on in the next one.
+  [[nodiscard]] YamlNode take() { return std::exchange(root_, {}); }
+
+  void OnDocumentStart(const YAML::Mark&) override { anchors_.clear(); }
   void OnDocumentEnd() override {}
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
@@ -73,13 +79,15 @@ class Builder final : public YAML::EventHandler {
   }
 
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
-    check_tag(mark, tag);
+    std::string function = function_of(mark, tag);
     if (expects_key()) {
+      if (!function.empty()) refuse(mark, "a key must be a single word or quoted text");
       open_.back().key = {.key = value, .mark = mark_of(mark), .value = {}};
       open_.back().has_key = true;
       return;
     }
-    add(mark, {.kind = YamlNode::Kind::scalar, .mark = mark_of(mark), .quoted = tag == "!", .text = value}, anchor);
+    YamlNode node{.kind = YamlNode::Kind::scalar, .mark = mark_of(mark), .quoted = tag == "!", .text = value};
+    add(mark, applied(std::move(function), std::move(node)), anchor);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
@@ -101,15 +109,28 @@ class Builder final : public YAML::EventHandler {
     YAML::Mark mark;
     YAML::anchor_t anchor = YAML::NullAnchor;
     bool has_key = false;
-    YamlEntry key;
+    YamlEntry key = {};
+    std::string function = {};
   };
 
   [[noreturn]] static void refuse(const YAML::Mark& mark, const std::string& message) { throw Refusal(mark, message); }
 
   static std::string too_deep() { return fmt::format("nested more than {} levels deep", kMaxDepth); }
 
-  static void check_tag(const YAML::Mark& mark, const std::string& tag) {
-    if (!tag.empty() && tag != "?" && tag != "!") refuse(mark, fmt::format("the tag {} is not supported", tag));
+  /// The function a tag stands for; empty if the tag says no more than YAML does.
+  [[nodiscard]] std::string function_of(const YAML::Mark& mark, const std::string& tag) const {
+    if (tag.empty() || tag == "?" || tag == "!") return "";
+    const bool named = tag.size() > 1 && std::ranges::all_of(tag.substr(1), is_letter);
+    if (tags_ != YamlTags::functions || !named) refuse(mark, fmt::format("the tag {} is not supported", tag));
+    const std::string name = tag.substr(1);
+    return name == "Ref" || name == "Condition" ? name : "Fn::" + name;
+  }
+
+  static YamlNode applied(std::string function, YamlNode argument) {
+    if (function.empty()) return argument;
+    YamlNode call{.kind = YamlNode::Kind::mapping, .mark = argument.mark};
+    call.entries.push_back({.key = std::move(function), .mark = call.mark, .value = std::move(argument)});
+    return call;
   }
 
   static std::size_t depth(const YamlNode& node) {
@@ -124,16 +145,17 @@ class Builder final : public YAML::EventHandler {
   }
 
   void open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YamlNode::Kind kind) {
-    check_tag(mark, tag);
+    std::string function = function_of(mark, tag);
     if (expects_key()) refuse(mark, "a key must be a single word or quoted text");
     if (open_.size() >= kMaxDepth) refuse(mark, too_deep());
-    open_.push_back({.node = {.kind = kind, .mark = mark_of(mark)}, .mark = mark, .anchor = anchor});
+    open_.push_back(
+        {.node = {.kind = kind, .mark = mark_of(mark)}, .mark = mark, .anchor = anchor, .function = std::move(function)});
   }
 
   void close() {
     Open done = std::move(open_.back());
     open_.pop_back();
-    add(done.mark, std::move(done.node), done.anchor);
+    add(done.mark, applied(std::move(done.function), std::move(done.node)), done.anchor);
   }
 
   void add(const YAML::Mark& mark, YamlNode node, YAML::anchor_t anchor) {
@@ -172,6 +194,7 @@ class Builder final : public YAML::EventHandler {
     for (YamlNode& item : source.items) merge_into(node, std::move(item));
   }
 
+  YamlTags tags_;
   YamlNode root_;
   std::vector<Open> open_;
   std::map<YAML::anchor_t, YamlNode> anchors_;
@@ -236,23 +259,34 @@ std::string hint(std::string_view text, int line) {
 
 }  // namespace
 
-std::expected<YamlNode, YamlError> parse_yaml(std::string_view text) {
+std::expected<std::vector<YamlNode>, YamlError> parse_yaml_documents(std::string_view text, YamlTags tags) {
   if (text.size() > kMaxText) return std::unexpected(YamlError{{}, "the file is larger than 32 MiB"});
   if (auto error = find_foreign_byte(text)) return std::unexpected(std::move(*error));
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
-    Builder builder;
-    if (!parser.HandleNextDocument(builder)) return YamlNode{};
-    Builder second;
-    if (parser.HandleNextDocument(second)) return std::unexpected(YamlError{{}, "expected one YAML document, found several"});
-    return builder.take();
+    Builder builder(tags);
+    std::vector<YamlNode> documents;
+    while (parser.HandleNextDocument(builder)) {
+      if (documents.size() == kMaxDocuments) {
+        return std::unexpected(YamlError{{}, fmt::format("more than {} YAML documents", kMaxDocuments)});
+      }
+      documents.push_back(builder.take());
+    }
+    return documents;
   } catch (const Refusal& error) {
     return std::unexpected(YamlError{mark_of(error.mark), error.msg});
   } catch (const YAML::Exception& error) {
     const SourceMark mark = mark_of(error.mark);
     return std::unexpected(YamlError{mark, fmt::format("not YAML: {}{}", ascii(error.msg), hint(text, mark.line))});
   }
+}
+
+std::expected<YamlNode, YamlError> parse_yaml(std::string_view text) {
+  auto documents = parse_yaml_documents(text, YamlTags::refused);
+  if (!documents) return std::unexpected(std::move(documents.error()));
+  if (documents->size() > 1) return std::unexpected(YamlError{{}, "expected one YAML document, found several"});
+  return documents->empty() ? YamlNode{} : std::move(documents->front());
 }
 
 bool is_utf8(std::string_view text) {

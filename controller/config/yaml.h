@@ -37,6 +37,16 @@ struct YamlError {
 /// Parses one document. Bounded: 32 MiB of text, 64 levels, 64 MiB of copies made by aliases. Empty text is Kind::nothing.
 [[nodiscard]] std::expected<YamlNode, YamlError> parse_yaml(std::string_view text);
 
+/// What is made of tags such as `!Ref`.
+enum class YamlTags {
+  refused,
+  functions,  ///< AWS CloudFormation's short form becomes the long one: `!Ref x` is {Ref: x}, `!Sub x` is {Fn::Sub: x}
+};
+
+/// Parses all documents of a file, with one such bound for all of them together and at most 4096 of them. Documents without
+/// content are Kind::nothing.
+[[nodiscard]] std::expected<std::vector<YamlNode>, YamlError> parse_yaml_documents(std::string_view text, YamlTags tags);
+
 [[nodiscard]] bool is_utf8(std::string_view text);
 
 /// The value of the first entry with that key; nullptr if there is none or the node is no mapping.

@@ -290,6 +290,14 @@ void write_plan(JsonWriter& out, const GroupPlan& plan) {
   out.field("per_hour_after", plan.cost.per_hour_after);
   out.field("currency", plan.cost.currency.empty() ? std::nullopt : std::optional(plan.cost.currency));
   out.end_object();
+  if (plan.then) {
+    write_array(out, "then", *plan.then, [](JsonWriter& to, const PlannedStep& step) {
+      to.field("after", format_duration(step.after));
+      to.field("from", step.from);
+      to.field("to", step.to);
+      to.field("why", step.why);
+    });
+  }
   write_rest_of_plan(out, plan.plan);
   write_servers(out, plan.servers, plan.group);
   out.field_if("servers_detail", plan.servers_detail);

@@ -24,6 +24,14 @@ struct Cost {
   std::string currency;  ///< ISO 4217
 };
 
+/// A later change of desired that is to be expected.
+struct PlannedStep {
+  Duration after{0};
+  int from = 0;
+  int to = 0;
+  std::string why;
+};
+
 /// One group's part of `weir plan`.
 struct GroupPlan {
   std::string group;
@@ -35,6 +43,7 @@ struct GroupPlan {
   std::string servers_detail;   ///< non-empty: the provider's list is not known, and why
   std::vector<BalancerDiff> balancers;
   Cost cost;
+  std::optional<std::vector<PlannedStep>> then;  ///< what follows if the load stays; absent: not looked at
 };
 
 /// Whether applying the plan would do anything, be it only to write down another desired size or to prove what a balancer says.

@@ -137,6 +137,16 @@ std::string diff_text(const BalancerDiff& balancer, const Paint& paint) {
   return text;
 }
 
+std::string then_text(const std::optional<std::vector<PlannedStep>>& then) {
+  if (!then) return "";
+  if (then->empty()) return "  then, if the load stays: no further change\n";
+  std::string text = "  then, if the load stays:\n";
+  for (const PlannedStep& step : *then) {
+    text += fmt::format("    in {}: {} → {} servers ({})\n", format_duration(step.after), step.from, step.to, printable(step.why));
+  }
+  return text;
+}
+
 std::string cost_text(const Cost& cost) {
   const auto price = [&cost](std::optional<double> value) {
     return value ? fmt::format("{:.4g} {}", *value, cost.currency) : "unknown";
@@ -163,7 +173,7 @@ std::string plan_text(const GroupPlan& plan, const Paint& paint) {
   if (!plan.plan.actions.empty()) text += "\n" + actions_text(plan.plan.actions, paint);
   if (!plan.balancers.empty()) text += "\n";
   for (const BalancerDiff& balancer : plan.balancers) text += diff_text(balancer, paint);
-  return text + cost_text(plan.cost);
+  return text + cost_text(plan.cost) + then_text(plan.then);
 }
 
 std::string summary(std::span<const GroupPlan> plans) {

@@ -24,7 +24,7 @@ Result<Duration> part(std::string_view text, std::string_view whole, std::string
   const auto parsed = parse_duration(text);
   if (parsed) return *parsed;
   return failure(ErrorKind::invalid,
-                 fmt::format("'{}': expected {} after the {}, found '{}'", whole, parsed.error().expected, what, text));
+                 fmt::format("'{}': {} after the {}, found '{}'", whole, parsed.error().expected, what, text));
 }
 
 }  // namespace

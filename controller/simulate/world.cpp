@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "controller/reconcile/classify.h"
@@ -21,68 +21,10 @@ constexpr double kUsualUtilization = 0.7;
 constexpr int kSlowBoot = 5;
 constexpr const char* kNonce = "sim";
 
-constexpr std::array kMeanings = {Meaning::load,         Meaning::load_per_server,
-                                  Meaning::utilization,  Meaning::utilization_percent,
-                                  Meaning::wait_seconds, Meaning::nothing};
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 double hours(Duration duration) { return seconds(duration) / 3600; }
 
-/// Without a word from the user: what the policy's own keys say about the number they are compared with.
-Meaning usual_meaning(const PolicySpec& spec) {
-  const Settings& settings = spec.settings;
-  if (spec.type == "guard") return Meaning::nothing;
-  if (spec.type == "predictive" || spec.type == "did_it_help" || spec.type == "pass_through") return Meaning::load;
-  if (spec.type == "target_tracking" && settings.text("value") == "total") return Meaning::load;
-  double bound = 0;
-  for (const char* key : {"target", "above", "below"}) {
-    if (settings.has(key)) bound = std::max(bound, settings.number(key));
-  }
-  for (const Settings& step : settings.sections("steps")) {
-    if (step.has("from")) bound = std::max(bound, step.number("from"));
-  }
-  if (bound <= 1.5) return Meaning::utilization;
-  return bound <= 100 ? Meaning::utilization_percent : Meaning::load_per_server;
-}
-
-/// A number that the cross-check agrees with.
-double agreeing(const Settings& trust) {
-  if (trust.has("above") && trust.has("below")) return (trust.number("above") + trust.number("below")) / 2;
-  if (trust.has("above")) return trust.number("above") + std::max(1.0, std::abs(trust.number("above")));
-  return trust.number("below") - std::max(1.0, std::abs(trust.number("below")));
-}
-
-/// The name of the formula's operand that asks this; empty if none does.
-std::string operand_named(const Settings& settings, const std::string& expression) {
-  for (const auto& [name, query] : settings.text_map("queries")) {
-    if (query == expression) return name;
-  }
-  return {};
-}
-
 }  // namespace
-
-std::string_view to_string(Meaning meaning) {
-  switch (meaning) {
-    case Meaning::load:
-      return "load";
-    case Meaning::load_per_server:
-      return "load_per_server";
-    case Meaning::utilization:
-      return "utilization";
-    case Meaning::utilization_percent:
-      return "utilization_percent";
-    case Meaning::wait_seconds:
-      return "wait_seconds";
-    case Meaning::nothing:
-      break;
-  }
-  return "nothing";
-}
-
-std::optional<Meaning> meaning_named(std::string_view name) {
-  const auto* const found = std::ranges::find(kMeanings, name, [](Meaning meaning) { return to_string(meaning); });
-  return found == kMeanings.end() ? std::nullopt : std::optional(*found);
-}
 
 SimulatedWorld::SimulatedWorld(const Group& group, const Policies& policies, const Trace& trace, WorldModel model)
     : group_(group),
@@ -95,6 +37,7 @@ SimulatedWorld::SimulatedWorld(const Group& group, const Policies& policies, con
       tick_(group.interval),
       ticks_per_turn_(1),
       random_(model_.seed),
+      questions_(group, policies, model_.meanings),
       now_(begin_) {
   ticks_per_turn_ = static_cast<int>((group.interval + kLongestTick - 1ms) / kLongestTick);
   tick_ = group.interval / ticks_per_turn_;
@@ -127,32 +70,8 @@ SimulatedWorld::SimulatedWorld(const Group& group, const Policies& policies, con
   }
   seen_.balancers.resize(group.balancers.size());
   horizon_ = horizon_of(group, memory);
-  ask_what(group);
+  questions_.look_ahead(horizon_);
   count_serving();
-}
-
-void SimulatedWorld::ask_what(const Group& group) {
-  questions_.clear();
-  std::vector<Query> queries;
-  for (std::size_t index = 0; index < policies_.size(); ++index) {
-    queries.clear();
-    policies_[index]->append_queries(horizon_, queries);
-    for (const Query& query : queries) questions_.push_back(question_of(group.policies[index], query));
-  }
-  seen_.samples.assign(questions_.size(), Sample{});
-}
-
-SimulatedWorld::Question SimulatedWorld::question_of(const PolicySpec& spec, const Query& query) const {
-  const Settings& trust = spec.settings.section("trust");
-  if (trust.has("age") && query.expression == trust.text("age")) return {.constant = 0.0};
-  if (trust.has("series") && query.expression == trust.text("series")) return {.constant = 1.0};
-  if (trust.has("cross_check") && query.expression == trust.text("cross_check")) return {.constant = agreeing(trust)};
-  Question question{.meaning = usual_meaning(spec), .past = query.past, .per_server = !query.server_label.empty()};
-  const std::string operand = operand_named(spec.settings, query.expression);
-  if (!operand.empty()) question.meaning = Meaning::load;
-  const auto said = model_.meanings.find(operand.empty() ? spec.name : spec.name + "." + operand);
-  if (said != model_.meanings.end()) question.meaning = said->second;
-  return question;
 }
 
 std::vector<std::string> SimulatedWorld::assumptions() const {
@@ -163,16 +82,7 @@ std::vector<std::string> SimulatedWorld::assumptions() const {
       model_.queue > Duration{0}
           ? fmt::format("requests wait at most {} for a server, then they are lost", format_duration(model_.queue))
           : std::string("load beyond the capacity is lost, not carried over")};
-  std::size_t index = 0;
-  for (std::size_t policy = 0; policy < policies_.size(); ++policy) {
-    if (policies_[policy]->query_count() == 0) continue;
-    const Question& question = questions_[index];
-    index += policies_[policy]->query_count();
-    const std::string_view what = question.meaning == Meaning::nothing ? "is not simulated and has no data" : "is taken for";
-    texts.push_back(
-        fmt::format("the query of {} {}{}", group_.policies[policy].name, what,
-                    question.meaning == Meaning::nothing ? std::string() : fmt::format(" {}", to_string(question.meaning))));
-  }
+  std::ranges::move(questions_.assumptions(), std::back_inserter(texts));
   return texts;
 }
 
@@ -232,7 +142,7 @@ void SimulatedWorld::take_turn() {
   apply(turn_.plan);
   if (const Duration horizon = horizon_of(group_, turn_.memory); horizon != horizon_) {
     horizon_ = horizon;
-    ask_what(group_);
+    questions_.look_ahead(horizon);
   }
 }
 
@@ -273,54 +183,23 @@ void SimulatedWorld::observe() {
 
 void SimulatedWorld::answer_queries() {
   noise_ = model_.noise > 0 ? std::max(0.0, 1 + model_.noise * std::normal_distribution<double>()(random_)) : 1;
-  const TimePoint then = now_ - model_.metric_delay;
-  const double load = cursor_.at(std::max(then, begin_)).value * noise_;
-  loads_.push_back(load);
-  load_sums_.push_back((load_sums_.empty() ? 0 : load_sums_.back()) + load);
-  if (fails(Fault::Kind::prometheus)) {
-    for (Sample& sample : seen_.samples) sample = {.status = Sample::Status::failed, .detail = "no answer (rehearsed)"};
-    return;
-  }
-  for (std::size_t index = 0; index < questions_.size(); ++index) answer(questions_[index], seen_.samples[index]);
-}
-
-void SimulatedWorld::answer(const Question& question, Sample& sample) {
-  sample.status = Sample::Status::ok;
-  sample.detail.clear();
-  if (question.constant) {
-    sample.value = *question.constant;
-  } else if (question.past) {
-    const std::optional<double> value = past(*question.past);
-    sample.status = value ? Sample::Status::ok : Sample::Status::empty;
-    sample.value = value.value_or(0);
-  } else if (question.meaning == Meaning::nothing) {
-    sample.status = Sample::Status::failed;
-    sample.detail = "not simulated";
-  } else {
-    sample.value = measured(question.meaning);
-  }
-  if (!question.per_server) return;
-  sample.series.clear();
+  const double load = cursor_.at(std::max(now_ - model_.metric_delay, begin_)).value * noise_;
+  questions_.remember(load);
+  if (fails(Fault::Kind::prometheus)) return questions_.fail("no answer (rehearsed)", seen_.samples);
+  healthy_.clear();
   for (std::size_t index = 0; index < facts_.size(); ++index) {
-    if (is_healthy(index)) sample.series.push_back({facts_[index].id, sample.value});
+    if (is_healthy(index)) healthy_.push_back(facts_[index].id);
   }
+  questions_.answer({.load = load,
+                     .utilization = visible_utilization(load),
+                     .serving = state_.serving,
+                     .wait_seconds = backlog_ / (std::max(1, state_.serving) * model_.capacity),
+                     .servers = healthy_},
+                    seen_.samples);
 }
 
-double SimulatedWorld::measured(Meaning meaning) const {
-  const double load = loads_.back();
-  switch (meaning) {
-    case Meaning::load:
-      return load;
-    case Meaning::load_per_server:
-      return load / std::max(1, state_.serving);
-    case Meaning::wait_seconds:
-      return backlog_ / (std::max(1, state_.serving) * model_.capacity);
-    case Meaning::utilization:
-    case Meaning::utilization_percent:
-    case Meaning::nothing:
-      break;
-  }
-  // The mean over the last interval that can be seen by now.
+/// The mean over the last interval that can be seen by now.
+double SimulatedWorld::visible_utilization(double load) const {
   const auto delay = static_cast<std::uint64_t>(model_.metric_delay / tick_);
   double sum = 0;
   int counted = 0;
@@ -330,24 +209,8 @@ double SimulatedWorld::measured(Meaning meaning) const {
     sum += utilizations_[(count_ - ago) % utilizations_.size()];
     ++counted;
   }
-  const double mean = counted > 0 ? sum / counted : std::min(1.0, load / (std::max(1, state_.serving) * model_.capacity));
-  const double noisy = std::min(1.0, mean * noise_);
-  return meaning == Meaning::utilization_percent ? noisy * 100 : noisy;
-}
-
-/// From the loads seen so far, one per interval: as the metric source would have kept them.
-std::optional<double> SimulatedWorld::past(const PastWindow& window) const {
-  const auto steps = [this](Duration duration) { return static_cast<std::int64_t>(duration / group_.interval); };
-  const auto newest = static_cast<std::int64_t>(loads_.size()) - 1;
-  const std::int64_t last = newest - steps(window.ago);
-  const std::int64_t first = std::max<std::int64_t>(0, last - std::max<std::int64_t>(1, steps(window.length)) + 1);
-  if (last < 0 || last < first) return std::nullopt;
-  const auto at = [](std::int64_t index) { return static_cast<std::size_t>(index); };
-  if (window.take == PastWindow::Take::maximum) {
-    return *std::max_element(loads_.begin() + first, loads_.begin() + last + 1);
-  }
-  const double before = first == 0 ? 0 : load_sums_[at(first - 1)];
-  return (load_sums_[at(last)] - before) / static_cast<double>(last - first + 1);
+  const double mean = counted > 0 ? sum / counted : load / (std::max(1, state_.serving) * model_.capacity);
+  return std::min(1.0, mean * noise_);
 }
 
 void SimulatedWorld::apply(const Plan& plan) {

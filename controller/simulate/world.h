@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <random>
 #include <string>
@@ -10,6 +9,7 @@
 #include <vector>
 
 #include "controller/reconcile/reconcile.h"
+#include "controller/simulate/questions.h"
 #include "controller/simulate/trace.h"
 #include "model/group.h"
 #include "model/memory.h"
@@ -17,21 +17,6 @@
 #include "policies/policy.h"
 
 namespace weir {
-
-/// What a query stands for in a simulated world.
-enum class Meaning {
-  load,                 ///< of the whole group, as recorded
-  load_per_server,      ///< divided by the servers that get traffic
-  utilization,          ///< 0 to 1: the share of its capacity that a server uses; it cannot show more than all of it
-  utilization_percent,  ///< the same, 0 to 100
-  wait_seconds,         ///< how long a request waits for a server
-  nothing,              ///< no data, as if the metric source did not answer
-};
-
-/// "load", "load_per_server", …
-[[nodiscard]] std::string_view to_string(Meaning meaning);
-/// Nothing for a text that names none.
-[[nodiscard]] std::optional<Meaning> meaning_named(std::string_view name);
 
 /// Something made to go wrong for a while.
 struct Fault {
@@ -59,8 +44,8 @@ struct WorldModel {
   double noise = 0;  ///< standard deviation of the load, as a share of it, drawn anew for every turn
   std::uint64_t seed = 1;
   Duration queue{0};  ///< so long requests wait for a server before they are lost; 0: load beyond capacity is not carried over
-  std::optional<int> start;                 ///< servers at the beginning; absent: what the first load takes at 70 %
-  std::map<std::string, Meaning> meanings;  ///< by policy name; for the queries of a formula by `policy.query`
+  std::optional<int> start;  ///< servers at the beginning; absent: what the first load takes at 70 %
+  Meanings meanings;
   std::vector<Fault> faults;
 };
 
@@ -103,16 +88,6 @@ class SimulatedWorld {
     TimePoint ready_at;
     TimePoint paid_to;  ///< its cost is counted up to here
   };
-  /// One query, and what to answer it with.
-  struct Question {
-    Meaning meaning = Meaning::nothing;
-    std::optional<double> constant;
-    std::optional<PastWindow> past;
-    bool per_server = false;
-  };
-
-  void ask_what(const Group& group);
-  [[nodiscard]] Question question_of(const PolicySpec& spec, const Query& query) const;
   void add_machine(const std::string& token, const std::string& version, TimePoint launched_at, TimePoint ready_at);
   void remove_machine(std::size_t index);
   void pay(const Machine& machine, TimePoint until);
@@ -122,9 +97,7 @@ class SimulatedWorld {
   void take_turn();
   void observe();
   void answer_queries();
-  void answer(const Question& question, Sample& sample);
-  [[nodiscard]] double measured(Meaning meaning) const;
-  [[nodiscard]] std::optional<double> past(const PastWindow& window) const;
+  [[nodiscard]] double visible_utilization(double load) const;
   void apply(const Plan& plan);
   void launch(const Action& action);
   void write_balancers(const Plan& plan);
@@ -141,6 +114,7 @@ class SimulatedWorld {
   Duration tick_;
   int ticks_per_turn_;
   std::mt19937_64 random_;
+  Questions questions_;
 
   TimePoint now_;
   std::uint64_t count_ = 0;  ///< of ticks
@@ -161,10 +135,8 @@ class SimulatedWorld {
   std::vector<Outcome> outcomes_;
   Observation seen_;  ///< kept from turn to turn, so that little has to be copied
 
-  std::vector<Question> questions_;
+  std::vector<std::string> healthy_;  ///< ids; kept to spare its making
   Duration horizon_{0};
-  std::vector<double> loads_;         ///< per turn interval since the beginning
-  std::vector<double> load_sums_;     ///< of loads_, up to each
   std::vector<double> utilizations_;  ///< per tick, a ring
   double server_hours_ = 0;
   double cost_ = 0;

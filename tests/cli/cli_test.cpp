@@ -76,7 +76,7 @@ groups:
 TEST_F(Cli, help_names_every_command_and_ends_with_0) {
   const CommandResult help = weir({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* command : {"run", "validate", "plan", "apply", "status", "explain", "history"}) {
+  for (const char* command : {"run", "validate", "plan", "apply", "status", "explain", "history", "import"}) {
     EXPECT_THAT(help.output, HasSubstr(command));
   }
 }
@@ -99,8 +99,10 @@ INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
                                          HelpCase{"validate", {"--config", "--schema", "--reference"}},
                                          HelpCase{"plan", {"--config", "--group", "--out", "Exit status"}},
                                          HelpCase{"apply", {"plan", "3"}}, HelpCase{"status", {"--config", "--watch"}},
-                                         HelpCase{"explain", {"--config", "group"}}, HelpCase{"test", {"files", "--json"}},
-                                         HelpCase{"history", {"--config", "group", "--limit"}}),
+                                         HelpCase{"explain", {"--config", "group"}},
+                                         HelpCase{"history", {"--config", "group", "--limit"}},
+                                         HelpCase{"test", {"files", "--json"}},
+                                         HelpCase{"import", {"hpa", "asg", "file", "standard input"}}),
                          [](const auto& tested) { return std::string(tested.param.command); });
 
 TEST_F(Cli, version_is_told) {
@@ -431,6 +433,51 @@ TEST_F(Cli, test_writes_json) {
 }
 
 TEST_F(Cli, test_needs_a_file) { EXPECT_EQ(weir({"test"}).status, 1); }
+
+// ---- import
+
+constexpr const char* kAutoscaler = R"(apiVersion: autoscaling/v1
+kind: HorizontalPodAutoscaler
+metadata: {name: web, labels: {team: shop}}
+spec: {scaleTargetRef: {kind: Deployment, name: web}, minReplicas: 2, maxReplicas: 9, targetCPUUtilizationPercentage: 60}
+)";
+
+TEST_F(Cli, import_writes_groups_to_standard_output) {
+  std::ofstream(file("hpa.yaml")) << kAutoscaler;
+  const CommandResult result = weir({"import", "hpa", file("hpa.yaml").string()});
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_THAT(result.output, AllOf(HasSubstr("\ngroups:\n"), HasSubstr("  - name: web\n"), HasSubstr("metadata.labels")));
+  const nlohmann::json json = json_of(weir({"import", "--json", "hpa", file("hpa.yaml").string()}));
+  EXPECT_EQ(json["groups"][0]["max"], 9);
+  EXPECT_EQ(json["not_carried_over"][0]["path"], "metadata.labels");
+}
+
+TEST_F(Cli, import_reads_standard_input) {
+  std::ofstream(file("hpa.yaml")) << kAutoscaler;
+  const std::string command = fmt::format("'{}' import hpa - < '{}'", WEIR_PROGRAM, file("hpa.yaml").string());
+  const auto result = run_command({"sh", "-c", command}, 60s);
+  ASSERT_TRUE(result);
+  EXPECT_EQ(result->status, 0) << result->output;
+  EXPECT_THAT(result->output, HasSubstr("from Kubernetes autoscalers, standard input."));
+}
+
+TEST_F(Cli, import_writes_nothing_of_what_it_does_not_understand) {
+  std::ofstream(file("asg.json")) << R"({"PolicyName": "cpu", "PolicyType": "Magic"})";
+  const std::string name = file("asg.json").string();
+  const CommandResult result = weir({"import", "asg", name});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output, HasSubstr(name + ":1:37: PolicyType: expected TargetTrackingScaling"));
+  const auto silent = run_command({"sh", "-c", fmt::format("'{}' import asg --json '{}' 2>/dev/null", WEIR_PROGRAM, name)}, 60s);
+  ASSERT_TRUE(silent);
+  EXPECT_EQ(silent->status, 1);
+  EXPECT_EQ(silent->output, "");
+  EXPECT_EQ(weir({"import", "nomad", name}).status, 1);
+  EXPECT_EQ(weir({"import", "hpa"}).status, 1);
+  const CommandResult missing = weir({"import", "hpa", file("nothing").string()});
+  EXPECT_EQ(missing.status, 1);
+  EXPECT_THAT(missing.output, HasSubstr("cannot open"));
+  EXPECT_EQ(weir({"import", "hpa", file(".").string()}).status, 1);
+}
 
 }  // namespace
 }  // namespace weir

@@ -84,6 +84,68 @@ TEST(Lint, sees_a_group_that_may_be_empty) {
                   "can scale out again"));
 }
 
+constexpr const char* kTracking = "{name: a, type: target_tracking, query: cpu, target: 70}";
+
+TEST(Lint, sees_a_schedule_that_max_caps) {
+  const std::string schedule = "{name: sale, type: schedule, cron: 0 9 * * *, duration: 1h, min: 8";
+  EXPECT_THAT(warnings(kTracking + std::string(", ") + schedule + "}"),
+              ElementsAre("group app: policy sale: its min 8 lies above max 6, which caps it; give it 'max: 8' too"));
+  EXPECT_THAT(warnings(kTracking + std::string(", ") + schedule + ", max: 12}"), IsEmpty());
+}
+
+TEST(Lint, sees_a_fixed_size_that_is_never_reached) {
+  EXPECT_THAT(warnings("{name: a, type: fixed, servers: 9}"),
+              ElementsAre("group app: policy a: 9 servers lie outside min 2 to max 6, so it never gets them"));
+  EXPECT_THAT(warnings("{name: a, type: fixed, servers: 4}"), IsEmpty());
+}
+
+TEST(Lint, sees_units_that_do_not_fit) {
+  EXPECT_THAT(
+      warnings("{name: a, type: target_tracking, query: 100 * avg(busy), target: 0.7}"),
+      ElementsAre("group app: policy a: its query gives a percentage, but is compared with 0.7; write 70 if that is meant"));
+  EXPECT_THAT(warnings("{name: a, type: target_tracking, query: cpu, target: 0.7}, " + in("below: 30")),
+              ElementsAre("group app: policies a and in compare the same query with 0.7 and 30: one of them takes a share for a "
+                          "percentage"));
+  EXPECT_THAT(warnings("{name: a, type: target_tracking, query: avg(busy), target: 0.7}"), IsEmpty());
+}
+
+TEST(Lint, sees_a_policy_that_never_decides) {
+  const std::string both = out("above: 70, for: 1m") + ", " + in("below: 30") + ", ";
+  EXPECT_THAT(warnings(both + "{name: worse, type: threshold, query: cpu, above: 90, for: 1m, change: +1}"),
+              ElementsAre("group app: policy worse never decides: out asks for as much, earlier; give it a larger change, or leave "
+                          "it out"));
+  EXPECT_THAT(warnings(both + "{name: worse, type: threshold, query: cpu, above: 90, for: 1m, change: +3}"), IsEmpty());
+  EXPECT_THAT(warnings(both + "{name: worse, type: threshold, query: cpu, above: 90, change: +1}"), IsEmpty()) << "it is faster";
+}
+
+TEST(Lint, sees_a_rest_that_is_shorter_than_the_warm_up) {
+  EXPECT_THAT(warnings(kTracking, "    warm_up: 3m\n    scale_in: {cooldown: 60s, stabilization_window: 60s}\n"),
+              ElementsAre("group app: scale_in rests 1m after a change, shorter than warm_up (3m): it may shrink before the change "
+                          "shows; make its cooldown or stabilization_window at least 3m"));
+  EXPECT_THAT(warnings(kTracking, "    warm_up: 3m\n    scale_in: {cooldown: 3m, stabilization_window: 0s}\n"), IsEmpty());
+}
+
+TEST(Lint, sees_a_check_for_help_that_never_judges) {
+  const std::string help = "    did_it_help: {query: load}\n";
+  EXPECT_THAT(warnings("{name: a, type: target_tracking, query: load, value: total, target: 70}", help),
+              ElementsAre("group app: did_it_help: no policy has a value per server that more servers would lower, so it never "
+                          "judges"));
+  EXPECT_THAT(warnings(kTracking, help), IsEmpty());
+}
+
+TEST(Lint, sees_a_budget_that_min_alone_uses_up) {
+  EXPECT_THAT(warnings(kTracking, "    cost: {per_hour: 0.1}\n    budget: {hard: 100}\n"),
+              ElementsAre("group app: budget.hard is 100 USD, but min 2 alone costs about 146 a month: min is kept, and nothing "
+                          "ever added"));
+  EXPECT_THAT(warnings(kTracking, "    cost: {per_hour: 0.1}\n    budget: {hard: 200}\n"), IsEmpty());
+}
+
+TEST(Lint, knows_the_directions_of_steps) {
+  const std::string up = "{name: a, type: step, query: cpu, steps: [{from: 70, change: +1}";
+  EXPECT_THAT(warnings(up + "]}"), ElementsAre("group app: nothing ever scales in: once grown, it stays grown"));
+  EXPECT_THAT(warnings(up + ", {to: 30, change: -1}]}"), IsEmpty());
+}
+
 TEST(Lint, sees_providers_nobody_uses_and_an_open_api) {
   const auto config = parse_test_config(R"(
 controller: {listen: "0.0.0.0:8600"}
