@@ -61,7 +61,7 @@ endfunction()
 foreach(kind tests_pure tests_effects tests_e2e soak benchmarks fuzzers)
   add_custom_target(${kind})
 endforeach()
-set(WEIR_PURE_TESTS model policies deploy reconcile properties)
+set(WEIR_PURE_TESTS model policies deploy reconcile properties policy_test)
 
 # weir_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT s] [SERIAL]): one GoogleTest program, each of its tests known to ctest. Its
 # kind is a label too: `e2e` if LABELS says so, else `pure` or `effects` by its folder. With label `soak` `./dev soak` runs the whole

@@ -280,7 +280,8 @@ int allowed_by(const RateLimit& limit, bool out, int size, const Memory& memory,
   for (const ScaleEvent& event : memory.events) {
     if (at - event.at < limit.per) start -= event.change;
   }
-  const double step = limit.servers ? *limit.servers : *limit.percent / 100 * start;
+  // A percentage of no servers would keep them at none for ever; of more, rounding lets at least one through as well.
+  const double step = limit.servers ? *limit.servers : std::max(1.0, *limit.percent / 100 * start);
   return out ? static_cast<int>(std::ceil(start + step - 1e-9)) : static_cast<int>(std::floor(start - step + 1e-9));
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
 #include <functional>
 #include <optional>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "controller/cli/commands.h"
 #include "controller/cli/simulate.h"
+#include "controller/cli/test.h"
 #include "controller/config/values.h"
 
 namespace {
@@ -31,6 +33,7 @@ struct Arguments {
   bool watch = false;
   int limit = 20;
   weir::SimulateArguments simulate;
+  std::vector<std::filesystem::path> tests;
 };
 
 using Command = std::function<Exit()>;
@@ -115,6 +118,13 @@ void add_simulate_command(CLI::App& app, Arguments& arguments, Command& chosen) 
   simulate->callback([&] { chosen = [&] { return weir::command_simulate(arguments.common, arguments.simulate); }; });
 }
 
+void add_test_command(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* test = app.add_subcommand("test", "Unit tests of policies: what a group decides when its queries are answered as told");
+  test->add_flag("--json", arguments.common.json, "Write JSON instead of text");
+  test->add_option("files", arguments.tests, "Files of tests")->required();
+  test->callback([&] { chosen = [&] { return weir::command_test(arguments.common, arguments.tests); }; });
+}
+
 void add_question_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* status = add_command(app, arguments, "status", "What every group is doing");
   status->add_flag("-w,--watch", arguments.watch, "Again every second, until interrupted");
@@ -168,6 +178,7 @@ int main(int argc, char** argv) {
   add_service_commands(app, arguments, chosen);
   add_plan_commands(app, arguments, chosen);
   add_simulate_command(app, arguments, chosen);
+  add_test_command(app, arguments, chosen);
   add_question_commands(app, arguments, chosen);
   add_import_command(app, arguments, chosen);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return unknown_command(app, argv[1]);

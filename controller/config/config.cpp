@@ -139,11 +139,13 @@ class ConfigBuilder {
   ConfigDraft build(std::string_view text) {
     const auto root = parse_yaml(text);
     config_.fingerprint = fingerprint_of(text);
-    if (root) {
-      read_root(*root);
-    } else {
-      reader_.complain(root.error().mark, "", root.error().message);
-    }
+    if (root) return build(*root);
+    reader_.complain(root.error().mark, "", root.error().message);
+    return {std::move(config_), reader_.take_errors()};
+  }
+
+  ConfigDraft build(const YamlNode& root) {
+    read_root(root);
     return {std::move(config_), reader_.take_errors()};
   }
 
@@ -599,6 +601,11 @@ bool ConfigDraft::tells_of_the_controller() const {
 ConfigResult parse_config(std::string_view text, const std::filesystem::path& file, const Environment& environment,
                           const Catalogs& catalogs) {
   return valid_only(ConfigBuilder(file, environment, catalogs).build(text));
+}
+
+ConfigResult read_config(const YamlNode& root, const std::filesystem::path& file, const Environment& environment,
+                         const Catalogs& catalogs) {
+  return valid_only(ConfigBuilder(file, environment, catalogs).build(root));
 }
 
 ConfigDraft load_draft(const std::filesystem::path& file, const Environment& environment, const Catalogs& catalogs) {

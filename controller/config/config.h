@@ -65,6 +65,8 @@ struct Config {
   std::vector<Group> groups;  ///< in the order of the file
 };
 
+struct YamlNode;
+
 /// One complaint about a configuration file. Never holds a secret.
 struct ConfigError {
   std::string file;
@@ -113,6 +115,10 @@ struct Catalogs {
 /// `file` is only for messages.
 [[nodiscard]] ConfigResult parse_config(std::string_view text, const std::filesystem::path& file, const Environment& environment,
                                         const Catalogs& catalogs);
+
+/// The same, from YAML that is parsed already: a configuration inside another file, whose places its errors then name.
+[[nodiscard]] ConfigResult read_config(const YamlNode& root, const std::filesystem::path& file, const Environment& environment,
+                                       const Catalogs& catalogs);
 
 /// The same, from a file.
 [[nodiscard]] ConfigResult load_config(const std::filesystem::path& file, const Environment& environment, const Catalogs& catalogs);

@@ -225,12 +225,17 @@ std::string status_text(std::span<const GroupStatus> statuses, TimePoint now, Co
   return table.text("", Paint(colour).start(kDim), Paint(colour).stop());
 }
 
+std::string decision_text(const Decision& decision, Colour colour) {
+  const Paint paint(colour);
+  return votes_text(decision, paint) + "\n" + steps_text(decision, paint);
+}
+
 std::string explain_text(const Record& record, TimePoint now, Colour colour) {
   const Paint paint(colour);
   std::string text = headline(record.group, record.plan.decision, paint);
   text += fmt::format("  ({}, {} ago)\n", clock_text(record.at), age_text(record.at, now));
   text += notes_text(record.plan, record.servers_detail, paint);
-  text += votes_text(record.plan.decision, paint) + "\n" + steps_text(record.plan.decision, paint);
+  text += decision_text(record.plan.decision, colour);
   const std::string actions = actions_text(record.plan.actions, paint);
   text += "\n" + (actions.empty() ? "  no actions\n" : actions);
   text += "\n" + servers_text(record.servers, record.at, paint);

@@ -28,6 +28,9 @@ struct HistoryEntry {
 /// `weir explain G`: one turn in full.
 [[nodiscard]] std::string explain_text(const Record& record, TimePoint now, Colour colour);
 
+/// The votes and stages of one decision, as `explain` shows them.
+[[nodiscard]] std::string decision_text(const Decision& decision, Colour colour);
+
 /// `weir history G`: one line per change, newest first as given, and how many turns without change lay between; `newest_turn` is
 /// the number of the group's last turn.
 [[nodiscard]] std::string history_text(std::span<const HistoryEntry> changes, std::int64_t newest_turn, Colour colour);

@@ -101,6 +101,7 @@ INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
                                          HelpCase{"apply", {"plan", "3"}}, HelpCase{"status", {"--config", "--watch"}},
                                          HelpCase{"explain", {"--config", "group"}},
                                          HelpCase{"history", {"--config", "group", "--limit"}},
+                                         HelpCase{"test", {"files", "--json"}},
                                          HelpCase{"import", {"hpa", "asg", "file", "standard input"}}),
                          [](const auto& tested) { return std::string(tested.param.command); });
 
@@ -377,6 +378,61 @@ groups:
   EXPECT_EQ(plan.status, 0) << plan.output;
   EXPECT_EQ(json_of(plan)["groups"][0]["votes"][0]["desired"], nlohmann::json());
 }
+
+// ---- weir test ------------------------------------------------------------------------------------------------------------
+
+/// A file of one test, in which a group of two that is half idle is expected to come to `desired`.
+std::string policy_test(int desired) {
+  return fmt::format(R"(
+group: {{min: 1, max: 9, scale_in: {{stabilization_window: 0s}}, policies: [{{name: cpu, type: target_tracking, query: q, target: 50}}]}}
+tests:
+  - name: half the load, half the servers
+    servers: 2
+    series: {{cpu: 25}}
+    expect: [{{desired: {}}}]
+)",
+                     desired);
+}
+
+TEST_F(Cli, test_ends_with_0_if_all_is_as_expected) {
+  std::ofstream(file("good.yaml")) << policy_test(1);
+  const CommandResult result = weir({"test", file("good.yaml"), file("good.yaml")});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.output, "2 passed, 0 failed\n");
+}
+
+TEST_F(Cli, test_ends_with_1_and_shows_what_is_not_as_expected) {
+  std::ofstream(file("good.yaml")) << policy_test(1);
+  std::ofstream(file("bad.yaml")) << policy_test(2);
+  const CommandResult result = weir({"test", file("bad.yaml"), file("good.yaml")});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("FAILED half the load, half the servers\n"), HasSubstr("bad.yaml:7:14: at 0s"),
+                    HasSubstr("desired: expected 2, got 1"), HasSubstr("25 against 50 on 2 servers"), HasSubstr("min_max")));
+  EXPECT_TRUE(result.output.ends_with("1 passed, 1 failed\n"));
+}
+
+TEST_F(Cli, test_tells_every_error_of_a_wrong_file_and_runs_the_others) {
+  std::ofstream(file("good.yaml")) << policy_test(1);
+  std::ofstream(file("wrong.yaml")) << "group: {min: 1, max: x}\ntests: [{name: a, expect: [{desird: 1}]}]\n";
+  const CommandResult result = weir({"test", file("wrong.yaml"), "/nonexistent/t.yaml", file("good.yaml")});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output, AllOf(HasSubstr("wrong.yaml:1:22: group.max: expected a whole number"),
+                                   HasSubstr("wrong.yaml:2:29: tests[0].expect[0]"), HasSubstr("/nonexistent/t.yaml"),
+                                   HasSubstr("1 passed, 0 failed")));
+}
+
+TEST_F(Cli, test_writes_json) {
+  std::ofstream(file("bad.yaml")) << policy_test(2);
+  const CommandResult result = weir({"test", "--json", file("bad.yaml")});
+  EXPECT_EQ(result.status, 1);
+  const nlohmann::json parsed = json_of(result);
+  EXPECT_EQ(parsed["passed"], 0);
+  EXPECT_EQ(parsed["failed"], 1);
+  EXPECT_EQ(parsed["tests"][0]["failures"][0]["differences"][0]["got"], "1");
+}
+
+TEST_F(Cli, test_needs_a_file) { EXPECT_EQ(weir({"test"}).status, 1); }
 
 // ---- import
 
