@@ -133,10 +133,19 @@ TEST(Step, acts_after_an_unbroken_time_in_bands_of_one_direction) {
     const char* stance;
   };
   const Turn turns[] = {
-      {0s, 75, "content"},   {59s, 90, "content"},  {60s, 90, "wants 11"}, {61s, 75, "wants 9"},  // another band, the same
-                                                                                                  // direction
-      {62s, 50, "content"},  {63s, 75, "content"},  {123s, 75, "wants 9"},                        // broken, and begun again
-      {124s, 10, "content"}, {184s, 10, "wants 6"}, {185s, 75, "content"}, {186s, 10, "content"}, {246s, 10, "wants 6"},
+      {0s, 75, "content"},
+      {59s, 90, "content"},
+      {60s, 90, "wants 11"},
+      {61s, 75, "wants 9"},  // another band, the same
+                             // direction
+      {62s, 50, "content"},
+      {63s, 75, "content"},
+      {123s, 75, "wants 9"},  // broken, and begun again
+      {124s, 10, "content"},
+      {184s, 10, "wants 6"},
+      {185s, 75, "content"},
+      {186s, 10, "content"},
+      {246s, 10, "wants 6"},
   };
   const auto policy = steps(kBothWays, {{"for", Duration(60s)}});
   PolicyMemory memory;
