@@ -10,8 +10,7 @@ Activation::Activation(const Settings& settings) {
 
 void Activation::vote_idle(double value, const Fleet& fleet, Vote& vote) const {
   vote.why = fmt::format("{:.6g} is not above {:.6g}: no work", value, *bound_);
-  if (fleet.desired == 0) return;
-  vote.stance = Vote::Stance::wants;
+  vote.stance = fleet.desired == 0 ? Vote::Stance::content : Vote::Stance::wants;
   vote.wants = 0;
 }
 

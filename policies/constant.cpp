@@ -66,6 +66,7 @@ class PassThrough final : public Asking {
     want(servers, fleet, vote);
     if (activation_.idle(reading.value)) activation_.vote_idle(reading.value, fleet, vote);
     activation_.wake(reading.value, fleet, vote);
+    keep_if_partial(reading, fleet, vote);
     vote_in_doubt(reading, fleet, vote);
     return vote;
   }
@@ -125,6 +126,13 @@ std::vector<SettingsError> check_guard(const PolicySpec& spec) {
   if (!spec.settings.has("above") && !spec.settings.has("below")) {
     errors.push_back(
         {.path = "below", .message = "expected 'above: NUMBER' or 'below: NUMBER'", .mark = spec.settings.mark("query")});
+  }
+  const Settings& bounds = spec.settings;
+  if (bounds.has("above") && bounds.has("below") && bounds.number("above") >= bounds.number("below")) {
+    errors.push_back(
+        {.path = "below",
+         .message = fmt::format("expected more than above, which is {:.6g}: else it never holds", bounds.number("above")),
+         .mark = bounds.mark("below")});
   }
   return errors;
 }

@@ -61,14 +61,19 @@ double cost_between(const CostRule& cost, TimePoint launched_at, TimePoint from,
   return sum;
 }
 
-void count_spending(const CostRule& cost, std::span<const Server> servers, TimePoint at, Memory& memory) {
+void count_spending(const CostRule& cost, std::span<const Server> servers, std::span<const std::string> met, TimePoint at,
+                    Memory& memory) {
   if (!memory.spending) memory.spending = Spending{.amount = 0, .counted_to = at};
   Spending& spending = *memory.spending;
   spending.counted_to = std::min(spending.counted_to, at);  // the clock may be set back
   if (spending.counted_to < month_start(at)) spending = {.amount = 0, .counted_to = month_start(at)};
   for (const Server& server : servers) {
     if (!server.listed) continue;
-    spending.amount += cost.per_hour * hours(falls_due(cost, server.launched_at, spending.counted_to, at));
+    TimePoint from = spending.counted_to;
+    if (std::ranges::find(met, server.id) != met.end()) {
+      from = std::min(from, std::max(server.launched_at, month_start(at)) - 1ms);
+    }
+    spending.amount += cost.per_hour * hours(falls_due(cost, server.launched_at, from, at));
   }
   spending.counted_to = at;
 }

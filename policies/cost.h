@@ -2,6 +2,7 @@
 
 #include <optional>
 #include <span>
+#include <string>
 
 #include "model/group.h"
 #include "model/memory.h"
@@ -17,8 +18,10 @@ namespace weir {
 [[nodiscard]] double cost_between(const CostRule& cost, TimePoint launched_at, TimePoint from, TimePoint to);
 
 /// Adds to `memory.spending` what `servers` have come to cost since it was last counted: every billing period at its beginning.
-/// At the turn of a month it starts again at nothing.
-void count_spending(const CostRule& cost, std::span<const Server> servers, TimePoint at, Memory& memory);
+/// Those whose ids are in `met` are counted from their launch on, for a provider may list them long after it. At the turn of a
+/// month it starts again at nothing.
+void count_spending(const CostRule& cost, std::span<const Server> servers, std::span<const std::string> met, TimePoint at,
+                    Memory& memory);
 
 /// How long the calendar month (UTC) of `at` still lasts.
 [[nodiscard]] Duration rest_of_month(TimePoint at);

@@ -129,7 +129,7 @@ std::optional<double> relief(const HelpMemory::Trial& trial, const Stages& stage
   const std::optional<double> load = load_of(stages.decision);
   const int servers = stages.fleet.warmed;
   if (vote == nullptr || !vote->value || !load || stages.fleet.on_the_way > 0 || servers <= trial.servers) return std::nullopt;
-  if (trial.load <= 0 || trial.value <= 0) return std::nullopt;
+  if (trial.load <= 0 || trial.value <= 0 || *load <= 0) return std::nullopt;
   const double unrelieved = trial.value * *load / trial.load;
   const double modelled = unrelieved * trial.servers / servers;
   return (unrelieved - *vote->value) / (unrelieved - modelled);

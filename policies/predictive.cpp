@@ -30,7 +30,8 @@ constexpr auto kKeys = with_query_keys(std::array{
 
 /// The ways of forecasting, in the order of ForecastMemory::errors and Promise::peaks; then a score of the third one alone, of the
 /// times it said that the load will surge.
-enum Way : std::size_t { kStays, kGoesOn, kRepeats, kWays, kSurges = kWays, kScores };
+enum Way : std::size_t { kStays, kGoesOn, kRepeats, kSurges, kScores };
+constexpr std::size_t kWays = kSurges;
 constexpr std::array<std::string_view, kWays> kWayNames = {"the load stays", "the load goes on as it does", "the load repeats"};
 
 constexpr Duration kTrendSpan = 5min;
@@ -40,7 +41,7 @@ constexpr Duration kWeek = 7 * kDay;
 constexpr Duration kLevelSpan = 30min;
 /// A score this old counts half.
 constexpr Duration kHalfLife = 24h;
-/// So many promises, one a minute, before a way is believed: half a day.
+/// So many minutes with a promise before a way is believed: half a day.
 constexpr double kEnoughScore = 700;
 /// So much more than now is a surge.
 constexpr double kSurge = 1.2;
@@ -89,8 +90,9 @@ std::optional<double> number_in(std::span<const Sample> samples, std::size_t ind
 
 class Predictive final : public Policy {
  public:
-  explicit Predictive(const PolicySpec& spec)
+  Predictive(const PolicySpec& spec, Duration interval)
       : name_(spec.name),
+        every_(std::max<Duration>(interval, kPromiseEvery)),
         signal_(spec.settings),
         target_(spec.settings.number("target")),
         capacity_(spec.settings.has("capacity") ? spec.settings.number("capacity") : 1.25 * target_),
@@ -109,6 +111,7 @@ class Predictive final : public Policy {
       queries.back().past = PastWindow{.take = take, .length = length, .ago = ago};
     };
     ask(PastWindow::Take::average, kLevelSpan, Duration{0});
+    horizon = std::min(horizon, kDay);
     for (const Duration lag : {kDay, kWeek}) {
       ask(PastWindow::Take::maximum, horizon, lag - horizon);
       ask(PastWindow::Take::average, kLevelSpan, lag);
@@ -180,16 +183,19 @@ class Predictive final : public Policy {
   /// Promises that are due are compared with what came. Where the load was not seen for a while nothing is known.
   void keep_score(TimePoint at, Duration horizon, ForecastMemory& memory) const {
     memory.errors.resize(kScores);
+    // The clock may be set back: what was promised for then is promised anew.
+    std::erase_if(memory.open, [at](const ForecastMemory::Promise& promise) { return promise.at > at; });
     for (std::vector<double>& errors : memory.errors) errors.resize(kBins);
     fade(at, memory);
+    const double weight = std::chrono::duration<double>(every_) / kPromiseEvery;
     auto due = memory.open.begin();
     for (; due != memory.open.end() && at - due->at >= horizon; ++due) {
       const std::optional<double> peak = peak_since(due->at, memory);
       if (!peak) continue;
       for (std::size_t way = 0; way < kWays && way < due->peaks.size(); ++way) {
-        if (due->peaks[way] > 0) memory.errors[way][bin_of(*peak / due->peaks[way])] += 1;
+        if (due->peaks[way] > 0) memory.errors[way][bin_of(*peak / due->peaks[way])] += weight;
       }
-      if (foretells_surge(due->peaks)) memory.errors[kSurges][bin_of(*peak / due->peaks[kRepeats])] += 1;
+      if (foretells_surge(due->peaks)) memory.errors[kSurges][bin_of(*peak / due->peaks[kRepeats])] += weight;
     }
     memory.open.erase(memory.open.begin(), due);
   }
@@ -208,12 +214,12 @@ class Predictive final : public Policy {
     }
   }
 
-  static std::optional<double> peak_since(TimePoint since, const ForecastMemory& memory) {
+  [[nodiscard]] std::optional<double> peak_since(TimePoint since, const ForecastMemory& memory) const {
     double peak = 0;
     TimePoint before = since;
     for (const SeenValue& seen : memory.recent) {
       if (seen.at <= since) continue;
-      if (seen.at - before > kPromiseEvery + kPromiseEvery) return std::nullopt;
+      if (seen.at - before > 2 * every_) return std::nullopt;
       before = seen.at;
       peak = std::max(peak, seen.value);
     }
@@ -221,7 +227,7 @@ class Predictive final : public Policy {
   }
 
   static void promise(const std::vector<double>& peaks, TimePoint at, ForecastMemory& memory) {
-    if (!memory.open.empty() && at - memory.open.back().at < kPromiseEvery && at >= memory.open.back().at) return;
+    if (!memory.open.empty() && at - memory.open.back().at < kPromiseEvery) return;
     memory.open.push_back({at, peaks});
   }
 
@@ -276,6 +282,7 @@ class Predictive final : public Policy {
   }
 
   std::string name_;
+  Duration every_;  ///< how often it promises: every minute, or with every turn of a slower group
   Signal signal_;
   double target_;
   double capacity_;
@@ -297,7 +304,9 @@ std::vector<SettingsError> check(const PolicySpec& spec) {
   return errors;
 }
 
-std::unique_ptr<const Policy> make(const PolicySpec& spec, const Group&) { return std::make_unique<Predictive>(spec); }
+std::unique_ptr<const Policy> make(const PolicySpec& spec, const Group& group) {
+  return std::make_unique<Predictive>(spec, group.interval);
+}
 
 }  // namespace
 

@@ -229,17 +229,38 @@ std::string Signal::doubt_cross_check(const Sample& sample) const {
   return {};
 }
 
+namespace {
+
+/// A condition without its query, or one that nothing meets, would protect from nothing or from everything.
+void check_trust(const Settings& trust, std::vector<SettingsError>& errors) {
+  const auto complain = [&](std::string_view key, std::string message) {
+    errors.push_back({.path = fmt::format("trust.{}", key), .message = std::move(message), .mark = trust.mark(key)});
+  };
+  constexpr std::pair<std::string_view, std::string_view> kConditions[] = {
+      {"max_age", "age"}, {"max_loss", "series"}, {"above", "cross_check"}, {"below", "cross_check"}};
+  for (const auto& [condition, query] : kConditions) {
+    const bool given = trust.has(condition) && trust.mark(condition).line > 0;
+    if (given && !trust.has(query)) complain(condition, fmt::format("expected '{}' beside it, which says what to ask", query));
+  }
+  for (const char* query : {"age", "series", "cross_check"}) {
+    if (trust.has(query) && trust.text(query).empty()) complain(query, "expected text, found an empty one");
+  }
+  if (trust.has("cross_check") && !trust.has("above") && !trust.has("below")) {
+    complain("cross_check", "expected 'above: NUMBER' or 'below: NUMBER' beside it");
+  }
+  if (trust.has("above") && trust.has("below") && trust.number("above") >= trust.number("below")) {
+    complain("below", fmt::format("expected more than above, which is {:.6g}", trust.number("above")));
+  }
+}
+
+}  // namespace
+
 std::vector<SettingsError> check_signal(const Settings& settings) {
   std::vector<SettingsError> errors;
   const auto complain = [&](std::string_view key, std::string message) {
     errors.push_back({.path = std::string(key), .message = std::move(message), .mark = settings.mark(key)});
   };
-  const Settings& trust = settings.section("trust");
-  if (trust.has("cross_check") && !trust.has("above") && !trust.has("below")) {
-    errors.push_back({.path = "trust.cross_check",
-                      .message = "expected 'above: NUMBER' or 'below: NUMBER' beside it",
-                      .mark = trust.mark("cross_check")});
-  }
+  check_trust(settings.section("trust"), errors);
   if (!settings.has("queries")) {
     if (!settings.has("query")) complain("query", "required but missing: a query, or queries and a formula");
     if (settings.has("query") && settings.text("query").empty()) complain("query", "expected text, found an empty one");
@@ -262,6 +283,7 @@ std::vector<SettingsError> check_signal(const Settings& settings) {
     if (!queries.contains(name)) complain("formula", fmt::format("'{}' is none of the queries", name));
   }
   for (const auto& [name, query] : queries) {
+    if (query.empty()) complain("queries", fmt::format("expected text for '{}', found an empty one", name));
     if (std::ranges::find(formula->names(), name) == formula->names().end()) {
       complain("queries", fmt::format("'{}' is not used in the formula", name));
     }
@@ -285,6 +307,13 @@ void vote_in_doubt(const Reading& reading, const Fleet& fleet, Vote& vote) {
   if (reading.doubt.empty() || vote.stance != Vote::Stance::wants || vote.wants >= fleet.desired) return;
   vote.stance = Vote::Stance::abstains;
   vote.why += fmt::format("; not shrunk on that: {}", reading.doubt);
+  vote.wants = 0;
+}
+
+void keep_if_partial(const Reading& reading, const Fleet& fleet, Vote& vote) {
+  if (reading.missing == 0 || vote.stance != Vote::Stance::wants || vote.wants >= fleet.desired) return;
+  vote.stance = Vote::Stance::content;
+  vote.why += "; " + partial_text(reading);
   vote.wants = 0;
 }
 

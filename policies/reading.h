@@ -73,6 +73,9 @@ void vote_untrusted(const Reading& reading, const Fleet& fleet, Vote& vote);
 /// Takes back a wish to shrink that rests on a reading in doubt: then the policy abstains.
 void vote_in_doubt(const Reading& reading, const Fleet& fleet, Vote& vote);
 
+/// Takes back a wish to shrink that rests on a reading that lacks servers: then the policy is content.
+void keep_if_partial(const Reading& reading, const Fleet& fleet, Vote& vote);
+
 /// Why a reading that lacks servers shrinks nothing: "2 of 5 servers have no number: …".
 [[nodiscard]] std::string partial_text(const Reading& reading);
 

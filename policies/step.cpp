@@ -61,8 +61,8 @@ std::vector<Band> bands_from(const Settings& settings) {
   std::ranges::sort(bands, {}, &Band::from);
   for (Band& band : bands) {
     if (band.change.kind == Change::Kind::to_exactly) {
-      // An exact size in the lowest band is for little load, in any other for much.
-      band.direction = &band == bands.data() && bands.size() > 1 ? Direction::in : Direction::out;
+      // An exact size in a band that begins at nothing is for little load, in any other for much.
+      band.direction = band.from <= 0 && !std::isinf(band.to) ? Direction::in : Direction::out;
     } else if (band.change.amount != 0) {
       band.direction = band.change.amount > 0 ? Direction::out : Direction::in;
     }

@@ -69,6 +69,7 @@ class TargetTracking final : public Policy {
     vote.stance = Vote::Stance::content;
     if (activation_.idle(reading.value)) {
       activation_.vote_idle(reading.value, fleet, vote);
+      if (!kubernetes_) keep_if_partial(reading, fleet, vote);
     } else if (fleet.warmed == 0 && (reading.per_server || !total_)) {
       vote.why = fmt::format("{:.6g}, but no server has been in service for its warm_up yet", reading.value);
     } else if (total_) {
@@ -88,6 +89,12 @@ class TargetTracking final : public Policy {
   [[nodiscard]] double tolerance(double ratio) const { return ratio > 1 ? tolerance_out_ : tolerance_in_; }
   /// 77 is 10 % above 70, whatever binary fractions say.
   [[nodiscard]] bool within_tolerance(double ratio) const { return std::abs(ratio - 1) <= tolerance(ratio) + 1e-9; }
+
+  /// Servers kept beyond desired, because they are paid for, take load that the others would have to take without them.
+  [[nodiscard]] bool is_steady(double ratio, const Fleet& fleet) const {
+    if (fleet.in_service <= fleet.desired) return within_tolerance(ratio);
+    return fleet.desired > 0 && within_tolerance(ratio * fleet.warmed / fleet.desired);
+  }
 
   void track_total(const Reading& reading, const Fleet& fleet, Vote& vote) const {
     const double total = reading.per_server ? total_with_missing(reading, fleet) : reading.value;
@@ -116,7 +123,7 @@ class TargetTracking final : public Policy {
     const int idle = reading.per_server && over_target ? reading.missing + fleet.on_the_way : 0;
     const int at_target = reading.per_server && !over_target ? reading.missing : 0;
     // The HPA settles the tolerance after counting those; without them it is the same question.
-    if (idle + at_target == 0 && within_tolerance(ratio)) {
+    if (idle + at_target == 0 && is_steady(ratio, fleet)) {
       vote.why = fmt::format("{:.6g} is within {:.3g}% of {:.6g}", reading.value, tolerance(ratio) * 100, target_);
       return;
     }
@@ -127,12 +134,14 @@ class TargetTracking final : public Policy {
                              target_, reading.measured, idle + at_target, over_target ? "idle" : "at the target");
       return;
     }
-    if (within_tolerance(cautious)) {
+    if (is_steady(cautious, fleet)) {
       vote.why = fmt::format("{:.6g} is within {:.3g}% of {:.6g}", reading.value, tolerance(ratio) * 100, target_);
       return;
     }
-    propose(whole_servers(loaded * cautious), over_target,
-            fmt::format("{:.6g} against {:.6g} on {} servers", reading.value, target_, fleet.warmed), reading, fleet, vote);
+    int wants = whole_servers(loaded * cautious);
+    if (within_tolerance(cautious)) wants = std::min(wants, fleet.in_service);
+    propose(wants, over_target, fmt::format("{:.6g} against {:.6g} on {} servers", reading.value, target_, fleet.warmed), reading,
+            fleet, vote);
   }
 
   void propose(int wants, bool over_target, std::string basis, const Reading& reading, const Fleet& fleet, Vote& vote) const {

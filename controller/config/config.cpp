@@ -294,6 +294,7 @@ class ConfigBuilder {
     if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     read_balancers(group, place);
     if (settings.has("min") && !fixed) check_not_empty(group, settings, place);
+    if (settings.has("max") && !fixed) check_schedules(group, place);
     group.rules = rules_of(place.node);
     config_.groups.push_back(std::move(group));
   }
@@ -430,6 +431,7 @@ class ConfigBuilder {
     const Settings::Sections& rules = settings.sections(key);
     const Place list{child(place.node, key), join_path(place.path, key)};
     for (std::size_t i = 0; i < rules.size(); ++i) {
+      if (!rules[i].has("name")) continue;  // the reader has complained
       const Place one{i < list.node.items.size() ? list.node.items[i] : list.node, join_path(list.path, i)};
       add_rule(group, type, rules[i].text("name"), rules[i], one);
     }
@@ -462,7 +464,8 @@ class ConfigBuilder {
     const Settings& budget = settings.section("budget");
     const Place place{child(group.node, "budget"), join_path(group.path, "budget")};
     if (!settings.has("cost")) complain(settings, group, "budget", "expected 'cost' beside it, which says what a server costs");
-    if (!budget.has("soft") && !budget.has("hard")) complain(settings, group, "budget", "expected 'soft' or 'hard'");
+    const bool empty = find(place.node, "soft") == nullptr && find(place.node, "hard") == nullptr;
+    if (empty) complain(settings, group, "budget", "expected 'soft' or 'hard'");
     if (budget.has("soft") && budget.has("hard") && budget.number("soft") > budget.number("hard")) {
       complain(budget, place, "soft", fmt::format("expected at most hard, which is {:.6g}", budget.number("hard")));
     }
@@ -530,8 +533,27 @@ class ConfigBuilder {
     for (const PolicySpec& policy : group.policies) {
       for (const char* key : {"min", "desired"}) {
         if (policy.type != kSchedulePolicy.name || !policy.settings.has(key) || policy.settings.integer(key) > 0) continue;
-        reader_.complain(policy.settings.mark(key), fmt::format("{}.policies.{}.{}", place.path, policy.name, key), why);
+        complain(policy.settings, policy_place(place, policy.name), key, why);
       }
+    }
+  }
+
+  /// Where the policy of that name stands in the group at `place`.
+  static Place policy_place(const Place& place, const std::string& name) {
+    const Place list{child(place.node, "policies"), join_path(place.path, "policies")};
+    const auto named = [&name](const YamlNode& item) { return child(item, "name").text == name; };
+    const auto found = std::ranges::find_if(list.node.items, named);
+    if (found == list.node.items.end()) return list;  // its name is made of variables
+    return {*found, join_path(list.path, static_cast<std::size_t>(found - list.node.items.begin()))};
+  }
+
+  /// A schedule that wants more than max allows would be ignored without a word.
+  void check_schedules(const Group& group, const Place& place) {
+    for (const PolicySpec& policy : group.policies) {
+      const bool min_only = policy.type == kSchedulePolicy.name && policy.settings.has("min") && !policy.settings.has("max");
+      if (!min_only || policy.settings.integer("min") <= group.max) continue;
+      complain(policy.settings, policy_place(place, policy.name), "min",
+               fmt::format("expected at most the group's max, which is {}, or a max beside it", group.max));
     }
   }
 

@@ -124,7 +124,6 @@ class GroupLint {
     if (twitchy) warn(fmt::format("policy {}: tolerance is 0, so any noise in the metric changes the size", policy.name));
     check_exact_size(policy);
     check_unit(policy);
-    if (policy.type == "schedule") check_schedule(policy);
     if (policy.type == "fixed") check_fixed(policy);
   }
 
@@ -145,14 +144,6 @@ class GroupLint {
     if (low <= 0 || low > kLargestShare || high <= 10 * kLargestShare) return;
     warn(fmt::format("policies {} and {} compare the same query with {} and {}: one of them takes a share for a percentage",
                      left.name, right.name, *one, *other));
-  }
-
-  void check_schedule(const PolicySpec& policy) {
-    const Settings& settings = policy.settings;
-    const bool capped = settings.has("min") && !settings.has("max") && settings.integer("min") > group_.max;
-    if (!capped) return;
-    warn(fmt::format("policy {}: its min {} lies above max {}, which caps it; give it 'max: {}' too", policy.name,
-                     settings.integer("min"), group_.max, settings.integer("min")));
   }
 
   void check_fixed(const PolicySpec& policy) {

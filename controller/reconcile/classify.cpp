@@ -169,7 +169,10 @@ class Join {
     if (const auto number = token_number(server.token, group_, memory_); number && *number >= memory_.next_token) {
       memory_.next_token = *number + 1;
     }
-    if (intended) memory_.launches.erase(intent);
+    if (intended) {
+      memory_.launches.erase(intent);
+      result_.met.push_back(server.id);
+    }
     const bool ours = intended || !group_.elastic || !memory_.desired || is_own_token(server.token, group_, memory_);
     if (!ours && group_.orphans != OrphanRule::adopt) {
       result_.strangers.push_back(std::move(server));

@@ -24,6 +24,7 @@ struct Classified {
   std::vector<Server> servers;
   std::vector<Server> strangers;      ///< carry the group's tag, unknown to us, and the group does not adopt them
   std::vector<std::string> admitted;  ///< ids proven healthy in this turn
+  std::vector<std::string> met;       ///< ids of our launches that were listed for the first time
   bool probe_suspected = false;       ///< most look unhealthy together: believe the servers, not the probe
   bool list_suspected = false;        ///< the provider's list lost most servers at once while they still answer
   std::vector<std::string> notes;

@@ -407,7 +407,7 @@ class Planner {
     int spare = serving() - plan_.decision.min;
     const std::string why = fmt::format("{} desired", *memory_.desired);
     for (const std::size_t index : victims()) {
-      if (surplus == 0) return;
+      if (surplus == 0) break;
       if (is_paid_for_longer(server(index))) {
         revisit(*server(index).paid_until - group_.drain_timeout - 2 * group_.interval - kLeaveTime);
         ++kept;

@@ -45,14 +45,15 @@ void keep_watch(const Group& group, TimePoint at, Memory& memory) {
   if (unseen(memory.turned_at)) stop_clocks(at, memory);
 }
 
-/// The first size of a group is the one found: a fleet that somebody made by hand is not cut to min.
+/// The first size of a group is the one found: a fleet that somebody made by hand is not cut to min. Whether it is above max is for
+/// decide() to say, which knows of schedules.
 void start_desired(const Group& group, const Observation& observation, const Classified& classified, Memory& memory) {
   if (memory.version.empty()) memory.version = group.version;
   if (memory.desired || !observation.listed) return;
   const auto live = std::ranges::count_if(classified.servers, [](const Server& server) {
     return server.phase == Phase::pending || server.phase == Phase::warming || server.phase == Phase::in_service;
   });
-  memory.desired = std::clamp(static_cast<int>(live), group.min, group.max);
+  memory.desired = std::max(static_cast<int>(live), group.min);
 }
 
 /// Nothing is decided; only new bounds of the configuration count at once. A schedule's are those of the last decision.
@@ -113,7 +114,7 @@ Turn reconcile(const Group& group, const Policies& policies, Observation observa
   keep_watch(group, observation.at, memory);
   obey_orders(observation.orders, observation.at, memory);
   Classified classified = classify(group, observation, memory);
-  if (group.cost) count_spending(*group.cost, classified.servers, observation.at, memory);
+  if (group.cost) count_spending(*group.cost, classified.servers, classified.met, observation.at, memory);
   start_desired(group, observation, classified, memory);
   turn.plan.decision = decide_or_hold(group, policies, observation, classified, memory);
   note_spending(group, observation.at, memory, turn.plan);

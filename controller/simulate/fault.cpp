@@ -23,8 +23,7 @@ std::string kinds_text() {
 Result<Duration> part(std::string_view text, std::string_view whole, std::string_view what) {
   const auto parsed = parse_duration(text);
   if (parsed) return *parsed;
-  return failure(ErrorKind::invalid,
-                 fmt::format("'{}': {} after the {}, found '{}'", whole, parsed.error().expected, what, text));
+  return failure(ErrorKind::invalid, fmt::format("'{}': {} after the {}, found '{}'", whole, parsed.error().expected, what, text));
 }
 
 }  // namespace

@@ -79,8 +79,8 @@ TEST_F(CliSimulate, writes_decisions_and_a_page) {
 
 TEST_F(CliSimulate, puts_configurations_side_by_side) {
   write("lean.yaml", "90");
-  const CommandResult result = simulate(
-      {"--compare", file("weir.yaml"), file("lean.yaml"), "--trace", kDay, "--capacity", "400", "--json"});
+  const CommandResult result =
+      simulate({"--compare", file("weir.yaml"), file("lean.yaml"), "--trace", kDay, "--capacity", "400", "--json"});
   const auto json = nlohmann::json::parse(result.output, nullptr, false);
   ASSERT_EQ(json["simulations"].size(), 2U) << result.output;
   EXPECT_LT(json["simulations"][1]["servers_hours"], json["simulations"][0]["servers_hours"]);

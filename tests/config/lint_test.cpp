@@ -86,13 +86,6 @@ TEST(Lint, sees_a_group_that_may_be_empty) {
 
 constexpr const char* kTracking = "{name: a, type: target_tracking, query: cpu, target: 70}";
 
-TEST(Lint, sees_a_schedule_that_max_caps) {
-  const std::string schedule = "{name: sale, type: schedule, cron: 0 9 * * *, duration: 1h, min: 8";
-  EXPECT_THAT(warnings(kTracking + std::string(", ") + schedule + "}"),
-              ElementsAre("group app: policy sale: its min 8 lies above max 6, which caps it; give it 'max: 8' too"));
-  EXPECT_THAT(warnings(kTracking + std::string(", ") + schedule + ", max: 12}"), IsEmpty());
-}
-
 TEST(Lint, sees_a_fixed_size_that_is_never_reached) {
   EXPECT_THAT(warnings("{name: a, type: fixed, servers: 9}"),
               ElementsAre("group app: policy a: 9 servers lie outside min 2 to max 6, so it never gets them"));

@@ -7,6 +7,7 @@
 #include <random>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "controller/reconcile/reconcile.h"
@@ -68,6 +69,7 @@ class World {
   bool connections_known = true;
   Memory disk;
   std::vector<Outcome> outcomes;
+  std::vector<Order> orders;  ///< for the next turn
   std::vector<std::string> violations;
   int next_machine = 1;
   int effects = 0;       ///< of the last turn, the save included
@@ -169,9 +171,12 @@ class World {
     if (!seen.listed) std::erase_if(seen.servers, [](const Server& server) { return server.listed; });
     std::ranges::sort(seen.servers, {}, &Server::id);
     for (Server& server : seen.servers) server.health = health_of(server.id);
-    for (std::size_t index = 0; index < policies.size(); ++index) seen.samples.push_back(sample(faults, group.policies[index]));
+    for (std::size_t index = 0; index < policies.size(); ++index) {
+      seen.samples.insert(seen.samples.end(), policies[index]->query_count(), sample(faults, group.policies[index]));
+    }
     if (!group.balancers.empty()) seen.balancers.push_back(view(faults));
     seen.outcomes = outcomes;
+    seen.orders = std::exchange(orders, {});
     return seen;
   }
 
@@ -181,6 +186,9 @@ class World {
                                                     return is_loaded(machine.address) && answers(machine);
                                                   }));
     const double each = load / static_cast<double>(serving);
+    const bool total =
+        policy.type == "predictive" || policy.type == "pass_through" || policy.type == "guard" || policy.type == "did_it_help";
+    if (total) return {.status = Sample::Status::ok, .value = load};
     if (policy.settings.text("server_label").empty()) return {.status = Sample::Status::ok, .value = each};
     Sample sample{.status = Sample::Status::ok};
     for (const Machine& machine : machines) {
@@ -255,7 +263,8 @@ class World {
                           .launched_at = now,
                           .boots_at = now + boot,
                           .visible_at = now + list_lag});
-      if (running() > group.max) fail("launched " + std::to_string(running()) + ", max is " + std::to_string(group.max));
+      const int max = last->plan.decision.max;
+      if (running() > max) fail("launched " + std::to_string(running()) + ", max is " + std::to_string(max));
     }
     if (dies(faults)) return;  // between the call and its answer
     outcomes.push_back({Outcome::Kind::launch, action.server,
@@ -287,31 +296,63 @@ class World {
   void check_turn(const Observation& seen, const Turn& turn) {
     const Plan& plan = turn.plan;
     if (!plan.refused.empty()) fail("verify refused: " + plan.refused);
-    if (plan.decision.desired < group.min && seen.listed) fail("desired below min");
-    if (plan.decision.desired > group.max) fail("desired above max");
+    if (plan.decision.desired < plan.decision.min && seen.listed) fail("desired below min");
+    if (plan.decision.desired > plan.decision.max) fail("desired above max");
+    if (group.elastic && !has_type("schedule") && (plan.decision.min != group.min || plan.decision.max != group.max)) {
+      fail("other bounds than the group's, and nobody gave them");
+    }
     const bool blind = std::ranges::any_of(seen.samples, [](const Sample& sample) { return sample.status != Sample::Status::ok; });
-    const bool in_range = plan.decision.previous <= group.max;
+    // A person and money may shrink what metrics may not.
+    const bool in_range =
+        plan.decision.previous <= plan.decision.max && !is_changed_by(plan, "operator") && !is_changed_by(plan, "budget");
     if ((blind || !seen.listed) && in_range && plan.decision.desired < plan.decision.previous)
       fail("shrunk on data nobody can trust");
     for (const Action& action : plan.actions) {
       if (action.why.empty()) fail("an action without a reason");
     }
     if (in_range && lacks_numbers(seen, turn) && plan.decision.desired < plan.decision.previous) fail("shrunk on part of the data");
+    check_orders(turn);
     check_peers(plan);
     check_drains(seen, turn);
     check_replacements(turn);
   }
 
+  [[nodiscard]] bool has_type(std::string_view type) const {
+    return std::ranges::find(group.policies, type, &PolicySpec::type) != group.policies.end();
+  }
+
+  static bool is_changed_by(const Plan& plan, std::string_view stage) {
+    return std::ranges::any_of(plan.decision.steps,
+                               [stage](const Step& step) { return step.stage == stage && step.from != step.to; });
+  }
+
+  /// What people said is done: nothing moves against a pause or a hold but what bounds and money force.
+  void check_orders(const Turn& turn) {
+    const Decision& decision = turn.plan.decision;
+    const bool decided = !decision.steps.empty() && decision.steps.front().stage != "inventory";
+    if (!group.elastic || !decided) return;
+    const Manual& manual = turn.memory.manual;
+    if (manual.hold && decision.desired != std::clamp(manual.hold->servers, decision.min, decision.max)) {
+      fail("held at " + std::to_string(manual.hold->servers) + " and desired " + std::to_string(decision.desired));
+    }
+    if (!manual.pause || manual.hold) return;
+    const bool grown = decision.desired > decision.previous && decision.previous >= decision.min;
+    const bool shrunk = decision.desired < decision.previous && decision.previous <= decision.max;
+    if (manual.pause->out && grown) fail("grown although paused");
+    if (manual.pause->in && shrunk && !is_changed_by(turn.plan, "budget")) fail("shrunk although paused");
+  }
+
   /// A policy got numbers per server, and none for one that has been in service for its warm-up.
   [[nodiscard]] bool lacks_numbers(const Observation& seen, const Turn& turn) const {
-    for (std::size_t index = 0; index < seen.samples.size(); ++index) {
-      if (group.policies[index].settings.text("server_label").empty()) continue;
+    std::size_t first = 0;
+    for (std::size_t index = 0; index < policies.size(); ++index) {
+      const std::size_t own = std::exchange(first, first + policies[index]->query_count());
+      if (own == first || group.policies[index].settings.text("server_label").empty()) continue;
+      const std::vector<Sample::Series>& series = seen.samples[own].series;
       for (const Server& server : turn.observation.servers) {
         const bool warmed = server.in_service_since && *server.in_service_since <= now - group.warm_up;
         if (server.phase != Phase::in_service || !warmed) continue;
-        if (std::ranges::find(seen.samples[index].series, server.id, &Sample::Series::server) == seen.samples[index].series.end()) {
-          return true;
-        }
+        if (std::ranges::find(series, server.id, &Sample::Series::server) == series.end()) return true;
       }
     }
     return false;
@@ -352,7 +393,7 @@ class World {
       if (action.kind != Action::Kind::drain) continue;
       const auto server = std::ranges::find(seen.servers, action.server, &Server::id);
       const bool healthy = server != seen.servers.end() && server->health.status != HealthStatus::unhealthy;
-      if (healthy && left < group.min) fail(action.server + " was drained below min");
+      if (healthy && left < turn.plan.decision.min) fail(action.server + " was drained below min");
     }
   }
 

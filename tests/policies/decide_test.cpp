@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include "policies/constant.h"
+#include "policies/cost.h"
+#include "policies/schedule.h"
 #include "tests/policies/fleets.h"
 
 namespace weir {
@@ -374,6 +377,317 @@ TEST(Decide, a_policy_that_was_not_asked_has_no_data) {
   const Decision decision = decide(desk.group, policies, {.at = kNoon}, TestFleet(5, 5), desk.memory);
   EXPECT_EQ(decision.votes[0].stance, Stance::abstains);
   EXPECT_EQ(decision.votes[0].why, "no data: not asked");
+}
+
+// --- guards, maintenance
+// ----------------------------------------------------------------------------------------------------------
+
+Vote guard(bool forbids_out, bool forbids_in = false) {
+  return {.policy = "db",
+          .type = kGuardPolicy.name,
+          .stance = Stance::content,
+          .scales_out = false,
+          .scales_in = false,
+          .forbids_out = forbids_out,
+          .forbids_in = forbids_in,
+          .why = "95 is not below 90"};
+}
+
+TEST(Decide, guards_forbid_a_direction_and_nothing_else) {
+  struct Case {
+    int wish;
+    Vote guard;
+    int to;
+    const char* why;
+  };
+  const Case cases[] = {
+      {8, guard(true), 5, "db forbids scaling out: 95 is not below 90"},
+      {8, guard(false), 8, "all hold"},
+      {8, guard(false, true), 8, "all hold"},
+      {2, guard(true), 2, "all hold"},
+      {2, guard(false, true), 5, "db forbids scaling in: 95 is not below 90"},
+      {2, guard(true, true), 5, "db forbids scaling in: 95 is not below 90"},
+      {5, guard(true, true), 5, "no change to forbid"},
+  };
+  for (const Case& test : cases) {
+    Desk desk;
+    const Decision decision = desk.decide_with({wants("it", test.wish), test.guard});
+    EXPECT_EQ(decision.desired, test.to) << test.why;
+    EXPECT_EQ(step_of(decision, "guards").why, test.why);
+  }
+}
+
+TEST(Decide, min_and_max_hold_whatever_a_guard_forbids) {
+  Desk desk;
+  desk.group.min = 7;
+  EXPECT_EQ(desk.decide_with({wants("it", 9), guard(true, true)}).desired, 7);
+  desk.group.min = 0;
+  desk.group.max = 3;
+  EXPECT_EQ(desk.decide_with({wants("it", 9), guard(true, true)}).desired, 3);
+}
+
+TEST(Decide, a_wish_that_a_guard_took_back_does_not_hold_shrinking_afterwards) {
+  Desk desk;
+  desk.group.scale_in.stabilization_window = 300s;
+  (void)desk.decide_with({wants("it", 5), guard(false)});
+  (void)desk.decide_with({wants("it", 50), guard(true)});
+  desk.now += 300s;
+  EXPECT_EQ(desk.decide_with({wants("it", 3), guard(true)}).desired, 3);
+}
+
+// --- orders
+// -----------------------------------------------------------------------------------------------------------------------
+
+TEST(Decide, a_pause_holds_the_directions_it_names) {
+  struct Case {
+    int wish;
+    bool out;
+    bool in;
+    int to;
+    const char* why;
+  };
+  const Case cases[] = {
+      {8, true, true, 5, "scaling out is paused by anna until resumed"},
+      {2, true, true, 5, "scaling in is paused by anna until resumed"},
+      {8, false, true, 8, "holds nothing back"},
+      {2, false, true, 5, "scaling in is paused by anna until resumed"},
+      {2, true, false, 2, "holds nothing back"},
+      {8, true, false, 5, "scaling out is paused by anna until resumed"},
+      {5, true, true, 5, "holds nothing back"},
+  };
+  for (const Case& test : cases) {
+    Desk desk;
+    desk.memory.manual.pause = Manual::Pause{.out = test.out, .in = test.in, .until = {}, .by = "anna"};
+    const Decision decision = desk.decide_with({wants("it", test.wish)});
+    EXPECT_EQ(decision.desired, test.to) << test.wish;
+    EXPECT_EQ(step_of(decision, "pause").why, test.why);
+  }
+}
+
+TEST(Decide, a_hold_takes_the_place_of_all_wishes_but_not_of_min_and_max) {
+  for (const auto& [servers, to] : {std::pair(8, 8), {5, 5}, {3, 3}, {1, 2}, {0, 2}, {50, 10}}) {
+    Desk desk;
+    desk.group.min = 2;
+    desk.group.max = 10;
+    desk.group.scale_in.cooldown = desk.group.scale_out.cooldown = 1h;
+    desk.memory.scaled_out_at = desk.memory.scaled_in_at = kNoon - 1s;
+    desk.memory.manual.hold = Manual::Hold{.servers = servers, .until = kNoon + 1h, .by = "anna"};
+    desk.memory.manual.pause = Manual::Pause{};
+    const Decision decision = desk.decide_with({wants("it", 6), abstains("other"), guard(true, true)});
+    EXPECT_EQ(decision.desired, to) << servers;
+    EXPECT_EQ(step_of(decision, "operator").to, servers);
+    EXPECT_TRUE(step_of(decision, "operator").why.ends_with("by anna until " + format_time(kNoon + 1h)));
+  }
+}
+
+// --- budget
+// -----------------------------------------------------------------------------------------------------------------------
+
+/// A group whose servers cost 1 an hour, and so much left of its budget beside what min costs.
+Desk with_budget(double left) {
+  Desk desk;
+  desk.group.min = 2;
+  desk.group.cost = CostRule{.per_hour = 1, .currency = "USD"};
+  desk.memory.spending = Spending{.amount = 100, .counted_to = kNoon};
+  desk.group.budget.hard = forecast_spending(*desk.group.cost, desk.memory, 2, kNoon) + left;
+  return desk;
+}
+
+TEST(Decide, a_hard_budget_caps_the_size_but_never_below_min) {
+  struct Case {
+    double left;
+    int wish;
+    int to;
+  };
+  const Case cases[] = {{6, 8, 8}, {5.5, 8, 7}, {3, 8, 5}, {1, 8, 3}, {0, 8, 2}, {-50, 8, 2}, {6, 3, 3}};
+  for (const Case& test : cases) {
+    Desk desk = with_budget(test.left);
+    EXPECT_EQ(desk.want(test.wish), test.to) << test.left;
+  }
+}
+
+TEST(Decide, a_spent_budget_shrinks_without_asking_anybody_but_a_person) {
+  Desk desk = with_budget(1);
+  desk.group.scale_in.cooldown = desk.group.scale_in.stabilization_window = 1h;
+  desk.group.scale_in.select = ScalingRule::Select::disabled;
+  EXPECT_EQ(desk.decide_with({abstains("it"), guard(true, true)}).desired, 3);
+  desk.memory.manual.hold = Manual::Hold{.servers = 6, .until = {}, .by = ""};
+  EXPECT_EQ(desk.want(2), 6);
+}
+
+TEST(Decide, min_by_a_schedule_is_kept_beyond_the_budget) {
+  Desk desk = with_budget(0);
+  Vote schedule = content("night");
+  schedule.type = kSchedulePolicy.name;
+  schedule.scales_in = schedule.scales_out = false;
+  schedule.min = 6;
+  EXPECT_EQ(desk.decide_with({wants("it", 9), schedule}).desired, 6);
+}
+
+TEST(Decide, without_a_price_there_is_no_budget_stage) {
+  Desk desk = with_budget(0);
+  desk.group.cost.reset();
+  const Decision decision = desk.decide_with({wants("it", 9)});
+  EXPECT_EQ(decision.desired, 9);
+  EXPECT_EQ(std::ranges::find(decision.steps, "budget", &Step::stage), decision.steps.end());
+}
+
+// --- did it help
+// ------------------------------------------------------------------------------------------------------------------
+
+/// A group whose scale-outs are judged: latency under a load, on so many servers.
+struct Clinic : Desk {
+  Clinic() {
+    group.help = HelpRule{.attempts = 2, .retry_after = 30min};
+    memory.desired = 4;
+  }
+
+  Decision see(double latency, double load, int servers, int wish, int fresh = 0) {
+    Vote asks = wants("latency", wish);
+    if (wish == *memory.desired) asks = content("latency");
+    asks.value = latency;
+    asks.value_falls = true;
+    Vote help{.policy = "did_it_help",
+              .type = kHelpPolicy.name,
+              .stance = Stance::content,
+              .value = load,
+              .scales_out = false,
+              .scales_in = false};
+    Policies policies;
+    policies.push_back(std::make_unique<Scripted>(asks));
+    policies.push_back(std::make_unique<Scripted>(help));
+    now += 1min;
+    return decide(group, policies, {.at = now, .listed = true}, TestFleet(*memory.desired, servers, fresh), memory);
+  }
+  std::string why(const Decision& decision) { return step_of(decision, "did_it_help").why; }
+
+  /// A scale-out by one that changes nothing, from `servers` on.
+  void fail(int servers) {
+    (void)see(100, 1000, servers, servers + 1);
+    (void)see(100, 1000, servers + 1, servers + 1);
+  }
+};
+
+TEST(DidItHelp, a_scale_out_is_judged_when_its_servers_have_warmed_up) {
+  struct Case {
+    const char* what;
+    double latency;
+    double load;
+    int failures;
+  };
+  // Four became eight; the value was 100 under a load of 1000.
+  const Case cases[] = {
+      {"halved, as it should", 50, 1000, 0},
+      {"a quarter of the relief", 87.5, 1000, 0},
+      {"less", 88, 1000, 1},
+      {"no change at all", 100, 1000, 1},
+      {"worse", 150, 1000, 1},
+      {"the load doubled and the value did not", 100, 2000, 0},
+      {"the load doubled and so did the value", 200, 2000, 1},
+      {"the load halved, and the value for that alone", 50, 500, 1},
+      {"both", 25, 500, 0},
+  };
+  for (const Case& test : cases) {
+    Clinic clinic;
+    (void)clinic.see(100, 1000, 4, 8);
+    ASSERT_TRUE(clinic.memory.help.trial);
+    (void)clinic.see(100, 1000, 4, 8, 4);
+    EXPECT_TRUE(clinic.memory.help.trial) << "they warm up";
+    (void)clinic.see(test.latency, test.load, 8, 8);
+    EXPECT_EQ(clinic.memory.help.failures, test.failures) << test.what;
+    EXPECT_FALSE(clinic.memory.help.trial) << test.what;
+  }
+}
+
+TEST(DidItHelp, after_so_many_that_did_not_it_stops_and_tries_again_later) {
+  Clinic clinic;
+  clinic.fail(4);
+  EXPECT_EQ(clinic.memory.help.failures, 1);
+  const Decision second = clinic.see(100, 1000, 5, 6);
+  EXPECT_EQ(second.desired, 6);
+  EXPECT_EQ(clinic.why(second), "the last one did not help");
+  (void)clinic.see(100, 1000, 6, 6);
+  const Decision stopped = clinic.see(100, 1000, 6, 9);
+  EXPECT_EQ(stopped.desired, 6);
+  EXPECT_TRUE(clinic.why(stopped).ends_with("tried again in 30m")) << clinic.why(stopped);
+  const TimePoint since = clinic.now;
+  while (clinic.now < since + 29min) EXPECT_EQ(clinic.see(100, 1000, 6, 9).desired, 6);
+  const Decision again = clinic.see(100, 1000, 6, 7);
+  EXPECT_EQ(again.desired, 7);
+  EXPECT_EQ(clinic.why(again), "tried again after 30m");
+  (void)clinic.see(100, 1000, 7, 7);
+  EXPECT_EQ(clinic.see(100, 1000, 7, 9).desired, 7) << "one more failure is enough now";
+}
+
+TEST(DidItHelp, one_that_helped_makes_up_for_those_that_did_not) {
+  Clinic clinic;
+  clinic.fail(4);
+  (void)clinic.see(100, 1000, 5, 10);
+  (void)clinic.see(50, 1000, 10, 10);
+  EXPECT_EQ(clinic.memory.help.failures, 0);
+}
+
+TEST(DidItHelp, a_wish_to_shrink_ends_the_doubt) {
+  Clinic clinic;
+  clinic.fail(4);
+  clinic.fail(5);
+  EXPECT_EQ(clinic.see(100, 1000, 6, 9).desired, 6);
+  EXPECT_EQ(clinic.see(20, 200, 6, 5).desired, 5);
+  EXPECT_EQ(clinic.memory.help, HelpMemory{});
+}
+
+TEST(DidItHelp, min_is_kept_although_nothing_helps) {
+  Clinic clinic;
+  clinic.fail(4);
+  clinic.fail(5);
+  clinic.group.min = 8;
+  EXPECT_EQ(clinic.see(100, 1000, 6, 9).desired, 8);
+}
+
+TEST(DidItHelp, what_cannot_be_told_is_not_held_against_it) {
+  Clinic clinic;
+  (void)clinic.see(100, 1000, 4, 5);
+  ASSERT_TRUE(clinic.memory.help.trial);
+  (void)clinic.see(100, 1000, 4, 5);
+  EXPECT_TRUE(clinic.memory.help.trial) << "the servers did not come";
+  clinic.now += 30min;
+  (void)clinic.see(100, 1000, 4, 5);
+  EXPECT_FALSE(clinic.memory.help.trial);
+  EXPECT_EQ(clinic.memory.help.failures, 0);
+}
+
+// Found by thinking it through: without any load left the relief was minus infinity, which counted as a scale-out that did not
+// help.
+TEST(DidItHelp, a_load_that_is_gone_says_nothing) {
+  Clinic clinic;
+  (void)clinic.see(100, 1000, 4, 5);
+  (void)clinic.see(10, 0, 5, 5);
+  EXPECT_EQ(clinic.memory.help.failures, 0);
+  EXPECT_TRUE(clinic.memory.help.trial);
+}
+
+TEST(DidItHelp, only_scale_outs_for_a_value_that_servers_lower_are_judged) {
+  Clinic clinic;
+  Vote asks = wants("queue", 6);
+  asks.value = 100;
+  Vote help{.policy = "did_it_help",
+            .type = kHelpPolicy.name,
+            .stance = Stance::content,
+            .value = 5,
+            .scales_out = false,
+            .scales_in = false};
+  EXPECT_EQ(clinic.decide_with({asks, help}).desired, 6);
+  EXPECT_FALSE(clinic.memory.help.trial);
+}
+
+TEST(DidItHelp, a_policy_that_is_gone_leaves_its_trial_to_time_out) {
+  Clinic clinic;
+  (void)clinic.see(100, 1000, 4, 5);
+  ASSERT_TRUE(clinic.memory.help.trial);
+  EXPECT_EQ(clinic.decide_with({wants("other", 7)}).desired, 7);
+  clinic.now += 31min;
+  (void)clinic.decide_with({content("other")});
+  EXPECT_FALSE(clinic.memory.help.trial);
 }
 
 TEST(DecideDeathTest, deciding_before_the_first_size_is_known_is_a_bug) {

@@ -190,5 +190,102 @@ TEST(TargetTracking, has_a_say_in_both_directions_and_says_why) {
   EXPECT_EQ(tracking("average", 70)->vote(one(ok(71)), TestFleet(4, 4), kNoon, memory).why, "71 is within 10% of 70");
 }
 
+// Found by thinking it through: six servers in service at nine tenths of the target and four desired counted as steady; when the
+// two that were only kept because they were paid for went, the four were overloaded.
+TEST(TargetTracking, servers_beyond_desired_that_the_load_needs_are_taken_into_service_for_good) {
+  struct Case {
+    double value;
+    int desired;
+    int in_service;
+    const char* stance;
+  };
+  const Case cases[] = {
+      {63, 4, 6, "wants 6"},    // 5.4 servers' load
+      {63, 5, 6, "content"},    // 1.08 of what five should have
+      {70, 4, 6, "wants 6"},    // just right, for six
+      {73.5, 4, 6, "wants 6"},  // within the tolerance of six
+      {84, 4, 6, "wants 8"},    // too much even for six
+      {46, 4, 6, "content"},    // 3.94 servers' load
+      {49, 4, 6, "content"},    // 4.2
+      {56, 4, 6, "wants 5"},    // 4.8
+      {35, 4, 6, "wants 3"},    // 3 of 4
+      {70, 0, 2, "wants 2"},
+  };
+  for (const Case& test : cases) {
+    EXPECT_EQ(ask(*tracking("average", 70), ok(test.value), TestFleet(test.desired, test.in_service)), test.stance)
+        << test.value << " on " << test.in_service << " with " << test.desired << " desired";
+  }
+  EXPECT_EQ(ask(*tracking("total", 100), ok(540), TestFleet(4, 6)), "wants 6");
+  EXPECT_EQ(ask(*tracking("total", 100), ok(400), TestFleet(4, 6)), "content");
+}
+
+TEST(TargetTracking, each_direction_may_have_a_tolerance_of_its_own) {
+  struct Case {
+    Extra extra;
+    double value;
+    const char* stance;
+  };
+  const Case cases[] = {
+      {{{"tolerance_out", 0.0}}, 101, "wants 11"},
+      {{{"tolerance_out", 0.0}}, 91, "content"},
+      {{{"tolerance_in", 0.5}}, 51, "content"},
+      {{{"tolerance_in", 0.5}}, 49, "wants 5"},
+      {{{"tolerance_in", 0.5}}, 111, "wants 12"},
+      {{{"tolerance_out", 0.3}}, 130, "content"},
+      {{{"tolerance_out", 0.3}}, 131, "wants 14"},
+      {{{"tolerance_out", 0.3}}, 89, "wants 9"},
+      {{{"tolerance_out", 1.0}, {"tolerance_in", 0.0}}, 200, "content"},
+      {{{"tolerance_out", 1.0}, {"tolerance_in", 0.0}}, 90, "wants 9"},
+  };
+  for (const Case& test : cases) {
+    EXPECT_EQ(ask(*tracking("average", 100, 0.1, test.extra), ok(test.value), TestFleet(10, 10)), test.stance) << test.value;
+    EXPECT_EQ(ask(*tracking("total", 10, 0.1, test.extra), ok(test.value), TestFleet(10, 10)), test.stance) << test.value;
+  }
+}
+
+// Kubernetes HPA, replica_calculator.go: missing pods count as at the target when scaling in and as idle when scaling out, unready
+// ones as idle when scaling out and not at all when scaling in; no change if that turns the direction round or is in the tolerance.
+TEST(TargetTracking, rules_of_kubernetes) {
+  using Series = std::vector<Sample::Series>;
+  const auto all = [](int count, double value) {
+    Series series;
+    for (int number = 1; number <= count; ++number) series.push_back({"s" + std::to_string(number), value});
+    return series;
+  };
+  struct Case {
+    const char* what;
+    Series series;
+    int warmed;
+    int fresh;
+    const char* stance;
+  };
+  const Case cases[] = {
+      {"all there, out", all(4, 100), 4, 0, "wants 8"},
+      {"all there, in", all(4, 10), 4, 0, "wants 1"},
+      {"missing at the target when scaling in", all(3, 10), 4, 0, "wants 2"},           // (30 + 50) / 50
+      {"many missing keep more", all(2, 10), 6, 0, "wants 5"},                          // (20 + 200) / 50
+      {"and end within the tolerance", all(1, 30), 6, 0, "content"},                    // 280 / 300
+      {"missing idle when scaling out", all(3, 100), 4, 0, "wants 6"},                  // 300 / 50
+      {"and turn nothing round", all(1, 100), 4, 0, "content"},                         // 100 / 200
+      {"and end within the tolerance of growing", all(2, 105), 4, 0, "content"},        // 210 / 200
+      {"not warmed up counts as idle when scaling out", all(4, 100), 4, 2, "wants 8"},  // 400 / 50
+      {"and turns nothing round", all(2, 100), 2, 3, "content"},                        // 200 / 250
+      {"and not at all when scaling in", all(4, 10), 4, 2, "wants 1"},
+      {"both", all(3, 100), 4, 1, "wants 6"},  // 300 / 50
+  };
+  for (const Case& test : cases) {
+    const auto policy =
+        tracking("average", 50, 0.1, {{"server_label", std::string("instance")}, {"rules", std::string("kubernetes")}});
+    const TestFleet fleet(test.warmed + test.fresh, test.warmed, test.fresh);
+    EXPECT_EQ(ask(*policy, ok(test.series), fleet), test.stance) << test.what;
+  }
+}
+
+TEST(TargetTracking, a_total_under_the_rules_of_kubernetes_shrinks_while_a_server_warms_up) {
+  const Extra rules = {{"rules", std::string("kubernetes")}};
+  EXPECT_EQ(ask(*tracking("total", 100, 0.1, rules), ok(200), TestFleet(5, 4, 1)), "wants 2");
+  EXPECT_EQ(ask(*tracking("total", 100, 0.1), ok(200), TestFleet(5, 4, 1)), "content");
+}
+
 }  // namespace
 }  // namespace weir

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <functional>
 
 #include "tests/fakes/world.h"
 
@@ -28,9 +29,87 @@ Worlds worlds_to_make() {
           .count = number_from("WEIR_WORLDS", soak ? 200'000 : 10'000)};
 }
 
+/// Worlds begin then, and have trouble for so long.
+constexpr TimePoint kBegin{std::chrono::hours(500'000)};
+constexpr int kTroubleSeconds = 80;
+
+using Roll = std::function<int(int low, int high)>;
+
+/// A window that opens once while there is trouble.
+void open_once(Settings& settings, const Roll& roll) {
+  settings.set("start", format_time(kBegin + std::chrono::seconds(roll(0, kTroubleSeconds))).substr(0, 19));
+  settings.set("duration", Duration(1000L * roll(1, 40)));
+}
+
+PolicySpec random_schedule(const Roll& roll, int least) {
+  PolicySpec spec{.name = "schedule" + std::to_string(roll(0, 1'000'000)), .type = "schedule"};
+  open_once(spec.settings, roll);
+  const int kind = roll(0, 3);
+  const int min = roll(least, 8);
+  if (kind == 0) spec.settings.set("desired", std::int64_t{min});
+  if (kind == 1 || kind == 3) spec.settings.set("min", std::int64_t{min});
+  if (kind == 2 || kind == 3) spec.settings.set("max", std::int64_t{std::max(1, min) + roll(0, 8)});
+  return spec;
+}
+
+PolicySpec random_step(const Roll& roll) {
+  const auto band = [](std::optional<double> from, std::optional<double> to, Change change) {
+    Settings settings;
+    if (from) settings.set("from", *from);
+    if (to) settings.set("to", *to);
+    settings.set("change", change);
+    return settings;
+  };
+  PolicySpec spec{.name = "step", .type = "step"};
+  spec.settings.set("query", std::string("load"));
+  spec.settings.set("min_change", std::int64_t{1});
+  spec.settings.set("for", Duration(1000L * roll(0, 3)));
+  Settings::Sections bands = {band(0.9, 1.5, {Change::Kind::by_servers, 1}),
+                              band(1.5, {}, {Change::Kind::by_percent, 50.0 * roll(1, 3)})};
+  if (roll(0, 1) == 0) bands.push_back(band({}, 0.4, {Change::Kind::by_servers, -1.0 * roll(1, 2)}));
+  spec.settings.set("steps", std::move(bands));
+  return spec;
+}
+
+PolicySpec asking(std::string name, std::string type, std::vector<std::pair<std::string, double>> numbers) {
+  PolicySpec spec{.name = std::move(name), .type = std::move(type)};
+  spec.settings.set("query", std::string("total"));
+  for (const auto& [key, number] : numbers) spec.settings.set(key, number);
+  return spec;
+}
+
+/// What a group may have beside its target tracking.
+void add_rules(Group& group, const Roll& roll) {
+  const int least = group.balancers.empty() ? 0 : 1;
+  if (roll(0, 4) == 0) group.policies.push_back(random_step(roll));
+  if (roll(0, 5) == 0) group.policies.push_back(asking("pass", "pass_through", {}));
+  if (roll(0, 5) == 0) group.policies.push_back(asking("ahead", "predictive", {{"target", 0.7}, {"confidence", 0.97}}));
+  if (roll(0, 7) == 0) {
+    group.policies.push_back({.name = "fixed", .type = "fixed"});
+    group.policies.back().settings.set("servers", std::int64_t{roll(0, 8)});
+  }
+  for (int count = roll(0, 3) - 1; count > 0; --count) group.policies.push_back(random_schedule(roll, least));
+  if (roll(0, 5) == 0) group.policies.push_back(asking("db", "guard", {{"below", 1.0 * roll(0, 12)}}));
+  if (roll(0, 5) == 0) {
+    PolicySpec& rest = group.policies.emplace_back(PolicySpec{.name = "maintenance", .type = "maintenance"});
+    open_once(rest.settings, roll);
+    const char* holds[] = {"both", "out", "in"};
+    rest.settings.set("hold", std::string(holds[roll(0, 2)]));
+  }
+  if (roll(0, 5) == 0) {
+    group.help = HelpRule{.attempts = roll(1, 2), .retry_after = std::chrono::seconds(60)};
+    group.policies.push_back(asking("did_it_help", "did_it_help", {}));
+  }
+  if (roll(0, 3) != 0) return;
+  group.cost = CostRule{.per_hour = 1, .currency = "USD"};
+  if (roll(0, 1) == 0) group.cost->billing_period = std::chrono::seconds(60 * roll(1, 3));
+  // Nothing left from the beginning, or more than is ever needed: a budget that runs out at a moment of its own never rests.
+  if (roll(0, 2) == 0) group.budget.hard = roll(0, 1) == 0 ? 0 : 1e9;
+}
+
 World random_world(std::uint64_t seed) {
   std::mt19937_64 dice(seed);
-  const auto roll = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(dice); };
+  const Roll roll = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(dice); };
   const int min = roll(0, 3);
   const int max = std::max(min, 1) + roll(0, 12);
   Group group = world_group(min, max);
@@ -55,6 +134,7 @@ World random_world(std::uint64_t seed) {
   if (roll(0, 7) == 0) group.balancers.clear();
   // A balancer must not become empty, so its group cannot be configured to.
   if (!group.balancers.empty()) group.min = std::max(1, group.min);
+  add_rules(group, roll);
   World world(group, dice());
   world.boot = std::chrono::milliseconds(roll(0, 6000));
   world.list_lag = std::chrono::milliseconds(roll(0, 1) * roll(0, 2500));
@@ -124,7 +204,21 @@ void tell(const World& world) {
   }
 }
 
+/// People have their say, for a while or until they think better of it.
+void order(World& world) {
+  Order order{.kind = Order::Kind::resume, .at = world.now, .by = "anna"};
+  const int kind = world.between(0, 2);
+  if (kind == 0) order.kind = Order::Kind::scale;
+  if (kind == 1) order.kind = Order::Kind::pause;
+  order.servers = world.between(0, 15);
+  order.out = world.chance(60) != 0;
+  order.in = !order.out || world.chance(50);
+  if (world.chance(60)) order.until = world.now + std::chrono::seconds(world.between(0, 20));
+  world.orders.push_back(order);
+}
+
 void disturb(World& world) {
+  if (world.chance(4)) order(world);
   if (world.chance(20)) world.load = world.between(0, 120) / 10.0;
   if (world.machines.empty()) return;
   auto& machine = world.machines[static_cast<std::size_t>(world.between(0, world.running() - 1))];
@@ -135,6 +229,7 @@ void disturb(World& world) {
 /// No more trouble: the world must come to rest as wanted.
 void expect_rest(World& world) {
   for (auto& machine : world.machines) machine.sick = false;
+  world.orders.push_back({.kind = Order::Kind::resume, .at = world.now});
   world.load = std::clamp(world.load, 0.0, 0.6 * world.group.max);
   for (int turn = 0; turn < 900; ++turn) {
     world.turn({});
@@ -162,7 +257,7 @@ TEST(Worlds, invariants_hold_and_peace_returns) {
     SCOPED_TRACE("WEIR_SEED=" + std::to_string(seed) + " WEIR_WORLDS=1 reproduces this");
     World world = random_world(seed);
     Trouble trouble;
-    for (int turn = 0; turn < 80; ++turn) {
+    for (int turn = 0; turn < kTroubleSeconds; ++turn) {
       world.turn(trouble.next(world));
       tell(world);
       world.pass(std::chrono::milliseconds(world.chance(30) ? world.between(1, 400) : world.between(800, 1200)));
