@@ -224,7 +224,7 @@ void keep_to_budget(Stages& stages) {
 /// Keeps the values that can still be the extreme of the window, oldest first. `better(a, b)`: a outlives b.
 template <typename Better>
 void remember(std::vector<Recommendation>& kept, Recommendation added, Duration window, Better better) {
-  std::erase_if(kept, [&](const Recommendation& old) { return added.at - old.at > window; });
+  std::erase_if(kept, [&](const Recommendation& old) { return added.at - old.at >= window; });
   if (window == Duration{0}) return;
   while (!kept.empty() && !better(kept.back().servers, added.servers)) kept.pop_back();
   kept.push_back(added);
