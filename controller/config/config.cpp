@@ -540,7 +540,7 @@ class ConfigBuilder {
 
   /// Where the policy of that name stands in the group at `place`.
   static Place policy_place(const Place& place, const std::string& name) {
-    const Place list{child(place.node, "policies"), join_path(place.path, "policies")};
+    Place list{child(place.node, "policies"), join_path(place.path, "policies")};
     const auto named = [&name](const YamlNode& item) { return child(item, "name").text == name; };
     const auto found = std::ranges::find_if(list.node.items, named);
     if (found == list.node.items.end()) return list;  // its name is made of variables
