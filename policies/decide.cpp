@@ -265,6 +265,10 @@ void cool_down(Stages& stages) {
   const Memory& memory = stages.memory;
   if (proposed == desired) return stages.record("cooldown", proposed, "no change to hold");
   const bool out = proposed > desired;
+  // Turns come between two looks at the metrics too, and the same numbers must not shrink it twice.
+  if (!out && memory.scaled_in_at && stages.observation.at - *memory.scaled_in_at < stages.group.interval / 2) {
+    return stages.record("cooldown", desired, "scaled in within this interval already");
+  }
   const Duration cooldown = out ? stages.group.scale_out.cooldown : stages.group.scale_in.cooldown;
   std::optional<TimePoint> last = memory.scaled_out_at;
   if (!out && memory.scaled_in_at && (!last || *memory.scaled_in_at > *last)) last = memory.scaled_in_at;

@@ -170,9 +170,11 @@ class GroupLint {
                      *group_.budget.hard, group_.cost->currency, group_.min, least));
   }
 
-  /// After a change its effect shows only when servers are warmed up.
+  /// After a change its effect shows only when servers are warmed up. weir's own rules wait for that; the HPA's do not.
   void check_patience() {
-    if (!can_scale_in() || group_.warm_up == Duration{0}) return;
+    const bool waits = std::ranges::none_of(group_.policies,
+                                            [](const PolicySpec& policy) { return policy.settings.text("rules") == "kubernetes"; });
+    if (waits || !can_scale_in() || group_.warm_up == Duration{0}) return;
     const Duration rest = std::max(group_.scale_in.cooldown, group_.scale_in.stabilization_window);
     if (rest == Duration{0} || rest >= group_.warm_up) return;
     warn(

@@ -35,7 +35,6 @@ SimulatedWorld::SimulatedWorld(const Group& group, const Policies& policies, con
       begin_(trace.at.front()),
       end_(trace.at.back()),
       tick_(group.interval),
-      ticks_per_turn_(1),
       random_(model_.seed),
       questions_(group, policies, model_.meanings),
       now_(begin_) {

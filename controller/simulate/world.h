@@ -112,7 +112,7 @@ class SimulatedWorld {
   TimePoint begin_;
   TimePoint end_;
   Duration tick_;
-  int ticks_per_turn_;
+  int ticks_per_turn_ = 1;
   std::mt19937_64 random_;
   Questions questions_;
 

@@ -112,10 +112,13 @@ TEST(Lint, sees_a_policy_that_never_decides) {
 }
 
 TEST(Lint, sees_a_rest_that_is_shorter_than_the_warm_up) {
-  EXPECT_THAT(warnings(kTracking, "    warm_up: 3m\n    scale_in: {cooldown: 60s, stabilization_window: 60s}\n"),
+  const std::string short_rest = "    warm_up: 3m\n    scale_in: {cooldown: 60s, stabilization_window: 60s}\n";
+  const std::string as_the_hpa = "{name: a, type: target_tracking, query: cpu, target: 70, rules: kubernetes}";
+  EXPECT_THAT(warnings(as_the_hpa, short_rest),
               ElementsAre("group app: scale_in rests 1m after a change, shorter than warm_up (3m): it may shrink before the change "
                           "shows; make its cooldown or stabilization_window at least 3m"));
-  EXPECT_THAT(warnings(kTracking, "    warm_up: 3m\n    scale_in: {cooldown: 3m, stabilization_window: 0s}\n"), IsEmpty());
+  EXPECT_THAT(warnings(as_the_hpa, "    warm_up: 3m\n    scale_in: {cooldown: 3m, stabilization_window: 0s}\n"), IsEmpty());
+  EXPECT_THAT(warnings(kTracking, short_rest), IsEmpty()) << "it waits by itself";
 }
 
 TEST(Lint, sees_a_check_for_help_that_never_judges) {

@@ -127,6 +127,7 @@ TEST(Decide, min_and_max_bound_every_wish) {
   desk.group.max = 8;
   EXPECT_EQ(desk.want(1'000'000), 8);
   EXPECT_EQ(desk.want(0), 2);
+  desk.now += desk.group.interval;
   EXPECT_EQ(step_of(desk.decide_with({wants("it", 1)}), "min_max").why, "min is 2");
 }
 
@@ -355,6 +356,18 @@ TEST(Decide, what_a_policy_remembers_follows_its_name) {
   std::vector<std::pair<std::string, double>> asked;
   for (const PolicyMemory& one : desk.memory.policies) asked.emplace_back(one.policy, one.good_value);
   EXPECT_THAT(asked, ElementsAre(std::pair("c", 2.0), std::pair("new", 1.0), std::pair("a", 2.0)));
+}
+
+TEST(Decide, turns_between_two_looks_at_the_metrics_shrink_it_once) {
+  Desk desk;
+  desk.group.interval = 15s;
+  EXPECT_EQ(desk.decide_with({wants("it", 4)}).desired, 4);
+  desk.now += 500ms;
+  const Decision again = desk.decide_with({wants("it", 3)});
+  EXPECT_EQ(again.desired, 4);
+  EXPECT_EQ(step_of(again, "cooldown").why, "scaled in within this interval already");
+  desk.now += 14s;
+  EXPECT_EQ(desk.decide_with({wants("it", 3)}).desired, 3);
 }
 
 TEST(Decide, every_policy_is_told_the_answers_to_its_own_questions) {
