@@ -383,7 +383,6 @@ class TestFileReader {
     const std::string here = join_path(path, "orders");
     const auto items = reader_.items(*orders, here);
     for (std::size_t i = 0; i < items.size(); ++i) read_order(items[i], join_path(here, i), test);
-    std::ranges::stable_sort(test.orders, {}, &Order::at);
   }
 
   void read_order(const YamlNode& node, const std::string& path, PolicyTest& test) {
@@ -403,7 +402,8 @@ class TestFileReader {
       order.out = settings.text("pause") != "in";
       order.in = settings.text("pause") != "out";
     }
-    test.orders.push_back(std::move(order));
+    const auto place = std::ranges::upper_bound(test.orders, order.at, {}, &Order::at);
+    test.orders.insert(place, std::move(order));
   }
 
   void read_expectations(const YamlNode& node, const std::string& path, bool group_known, PolicyTest& test) {
@@ -413,7 +413,8 @@ class TestFileReader {
     const auto items = reader_.items(*expect, here);
     if (items.empty()) reader_.complain(expect->mark, here, "expected at least one expectation: a test without one shows nothing");
     for (std::size_t i = 0; i < items.size(); ++i) read_expectation(items[i], join_path(here, i), group_known, test);
-    std::ranges::stable_sort(test.expectations, {}, &Expectation::at);
+    const auto by_time = [](const Expectation& one) { return std::tuple(one.at, one.mark.line, one.mark.column); };
+    std::ranges::sort(test.expectations, {}, by_time);
   }
 
   void read_expectation(const YamlNode& node, const std::string& path, bool group_known, PolicyTest& test) {

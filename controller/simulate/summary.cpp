@@ -165,7 +165,9 @@ std::vector<Violation> longest_violations(const Simulation& simulation, std::siz
     if (violated) extend(found.back(), moment, end_of(simulation, index));
     open = violated;
   }
-  std::ranges::stable_sort(found, std::greater{}, &Violation::lost);
+  std::ranges::sort(found, [](const Violation& left, const Violation& right) {
+    return left.lost != right.lost ? left.lost > right.lost : left.from < right.from;
+  });
   found.resize(std::min(found.size(), most));
   return found;
 }
