@@ -487,18 +487,27 @@ void read(Fields& in, Manual::Pause& pause) {
 }
 
 void read(Fields& in, Manual& manual) {
-  in.section("hold", [&manual](Fields& fields) { read(fields, manual.hold.emplace()); });
-  in.section("pause", [&manual](Fields& fields) { read(fields, manual.pause.emplace()); });
+  in.section("hold", [&manual](Fields& fields) {
+    Manual::Hold hold;
+    read(fields, hold);
+    manual.hold = hold;
+  });
+  in.section("pause", [&manual](Fields& fields) {
+    Manual::Pause pause;
+    read(fields, pause);
+    manual.pause = pause;
+  });
 }
 
 void read(Fields& in, HelpMemory& help) {
   in.section("trial", [&help](Fields& fields) {
-    HelpMemory::Trial& trial = help.trial.emplace();
+    HelpMemory::Trial trial;
     fields.read("policy", trial.policy);
     fields.read("at", trial.at);
     fields.read("value", trial.value);
     fields.read("load", trial.load);
     fields.read("servers", trial.servers);
+    help.trial = trial;
   });
   in.read("failures", help.failures);
   in.read("stopped_at", help.stopped_at);

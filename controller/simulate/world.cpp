@@ -29,7 +29,6 @@ double hours(Duration duration) { return seconds(duration) / 3600; }
 SimulatedWorld::SimulatedWorld(const Group& group, const Policies& policies, const Trace& trace, WorldModel model)
     : group_(group),
       policies_(policies),
-      trace_(trace),
       model_(std::move(model)),
       cursor_(trace),
       begin_(trace.at.front()),

@@ -106,7 +106,6 @@ class SimulatedWorld {
 
   const Group& group_;
   const Policies& policies_;
-  const Trace& trace_;
   WorldModel model_;
   LoadCursor cursor_;
   TimePoint begin_;
