@@ -187,25 +187,26 @@ void put_on_trial(const Stages& stages) {
   help.trial = HelpMemory::Trial{asked->policy, stages.observation.at, *asked->value, *load, stages.fleet.warmed};
 }
 
+/// Whose order it is, and how long it lasts: " by ann until 2026-…".
+std::string order_text(const std::string& by, const std::optional<TimePoint>& until) {
+  return fmt::format("{}{} until {}", by.empty() ? "" : " by ", by, until ? format_time(*until) : "resumed");
+}
+
 void heed_pause(Stages& stages) {
   const std::optional<Manual::Pause>& pause = stages.memory.manual.pause;
   if (!pause) return;
   const int desired = stages.decision.previous;
   const int proposed = stages.proposed();
   const bool held = proposed > desired ? pause->out : proposed < desired && pause->in;
-  const std::string until = pause->until ? " until " + format_time(*pause->until) : std::string(" until resumed");
-  const std::string by = pause->by.empty() ? "" : " by " + pause->by;
-  stages.record(
-      "pause", held ? desired : proposed,
-      held ? fmt::format("scaling {} is paused{}{}", proposed > desired ? "out" : "in", by, until) : "holds nothing back");
+  stages.record("pause", held ? desired : proposed,
+                held ? fmt::format("scaling {} is paused{}", proposed > desired ? "out" : "in", order_text(pause->by, pause->until))
+                     : "holds nothing back");
 }
 
 void heed_hold(Stages& stages) {
   const std::optional<Manual::Hold>& hold = stages.memory.manual.hold;
   if (!hold) return;
-  const std::string until = hold->until ? " until " + format_time(*hold->until) : std::string(" until resumed");
-  stages.record("operator", hold->servers,
-                fmt::format("held at {}{}{}", hold->servers, hold->by.empty() ? "" : " by " + hold->by, until));
+  stages.record("operator", hold->servers, fmt::format("held at {}{}", hold->servers, order_text(hold->by, hold->until)));
 }
 
 void keep_to_budget(Stages& stages) {
