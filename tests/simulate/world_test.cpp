@@ -145,14 +145,17 @@ TEST(Simulate, a_balancer_that_takes_nothing_gives_new_servers_no_traffic) {
 }
 
 TEST(Simulate, what_was_not_recorded_is_not_judged) {
-  Trace trace = load_of({{140, 1h}, {900, 1h}, {140, 1h}});
-  const auto first = static_cast<std::ptrdiff_t>(60);
-  trace.at.erase(trace.at.begin() + first, trace.at.begin() + 2 * first);
-  trace.load.erase(trace.load.begin() + first, trace.load.begin() + 2 * first);
+  // Between 140 and 500 lie ten minutes without a sample: drawn across the hole, the load outgrows servers that boot for ten.
+  Trace trace = load_of({{140, 1h}, {300, 10min}, {500, 1h}});
+  trace.at.erase(trace.at.begin() + 60, trace.at.begin() + 70);
+  trace.load.erase(trace.load.begin() + 60, trace.load.begin() + 70);
   trace.gaps = {{trace.at[59], trace.at[60]}};
-  const Simulation result = Rehearsal().over(trace);
-  EXPECT_EQ(result.slo_lost, 0s);
+  Rehearsal rehearsal;
+  rehearsal.options.model.boot = 10min;
+  const Simulation result = rehearsal.over(trace);
   EXPECT_EQ(result.gaps.size(), 1U);
+  trace.step = 20min;  // then it is no hole
+  EXPECT_LT(result.slo_lost + 5min, rehearsal.over(trace).slo_lost);
 }
 
 TEST(Simulate, a_paid_hour_is_paid_for_as_a_whole_and_used) {
