@@ -233,7 +233,12 @@ TEST(FaultText, anything_else_is_refused_by_what_is_wrong_with_it) {
 /// The turn of a group whose servers are all healthy, and whose policies are told this.
 Turn turn_of(const Group& group, int servers, double value) {
   Observation seen{.at = kBegin, .listed = true};
-  Memory memory{.nonce = "n", .desired = servers, .version = "v1", .turned_at = kBegin - 15s, .watched_since = kBegin - 60s};
+  Memory memory{.nonce = "n",
+                .next_token = 100,
+                .desired = servers,
+                .version = "v1",
+                .turned_at = kBegin - 15s,
+                .watched_since = kBegin - 60s};
   for (int number = 1; number <= servers; ++number) {
     const std::string id = "s" + std::to_string(number);
     const std::string address = id + ":80";
@@ -282,6 +287,7 @@ TEST(Outlook, values_per_server_fall_when_servers_are_added) {
   policy.settings.set("for", Duration(60s));
   policy.settings.set("change", Change{Change::Kind::by_servers, 1});
   rehearsal.group.policies = {policy};
+  rehearsal.group.warm_up = 30s;
   const Turn turn = turn_of(rehearsal.group, 2, 100);
   EXPECT_EQ(turn.plan.decision.desired, 2);
   const auto steps = outlook(rehearsal.group, make_policies(rehearsal.group), turn);
