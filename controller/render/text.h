@@ -25,8 +25,8 @@ struct HistoryEntry {
 /// `weir status`: one line per group. `now` gives the ages.
 [[nodiscard]] std::string status_text(std::span<const GroupStatus> statuses, TimePoint now, Colour colour);
 
-/// `weir explain G`: one turn in full.
-[[nodiscard]] std::string explain_text(const Record& record, TimePoint now, Colour colour);
+/// `weir explain G`: one turn in full; `manual` is what an operator has ordered since or before and is in force now.
+[[nodiscard]] std::string explain_text(const Record& record, TimePoint now, Colour colour, const Manual& manual = {});
 
 /// `weir history G`: one line per change, newest first as given, and how many turns without change lay between; `newest_turn` is
 /// the number of the group's last turn.
