@@ -63,12 +63,12 @@ TEST(StatusText, is_one_aligned_line_per_group) {
   app.why = "votes: cpu-high wants 4";
   GroupStatus fresh;
   fresh.name = "application-two";
-  fresh.paused = true;
+  fresh.manual.pause = Manual::Pause{};
   const GroupStatus statuses[] = {app, fresh};
   EXPECT_EQ("\n" + status_text(statuses, full_record().at, kOff), R"(
 GROUP            DESIRED  IN_SERVICE  WARMING  DRAINING  MIN  MAX  LAST CHANGE  WHY
 app              4        1           1        1         2    10   1h30m ago    votes: cpu-high wants 4
-application-two  -        0           0        0         0    0    -            paused
+application-two  -        0           0        0         0    0    -            paused (both) until resumed
 )");
   EXPECT_EQ(status_text({}, full_record().at, kOff), "no groups\n");
 }
