@@ -76,7 +76,7 @@ TEST_F(WritesTest, what_is_wrong_with_a_body_is_said_with_the_field) {
       {"scale", R"({"servers": 3.5})", "found 3.5"},
       {"scale", R"({"servers": "3"})", R"(found "3")"},
       {"scale", R"({"servers": null})", "found null"},
-      {"scale", R"({"servers": 3, "fro": "1h"})", "did you mean 'for'? scale takes servers, for, by"},
+      {"scale", R"({"server": 3})", "did you mean 'servers'? scale takes servers, for, by"},
       {"scale", R"({"servers": 3, "direction": "out"})", R"("direction": unknown field)"},
       {"scale", R"({"servers": 3, "for": 3600})", "for: expected a duration with units, like 90s or 1h30m, found 3600"},
       {"scale", R"({"servers": 3, "for": "0s"})", "for: expected"},
