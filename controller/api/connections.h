@@ -12,7 +12,7 @@ namespace weir {
 /// How long and how large the exchanges on a server's connections may be.
 struct ConnectionLimits {
   std::size_t connections = 64;       ///< beyond that the ones without progress for longest go
-  std::uint64_t unanswered = 65'536;  ///< bytes received since the last answer
+  std::uint64_t unanswered = 98'304;  ///< bytes received since the last answer: more than any request that is answered (limits.h)
   Duration answer{10'000};            ///< from the first byte of a request to its answer, and for each part of it to be taken
   Duration idle{60'000};              ///< between requests
   Duration every{250};                ///< how often this is looked after

@@ -8,12 +8,14 @@
 
 namespace weir {
 
-/// A request as the routes see it: decoded, within the limits, without a body.
+/// A request as the routes see it: decoded, within the limits.
 struct ApiRequest {
   std::string method;                          ///< GET or another; HEAD arrives as GET
   std::string path;                            ///< percent-encoded as sent, without the query
   std::map<std::string, std::string> query;    ///< decoded
   std::map<std::string, std::string> headers;  ///< names in lower case
+  std::string body = {};                       ///< complete
+  std::string remote = {};                     ///< address of the client; empty if not known
 };
 
 /// An answer.

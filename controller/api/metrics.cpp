@@ -74,6 +74,8 @@ struct GroupNumbers {
   Level last_turn;  ///< milliseconds since the epoch; 0: none yet
   Level orphans;
   Level probe_suspected;
+  Level held;
+  std::array<Level, kDirections.size()> paused;
   Count lost_requests;
   std::atomic<bool> losses_known = false;
   std::array<Level, kPhases.size()> servers;
@@ -191,6 +193,14 @@ const FamilySpec kFamilies[] = {
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
        out.add(group, {}, number(numbers.probe_suspected));
      }},
+    {"weir_group_paused", "1 while an operator has paused scaling in this direction.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       for (std::size_t way = 0; way < kDirections.size(); ++way) {
+         out.add(group, {{"direction", kDirections[way]}}, number(numbers.paused[way]));
+       }
+     }},
+    {"weir_group_held", "1 while an operator holds the group at a size.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) { out.add(group, {}, number(numbers.held)); }},
 };
 
 prometheus::Histogram::BucketBoundaries turn_buckets() {
@@ -325,6 +335,14 @@ void Metrics::unowned(const std::string& provider, int servers) { impl_->unowned
 
 void Metrics::probe_suspected(const std::string& group, bool suspected) {
   impl_->with(group, [&](GroupNumbers& numbers) { numbers.probe_suspected.set(suspected ? 1 : 0); });
+}
+
+void Metrics::manual(const std::string& group, const Manual& manual) {
+  impl_->with(group, [&](GroupNumbers& numbers) {
+    numbers.held.set(manual.hold ? 1 : 0);
+    numbers.paused[index(Direction::out)].set(manual.pause && manual.pause->out ? 1 : 0);
+    numbers.paused[index(Direction::in)].set(manual.pause && manual.pause->in ? 1 : 0);
+  });
 }
 
 void Metrics::balancer_write(const std::string& group, Success success) {

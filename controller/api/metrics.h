@@ -7,6 +7,7 @@
 
 #include "controller/ports/ports.h"
 #include "model/group.h"
+#include "model/memory.h"
 #include "model/plan.h"
 #include "model/query.h"
 
@@ -51,6 +52,8 @@ class Metrics {
   /// Servers at this provider with a tag of ours whose group nobody configures.
   void unowned(const std::string& provider, int servers);
   void probe_suspected(const std::string& group, bool suspected);
+  /// What a person has ordered, as far as it is in force.
+  void manual(const std::string& group, const Manual& manual);
   void balancer_write(const std::string& group, Success success);
   void config_reload(Success success);
   void state_save_failed();

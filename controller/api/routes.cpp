@@ -23,6 +23,9 @@ constexpr std::string_view kIndex =
     "/v1/groups/NAME            one group\n"
     "/v1/groups/NAME/decisions  what was decided, and why (?limit=N&before=TIME)\n"
     "/v1/groups/NAME/plan       the plan of the last turn\n"
+    "/v1/groups/NAME/scale      POST {\"servers\": N, \"for\": \"1h\"}: hold it at N servers\n"
+    "/v1/groups/NAME/pause      POST {\"direction\": \"out\"}: stop scaling it out, in, or both\n"
+    "/v1/groups/NAME/resume     POST: end both\n"
     "/metrics  /healthz  /readyz\n\n"
     "The whole API is described in docs/openapi.yaml.\n";
 
@@ -96,6 +99,17 @@ ApiResponse plan(const std::string& group, const ApiData& data) {
   return {200, "application/json", std::move(*json), {}};
 }
 
+ApiResponse not_allowed(const std::string& allowed, const std::string& detail) {
+  ApiResponse refused = problem(405, detail);
+  refused.headers.emplace_back("Allow", allowed);
+  return refused;
+}
+
+/// The order that the end of a group's path names: "/scale".
+std::optional<Order::Kind> order_at(std::string_view rest) {
+  return rest.starts_with('/') ? order_kind(rest.substr(1)) : std::nullopt;
+}
+
 /// `rest` is what follows the group's name.
 ApiResponse group_answer(const ApiRequest& request, std::string_view encoded_name, std::string_view rest, const ApiData& data) {
   const std::optional<std::string> name = decoded(encoded_name);
@@ -105,7 +119,8 @@ ApiResponse group_answer(const ApiRequest& request, std::string_view encoded_nam
   if (rest.empty()) return {200, "application/json", status_json(*status), {}};
   if (rest == "/decisions") return decisions(request, *name, data);
   if (rest == "/plan") return plan(*name, data);
-  return problem(404, fmt::format("a group has no {}; it has decisions and plan", rest));
+  if (order_at(rest)) return not_allowed("POST", fmt::format("{} is ordered with POST", rest.substr(1)));
+  return problem(404, fmt::format("a group has no {}; it has decisions, plan, scale, pause and resume", rest));
 }
 
 ApiResponse get(const ApiRequest& request, const ApiData& data) {
@@ -122,13 +137,27 @@ ApiResponse get(const ApiRequest& request, const ApiData& data) {
   return group_answer(request, name, tail.substr(name.size()), data);
 }
 
+/// Nothing if orders are not taken at this path.
+std::optional<ApiResponse> post(const ApiRequest& request, ApiControl& control) {
+  constexpr std::string_view groups = "/v1/groups/";
+  const std::string_view path = request.path;
+  if (!path.starts_with(groups)) return std::nullopt;
+  const std::string_view tail = path.substr(groups.size());
+  const std::string_view encoded = tail.substr(0, tail.find('/'));
+  const std::optional<Order::Kind> kind = order_at(tail.substr(encoded.size()));
+  if (!kind) return std::nullopt;
+  const std::optional<std::string> name = decoded(encoded);
+  if (!name) return problem(400, "the path has a broken percent-encoding");
+  return take_order(request, *name, *kind, control);
+}
+
 }  // namespace
 
-ApiResponse answer(const ApiRequest& request, const ApiData& data) {
+ApiResponse answer(const ApiRequest& request, const ApiData& data, ApiControl& control) {
   if (request.method == "GET") return get(request, data);
-  ApiResponse refused = problem(405, "only GET and HEAD are answered here");
-  refused.headers.emplace_back("Allow", "GET, HEAD");
-  return refused;
+  std::optional<ApiResponse> ordered;
+  if (request.method == "POST") ordered = post(request, control);
+  return ordered ? std::move(*ordered) : not_allowed("GET, HEAD", "only GET and HEAD are answered here");
 }
 
 }  // namespace weir

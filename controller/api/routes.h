@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "controller/api/http.h"
+#include "controller/api/writes.h"
 #include "controller/render/report.h"
 #include "model/error.h"
 #include "model/time.h"
@@ -38,6 +39,6 @@ class ApiData {
 };
 
 /// Answers one request of the HTTP API.
-[[nodiscard]] ApiResponse answer(const ApiRequest& request, const ApiData& data);
+[[nodiscard]] ApiResponse answer(const ApiRequest& request, const ApiData& data, ApiControl& control);
 
 }  // namespace weir

@@ -14,6 +14,7 @@
 #include <optional>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "controller/api/limits.h"
 
@@ -69,6 +70,7 @@ RequestSize size_of(const http::http_request& message) {
   size.has_content_length = message.headers().has(http::header_names::content_length);
   size.has_transfer_encoding = message.headers().has(http::header_names::transfer_encoding);
   size.content_length = message.headers().content_length();
+  size.most_body = most_body(message.method());
   return size;
 }
 
@@ -81,16 +83,15 @@ ApiRequest request_of(const http::http_request& message) {
     request.query[web::uri::decode(name)] = web::uri::decode(value);
   }
   for (const auto& [name, value] : message.headers()) request.headers[lower(name)] = value;
+  request.remote = message.remote_address();
   return request;
 }
 
-ApiResponse response_to(const http::http_request& message, const ApiHandler& handler) {
+ApiResponse response_to(const http::http_request& message, std::string body, const ApiHandler& handler) {
   try {
-    if (std::optional<ApiResponse> refused = refusal(size_of(message))) {
-      refused->headers.emplace_back("Connection", "close");
-      return std::move(*refused);
-    }
-    return handler(request_of(message));
+    ApiRequest request = request_of(message);
+    request.body = std::move(body);
+    return handler(request);
   } catch (const std::exception& error) {  // cpprestsdk throws on what it cannot decode
     return problem(400, fmt::format("the request cannot be read: {}", error.what()));
   }
@@ -118,16 +119,58 @@ void reply(const http::http_request& message, ApiResponse answer) {
   });
 }
 
+std::optional<ApiResponse> refusal_of(const http::http_request& message) {
+  std::optional<ApiResponse> refused;
+  try {
+    refused = refusal(size_of(message));
+  } catch (const std::exception& error) {
+    refused = problem(400, fmt::format("the request cannot be read: {}", error.what()));
+  }
+  if (refused) refused->headers.emplace_back("Connection", "close");
+  return refused;
+}
+
+/// Nothing if the body did not come to its end.
+std::optional<std::string> text_of(const pplx::task<std::vector<unsigned char>>& read) {
+  try {
+    const std::vector<unsigned char> bytes = read.get();
+    return std::string(bytes.begin(), bytes.end());
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+/// A connection is given up once it has its answer, also where nobody reads it any more.
+void reply_to_nobody(const http::http_request& message) {
+  try {
+    reply(message, problem(400, "the body did not come to its end"));
+  } catch (const std::exception&) {  // the library has answered by itself
+  }
+}
+
 }  // namespace
 
 struct ApiServer::Impl {
   Impl(const web::uri& uri, ApiHandler answering) : handler(std::move(answering)), listener(uri) {
-    const auto answer = [this](const http::http_request& message) { reply(message, response_to(message, handler)); };
+    const auto answer = [this](const http::http_request& message) { take(message); };
     listener.support(answer);
     // These two it would answer by itself, TRACE with everything the request carried.
     listener.support(http::methods::OPTIONS, answer);
     listener.support(http::methods::TRCE, answer);
   }
+
+  void take(const http::http_request& message) const {
+    if (std::optional<ApiResponse> refused = refusal_of(message)) return reply(message, std::move(*refused));
+    if (message.headers().content_length() == 0) return reply(message, response_to(message, {}, handler));
+    // No thread waits for the body: the library reads it, at most as much as refusal_of() lets pass and no longer than the guard.
+    message.extract_vector().then([this, message](const pplx::task<std::vector<unsigned char>>& read) {
+      const std::optional<std::string> body = text_of(read);
+      // Without its body the client is gone, and this server perhaps too; with it the connection is open, which keeps the server.
+      if (!body) return reply_to_nobody(message);
+      reply(message, response_to(message, *body, handler));
+    });
+  }
+
   ApiHandler handler;
   http_listener listener;
   std::unique_ptr<ConnectionGuard> guard;

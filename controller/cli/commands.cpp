@@ -11,6 +11,7 @@
 #include "controller/cli/console.h"
 #include "controller/cli/look.h"
 #include "controller/cli/run.h"
+#include "controller/reconcile/orders.h"
 #include "controller/render/json.h"
 #include "controller/render/text.h"
 #include "controller/state/sqlite_store.h"
@@ -170,6 +171,12 @@ Result<std::optional<StoredRecord>> last_record(const StateReader& reader, const
   return std::move(*record);
 }
 
+/// What an operator has ordered that still holds, whether or not a turn has seen the end of it.
+Manual in_force(Memory memory) {
+  obey_orders({}, SystemClock().now(), memory);
+  return memory.manual;
+}
+
 /// `reader` is nullptr before weir ever ran.
 Result<GroupStatus> status_of(const StateReader* reader, const Group& group) {
   GroupStatus status{.name = group.name, .provider = group.provider, .version = group.version, .min = group.min, .max = group.max};
@@ -189,6 +196,8 @@ Result<GroupStatus> status_of(const StateReader* reader, const Group& group) {
                              format_duration(std::chrono::floor<std::chrono::seconds>(silence)), status.why);
   }
   auto memory = reader->load(group.name);
+  if (memory) status.manual = in_force(*memory);
+  if (memory) status.desired = memory->desired;
   if (memory && !memory->version.empty()) status.version = memory->version;
   if (memory) status.last_change = std::max(memory->scaled_out_at, memory->scaled_in_at);
   return status;
@@ -335,7 +344,9 @@ Exit command_explain(const CommonOptions& options, const std::string& group) {
   if (!*kept) return complain(fmt::format("group {} has had no turn yet: is `weir run` running?", group));
   const auto record = parse_record((*kept)->json);
   if (!record) return complain(record.error().message);
-  print(options.json ? (*kept)->json : explain_text(record->record, SystemClock().now(), colour_for_output()));
+  const auto memory = (*reader)->load(group);
+  if (!memory) return complain(memory.error().message);
+  print(options.json ? (*kept)->json : explain_text(record->record, SystemClock().now(), colour_for_output(), in_force(*memory)));
   return Exit::ok;
 }
 

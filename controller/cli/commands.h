@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string>
 
+#include "model/observation.h"
+
 namespace weir {
 
 /// Exit statuses that scripts rely on.
@@ -26,6 +28,18 @@ enum class ValidateShow { verdict, schema, reference };
 [[nodiscard]] Exit command_status(const CommonOptions& options, bool watch);
 [[nodiscard]] Exit command_explain(const CommonOptions& options, const std::string& group);
 [[nodiscard]] Exit command_history(const CommonOptions& options, const std::string& group, int limit);
+
+/// What an operator tells a group. `duration`: how long it holds, as configurations write durations; empty: until resumed.
+struct OrderArguments {
+  Order::Kind kind = Order::Kind::resume;
+  std::string group;
+  int servers = 0;   ///< scale only
+  bool out = false;  ///< pause only; neither: both
+  bool in = false;
+  std::string duration;
+};
+/// Tells it to the controller that runs, or writes it into the state for the next one.
+[[nodiscard]] Exit command_order(const CommonOptions& options, const OrderArguments& arguments);
 
 /// `from`: hpa or asg. `file`: a path, or - for standard input.
 [[nodiscard]] Exit command_import(const std::string& from, const std::string& file, bool json);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "controller/reconcile/orders.h"
 #include "controller/render/json.h"
 
 namespace weir {
@@ -13,6 +14,9 @@ using namespace std::chrono_literals;
 
 /// A scheduler that has not come round for this long is taken for dead.
 constexpr Duration kLongestSilence = 10s;
+
+/// Of what a client sent, in a line of the log.
+constexpr std::size_t kLongestField = 200;
 
 GroupStatus status_of(const Group& group, const Snapshot* last) {
   GroupStatus status{.name = group.name, .provider = group.provider, .version = group.version, .min = group.min, .max = group.max};
@@ -26,6 +30,7 @@ GroupStatus status_of(const Group& group, const Snapshot* last) {
   status.last_turn = last->record.at;
   const Memory& memory = last->memory;
   status.last_change = std::max(memory.scaled_out_at, memory.scaled_in_at);
+  status.manual = memory.manual;
   status.why = turn_reason(last->record.plan);
   return status;
 }
@@ -96,6 +101,49 @@ Result<void> LiveData::ready() const {
   const auto loop = this->loop();
   if (loop && loop->ready()) return {};
   return failure(ErrorKind::unavailable, "not every group has had its first turn");
+}
+
+void LiveControl::follow(std::shared_ptr<Loop> loop, const std::string& token) {
+  std::shared_ptr<Loop> old;  // ends, if it does, when nobody waits for the mutex
+  const std::lock_guard lock(mutex_);
+  old = std::exchange(loop_, std::move(loop));
+  token_ = token;
+}
+
+std::string LiveControl::token() const {
+  const std::lock_guard lock(mutex_);
+  return token_;
+}
+
+Result<void> LiveControl::order(const std::string& group, const Order& order) {
+  std::shared_ptr<Loop> loop;
+  {
+    const std::lock_guard lock(mutex_);
+    loop = loop_;
+  }
+  if (!loop) return failure(ErrorKind::unavailable, "weir is starting or reads its configuration; ask again in a moment");
+  const auto groups = loop->groups();
+  const auto found = std::ranges::find(groups, group, [](const Group* one) { return one->name; });
+  if (found == groups.end()) {
+    return failure(ErrorKind::not_found, fmt::format("there is no group {}; GET /v1/groups lists them", group));
+  }
+  if (auto possible = check_order(order, **found); !possible) return possible;
+  if (loop->order(group, order)) return {};
+  return failure(ErrorKind::unavailable, "weir is stopping or reads its configuration; ask again in a moment");
+}
+
+void LiveControl::written(const ApiWrite& write) {
+  const std::string group = write.group.substr(0, kLongestField);
+  const std::string status = std::to_string(write.status);
+  if (write.refusal.empty()) {
+    return log_.info("order", {{"group", group}, {"order", write.order}, {"by", write.by}, {"from", write.remote}});
+  }
+  log_.warning("order_refused", {{"group", group},
+                                 {"order", write.order.empty() ? write.what : write.order},
+                                 {"by", write.by},
+                                 {"from", write.remote},
+                                 {"status", status},
+                                 {"error", write.refusal}});
 }
 
 }  // namespace weir

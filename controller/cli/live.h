@@ -7,6 +7,8 @@
 
 #include "controller/api/metrics.h"
 #include "controller/api/routes.h"
+#include "controller/api/writes.h"
+#include "controller/log/log.h"
 #include "controller/loop/loop.h"
 #include "controller/state/state_reader.h"
 
@@ -36,6 +38,27 @@ class LiveData final : public ApiData {
   const Metrics& metrics_;
   mutable std::mutex mutex_;
   std::shared_ptr<const Loop> loop_;
+};
+
+/// Hands what the API is told to do to the loop in force, and writes it into the log. Thread-safe.
+class LiveControl final : public ApiControl {
+ public:
+  LiveControl(const Clock& clock, const Log& log) : clock_(clock), log_(log) {}
+
+  /// The loop in force from now on, and the token of its configuration; nullptr while it is being changed.
+  void follow(std::shared_ptr<Loop> loop, const std::string& token);
+
+  [[nodiscard]] std::string token() const override;
+  [[nodiscard]] TimePoint now() const override { return clock_.now(); }
+  [[nodiscard]] Result<void> order(const std::string& group, const Order& order) override;
+  void written(const ApiWrite& write) override;
+
+ private:
+  const Clock& clock_;
+  const Log& log_;
+  mutable std::mutex mutex_;
+  std::shared_ptr<Loop> loop_;
+  std::string token_;
 };
 
 }  // namespace weir

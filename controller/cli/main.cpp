@@ -32,6 +32,7 @@ struct Arguments {
   bool reference = false;
   bool watch = false;
   int limit = 20;
+  weir::OrderArguments order;
   weir::SimulateArguments simulate;
   std::vector<std::filesystem::path> tests;
 };
@@ -140,6 +141,35 @@ void add_question_commands(CLI::App& app, Arguments& arguments, Command& chosen)
   history->callback([&] { chosen = [&] { return weir::command_history(arguments.common, arguments.group, arguments.limit); }; });
 }
 
+CLI::App* add_order(CLI::App& app, Arguments& arguments, weir::Order::Kind kind, const std::string& name, const std::string& what,
+                    Command& chosen) {
+  CLI::App* order = add_command(app, arguments, name, what);
+  order->add_option("group", arguments.order.group, "The group's name")->required();
+  order->callback([&arguments, &chosen, kind] {
+    arguments.order.kind = kind;
+    chosen = [&arguments] { return weir::command_order(arguments.common, arguments.order); };
+  });
+  return order;
+}
+
+void add_order_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
+  constexpr const char* how_long = "For how long: 90s, 1h30m; without it until `weir resume`";
+  CLI::App* scale = add_order(app, arguments, weir::Order::Kind::scale, "scale",
+                              "Hold a group at so many servers, whatever its policies say", chosen);
+  scale->add_option("servers", arguments.order.servers, "How many, within the group's min and max")
+      ->required()
+      ->check(CLI::Range(0, 100'000));
+  scale->add_option("--for", arguments.order.duration, how_long);
+
+  CLI::App* pause = add_order(app, arguments, weir::Order::Kind::pause, "pause",
+                              "Stop scaling a group; servers that fail are still replaced", chosen);
+  pause->add_flag("--out", arguments.order.out, "Only scaling out");
+  pause->add_flag("--in", arguments.order.in, "Only scaling in");
+  pause->add_option("--for", arguments.order.duration, how_long);
+
+  (void)add_order(app, arguments, weir::Order::Kind::resume, "resume", "End what scale and pause have ordered for a group", chosen);
+}
+
 void add_import_command(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* import = app.add_subcommand(
       "import", "Turn a Kubernetes HPA manifest or AWS scaling policies into groups of a configuration, and say what does not fit");
@@ -180,6 +210,7 @@ int main(int argc, char** argv) {
   add_simulate_command(app, arguments, chosen);
   add_test_command(app, arguments, chosen);
   add_question_commands(app, arguments, chosen);
+  add_order_commands(app, arguments, chosen);
   add_import_command(app, arguments, chosen);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return unknown_command(app, argv[1]);
   try {

@@ -65,6 +65,7 @@ LoopEvents events_for(Metrics& metrics) {
       .acted = [&metrics](
                    const Group& group, Action::Kind kind,
                    bool succeeded) { metrics.action(group.name, kind, succeeded ? Metrics::Success::yes : Metrics::Success::no); },
+      .by_hand = [&metrics](const Group& group, const Manual& manual) { metrics.manual(group.name, manual); },
       .serving = [&metrics](const Group&, Duration took) { metrics.decision_to_serving(took); },
       .written =
           [&metrics](const Group& group, bool succeeded) {
@@ -111,15 +112,18 @@ class Service {
     if (!loop) return std::unexpected(loop.error());
     running->loop = std::shared_ptr<Loop>(loop->release(), [parts](Loop* one) { delete one; });
     data_.follow(running->loop);
+    control_.follow(running->loop, running->config.controller.token);
     const std::lock_guard lock(mutex_);
     running_ = std::move(running);
     return {};
   }
 
   /// The API of this service; before start() it says that nothing runs yet.
-  [[nodiscard]] Result<std::unique_ptr<ApiServer>> serve(const Listen& listen) {
+  [[nodiscard]] Result<std::unique_ptr<ApiServer>> serve(const ControllerSettings& settings) {
+    control_.follow(nullptr, settings.token);
+    const Listen& listen = settings.listen;
     return ApiServer::start(fmt::format("{}:{}", listen.host, listen.port),
-                            [this](const ApiRequest& request) { return answer(request, data_); });
+                            [this](const ApiRequest& request) { return answer(request, data_, control_); });
   }
 
   [[nodiscard]] Result<void> alive() const { return data_.alive(); }
@@ -167,6 +171,7 @@ class Service {
 
   void stop_loop() {
     data_.follow(nullptr);
+    control_.follow(nullptr, running_ ? running_->config.controller.token : "");
     std::unique_ptr<Running> old;
     {
       const std::lock_guard lock(mutex_);
@@ -190,6 +195,8 @@ class Service {
   SqliteStore& store_;
   Metrics metrics_{WEIR_VERSION};
   LiveData data_{store_.reader(), metrics_};
+  SystemClock clock_;
+  LiveControl control_{clock_, log_};
   std::mutex mutex_;
   std::unique_ptr<Running> running_;
   /// Goes first: only then is the last change of health reported, which looks at all of the above.
@@ -239,7 +246,7 @@ int run_service(Config config) {
   const std::string source = config.source.string();
   const std::string groups = std::to_string(config.groups.size());
   // First what may fail: weir acts only once nothing keeps it from running.
-  auto api = service.serve(config.controller.listen);
+  auto api = service.serve(config.controller);
   if (!api) {
     log.error("start_failed", {{"error", api.error().message}});
     return 1;

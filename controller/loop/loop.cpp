@@ -14,6 +14,7 @@
 
 #include "controller/loop/executor.h"
 #include "controller/reconcile/classify.h"
+#include "controller/reconcile/orders.h"
 
 namespace weir {
 namespace {
@@ -120,8 +121,11 @@ class Loop::Impl {
     for (auto& [name, lane] : lanes_) lane.actors.reset();
     // A write has no stop token: it is cancelled with its balancer.
     for (const auto& slot : slots_) slot->managed.balancers.clear();
-    std::unique_lock lock(mutex_);
-    idle_.wait(lock, [this] { return std::ranges::none_of(slots_, [](const auto& slot) { return slot->running; }); });
+    {
+      std::unique_lock lock(mutex_);
+      idle_.wait(lock, [this] { return std::ranges::none_of(slots_, [](const auto& slot) { return slot->running; }); });
+    }
+    for (const auto& slot : slots_) write_down_orders(*slot);
   }
 
   void wake(const std::string& group) {
@@ -135,7 +139,7 @@ class Loop::Impl {
   bool order(const std::string& group, Order order) {
     const std::lock_guard lock(mutex_);
     const auto found = by_name_.find(group);
-    if (found == by_name_.end()) return false;
+    if (found == by_name_.end() || stopping_) return false;
     found->second->orders.push_back(std::move(order));
     found->second->wake_wanted = true;
     start_turn_if_due(*found->second);
@@ -178,6 +182,19 @@ class Loop::Impl {
     std::shared_ptr<Provider> idle;
     Steady::time_point idle_due;  // under the mutex
   };
+
+  /// What was accepted and no turn came to obey. Nothing runs any more.
+  void write_down_orders(Slot& slot) {
+    if (slot.orders.empty()) return;
+    const std::string& group = slot.managed.group.name;
+    const TimePoint at = ports_.clock.now();
+    Memory memory = slot.memory;
+    obey_orders(slot.orders, at, memory);
+    const Record record = record_of_orders(group, slot.orders, memory, slot.last ? &slot.last->record : nullptr, at);
+    const auto saved = ports_.store.save(group, memory, record, Store::Durability::durable);
+    if (!saved) ports_.log.error("orders_lost", {{"group", group}, {"error", saved.error().message}});
+    slot.orders.clear();
+  }
 
   // ---- scheduling -------------------------------------------------------------------------------------------------------
 
@@ -398,8 +415,12 @@ class Loop::Impl {
     Memory before = slot.memory;
     Turn turn = reconcile(managed.group, managed.policies, std::move(seen), std::move(slot.memory));
     auto record = std::make_shared<Snapshot>();
-    record->record = {managed.group.name, at, std::move(turn.plan), std::move(turn.observation.servers),
-                      std::move(turn.observation.listed_detail)};
+    record->record = {managed.group.name,
+                      at,
+                      std::move(turn.plan),
+                      std::move(turn.observation.servers),
+                      std::move(turn.observation.listed_detail),
+                      turn.observation.orders};
     Plan& plan = record->record.plan;
     if (plan.write_balancers && !slot.balancer_error.empty()) plan.notes.push_back(not_in_force(slot));
     const bool losable = plan.actions.empty() && turn.observation.orders.empty();
@@ -425,6 +446,7 @@ class Loop::Impl {
     record->memory = slot.memory;
     record->version = slot.memory.version;
     note(slot, record->record);
+    if (events_.by_hand) events_.by_hand(managed.group, slot.memory.manual);
     if (events_.judged) events_.judged(managed.group, turn.probe_suspected, turn.orphans);
     apply(slot, record);
   }

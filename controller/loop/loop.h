@@ -21,6 +21,8 @@ struct LoopEvents {
   /// What the servers of a group looked like to it.
   std::function<void(const Group&, bool probe_suspected, int orphans)> judged;
   std::function<void(const Group&, Action::Kind, bool succeeded)> acted;
+  /// What operators have ordered for a group, as far as it is in force after a turn.
+  std::function<void(const Group&, const Manual&)> by_hand;
   /// A launched server is proven to get traffic: time since the launch was decided.
   std::function<void(const Group&, Duration decision_to_serving)> serving;
   /// A balancer was written, or could not be.
@@ -81,7 +83,8 @@ class Loop {
   /// Starts a turn of the group soon, with the facts at hand, and another when the provider has been asked again.
   void wake(const std::string& group);
 
-  /// Hands a person's order to the group's next turn, which starts soon and writes it into memory. False: there is no such group.
+  /// Hands a person's order to the group's next turn, which starts soon and writes it into memory; if it never comes, stop() does.
+  /// False: there is no such group, or the loop stops.
   [[nodiscard]] bool order(const std::string& group, Order order);
 
   /// The last turn of a group; nullptr before its first, or if there is no such group.

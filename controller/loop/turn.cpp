@@ -26,6 +26,20 @@ Result<void> check_provider(const Group& group, const Memory& memory) {
                              group.name, memory.servers.size() + memory.launches.size(), memory.provider, group.provider));
 }
 
+Record record_of_orders(const std::string& group, std::vector<Order> orders, const Memory& memory, const Record* last,
+                        TimePoint at) {
+  Record record{group, at, {}, {}, {}};
+  if (last != nullptr) record.servers = last->servers;
+  if (last != nullptr) record.servers_detail = last->servers_detail;
+  Decision& decision = record.plan.decision;
+  decision.previous = decision.desired = memory.desired.value_or(0);
+  if (last != nullptr) decision.min = last->plan.decision.min;
+  if (last != nullptr) decision.max = last->plan.decision.max;
+  decision.steps = {{"operator", decision.desired, decision.desired, "obeyed as soon as weir runs"}};
+  record.orders = std::move(orders);
+  return record;
+}
+
 Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, std::vector<Sample> samples,
                     HealthProbe& probe, TimePoint at, std::stop_token stop) {
   Observation seen{.at = at, .listed = listing.listed, .listed_detail = listing.detail, .samples = std::move(samples)};

@@ -36,6 +36,11 @@ struct Listing {
 /// Errors: invalid.
 [[nodiscard]] Result<void> check_provider(const Group& group, const Memory& memory);
 
+/// The record of orders that were written into `memory` without a turn, because nobody turns the group now. It shows the group as
+/// its last record has it; without one (nullptr), as nothing but what it wanted.
+[[nodiscard]] Record record_of_orders(const std::string& group, std::vector<Order> orders, const Memory& memory, const Record* last,
+                                      TimePoint at);
+
 /// Gathers the facts of one instant: whom the provider lists, how they are, what the balancers say. Tells the probe whom to watch.
 [[nodiscard]] Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, std::vector<Sample> samples,
                                   HealthProbe& probe, TimePoint at, std::stop_token stop);

@@ -12,6 +12,7 @@
 #include "model/error.h"
 #include "model/group.h"
 #include "model/memory.h"
+#include "model/observation.h"
 #include "model/plan.h"
 #include "model/query.h"
 #include "model/server.h"
@@ -69,8 +70,9 @@ struct Record {
   std::string group;
   TimePoint at;
   Plan plan;
-  std::vector<Server> servers;  ///< classified
-  std::string servers_detail;   ///< why the list was not known
+  std::vector<Server> servers;     ///< classified
+  std::string servers_detail;      ///< why the list was not known
+  std::vector<Order> orders = {};  ///< that this turn was given
 };
 
 /// Where memory and records are kept. Thread-safe.

@@ -1,5 +1,7 @@
 #include "controller/reconcile/orders.h"
 
+#include <fmt/format.h>
+
 namespace weir {
 namespace {
 
@@ -18,6 +20,15 @@ void obey(const Order& order, Manual& manual) {
 }
 
 }  // namespace
+
+Result<void> check_order(const Order& order, const Group& group) {
+  if (order.kind != Order::Kind::scale) return {};
+  if (order.servers >= group.min && order.servers <= group.max) return {};
+  return failure(ErrorKind::invalid,
+                 fmt::format("group {} has at least {} and at most {} servers, so it cannot be held at {}; change "
+                             "min or max in the configuration first",
+                             group.name, group.min, group.max, order.servers));
+}
 
 void obey_orders(std::span<const Order> orders, TimePoint at, Memory& memory) {
   for (const Order& order : orders) obey(order, memory.manual);

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "controller/render/json_writer.h"
+#include "controller/render/orders.h"
 #include "controller/render/rfc3339.h"
 
 namespace weir {
@@ -36,6 +37,7 @@ std::string_view to_string(DrainCause cause) {
 }
 
 constexpr std::array kDrainCauses{DrainCause::surplus, DrainCause::unhealthy, DrainCause::gone_wrong};
+constexpr std::array kOrders{Order::Kind::scale, Order::Kind::pause, Order::Kind::resume};
 constexpr std::array kPhases{Phase::pending, Phase::warming, Phase::in_service, Phase::draining, Phase::terminating};
 constexpr std::array kHealthStatuses{HealthStatus::unknown, HealthStatus::healthy, HealthStatus::unhealthy};
 constexpr std::array kStances{Vote::Stance::wants, Vote::Stance::content, Vote::Stance::abstains};
@@ -303,6 +305,18 @@ void write_plan(JsonWriter& out, const GroupPlan& plan) {
   out.field_if("servers_detail", plan.servers_detail);
 }
 
+void write(JsonWriter& out, const Order& order) {
+  out.field("order", to_string(order.kind));
+  if (order.kind == Order::Kind::scale) out.field("servers", order.servers);
+  if (order.kind == Order::Kind::pause) {
+    out.field("out", order.out);
+    out.field("in", order.in);
+  }
+  out.field_if("until", order.until);
+  out.field("at", order.at);
+  out.field_if("by", order.by);
+}
+
 void write_status(JsonWriter& out, const GroupStatus& status) {
   out.begin_object();
   out.field("name", status.name);
@@ -312,7 +326,8 @@ void write_status(JsonWriter& out, const GroupStatus& status) {
   out.field("max", status.max);
   out.field("desired", status.desired);
   out.field("in_service", count_phase(status.servers, Phase::in_service));
-  out.field("paused", status.paused);
+  out.field("paused", status.manual.pause.has_value());
+  write(out, status.manual);
   write_servers(out, status.servers, status.name);
   out.field("last_turn", status.last_turn);
   out.field("last_change", status.last_change);
@@ -638,12 +653,23 @@ void read(Fields& in, Plan& plan) {
   in.read("refused", plan.refused);
 }
 
+void read(Fields& in, Order& order) {
+  in.read("order", order.kind, kOrders);
+  in.read("servers", order.servers);
+  in.read("out", order.out);
+  in.read("in", order.in);
+  in.read("until", order.until);
+  in.read("at", order.at);
+  in.read("by", order.by);
+}
+
 void read(Fields& in, Record& record) {
   in.read("group", record.group);
   in.read("at", record.at);
   read(in, record.plan);
   read_servers(in, record.servers, record.group);
   in.read("servers_detail", record.servers_detail);
+  in.read("orders", record.orders, kReadItem);
 }
 
 void read(Fields& in, GroupPlan& plan) {
@@ -792,6 +818,7 @@ std::string record_json(const Record& record) {
   write_rest_of_plan(out, record.plan);
   write_servers(out, record.servers, record.group);
   out.field_if("servers_detail", record.servers_detail);
+  write_array_if(out, "orders", record.orders, [](JsonWriter& to, const Order& order) { write(to, order); });
   out.end_object();
   return text;
 }

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "model/memory.h"
 #include "model/plan.h"
 #include "model/server.h"
 #include "model/time.h"
@@ -59,8 +60,8 @@ struct GroupStatus {
   std::string version;
   int min = 0;
   int max = 0;
-  std::optional<int> desired;  ///< absent before the first turn
-  bool paused = false;
+  std::optional<int> desired;            ///< absent before the first turn
+  Manual manual;                         ///< a person's hand on the wheel, as far as it is in force
   std::vector<Server> servers;           ///< classified
   std::optional<TimePoint> last_turn;    ///< absent before the first turn
   std::optional<TimePoint> last_change;  ///< of desired

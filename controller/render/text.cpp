@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "controller/render/orders.h"
 #include "controller/render/table.h"
 
 namespace weir {
@@ -194,8 +195,15 @@ std::string actions_in_short(const std::vector<Action>& actions) {
 }
 
 std::string status_reason(const GroupStatus& status) {
-  if (!status.paused) return printable(status.why);
-  return status.why.empty() ? "paused" : "paused; " + printable(status.why);
+  const std::string manual = manual_text(status.manual);
+  return fmt::format("{}{}{}", manual, manual.empty() || status.why.empty() ? "" : "; ", printable(status.why));
+}
+
+/// What a turn was told to do, before why it came out as it did.
+std::string turn_reason(const Record& record) {
+  std::string text;
+  for (const Order& order : record.orders) text += "ordered: " + order_text(order) + "; ";
+  return text + turn_reason(record.plan);
 }
 
 std::string quiet_turns(std::int64_t count, const Paint& paint) {
@@ -230,10 +238,12 @@ std::string decision_text(const Decision& decision, Colour colour) {
   return votes_text(decision, paint) + "\n" + steps_text(decision, paint);
 }
 
-std::string explain_text(const Record& record, TimePoint now, Colour colour) {
+std::string explain_text(const Record& record, TimePoint now, Colour colour, const Manual& manual) {
   const Paint paint(colour);
   std::string text = headline(record.group, record.plan.decision, paint);
   text += fmt::format("  ({}, {} ago)\n", clock_text(record.at), age_text(record.at, now));
+  if (manual != Manual{}) text += fmt::format("  {} {}\n", paint(kYellow, "by hand:"), manual_text(manual));
+  for (const Order& order : record.orders) text += fmt::format("  {} {}\n", paint(kYellow, "ordered:"), order_text(order));
   text += notes_text(record.plan, record.servers_detail, paint);
   text += decision_text(record.plan.decision, colour);
   const std::string actions = actions_text(record.plan.actions, paint);
@@ -255,7 +265,7 @@ std::string history_text(std::span<const HistoryEntry> changes, std::int64_t new
                                                                    : fmt::format("{} → {}", decision.previous, decision.desired);
     const std::string actions = actions_in_short(change.record.plan.actions);
     text += fmt::format("{}  {:<8}  {}{}{}\n", clock_text(change.record.at), what, actions, actions.empty() ? "" : "  ",
-                        paint(kDim, printable(turn_reason(change.record.plan))));
+                        paint(kDim, printable(turn_reason(change.record))));
     next = change.number;
   }
   return text;

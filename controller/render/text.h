@@ -25,8 +25,8 @@ struct HistoryEntry {
 /// `weir status`: one line per group. `now` gives the ages.
 [[nodiscard]] std::string status_text(std::span<const GroupStatus> statuses, TimePoint now, Colour colour);
 
-/// `weir explain G`: one turn in full.
-[[nodiscard]] std::string explain_text(const Record& record, TimePoint now, Colour colour);
+/// `weir explain G`: one turn in full; `manual` is what an operator has ordered since or before and is in force now.
+[[nodiscard]] std::string explain_text(const Record& record, TimePoint now, Colour colour, const Manual& manual = {});
 
 /// The votes and stages of one decision, as `explain` shows them.
 [[nodiscard]] std::string decision_text(const Decision& decision, Colour colour);

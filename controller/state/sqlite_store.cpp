@@ -68,9 +68,10 @@ Result<Database> open_database(const std::filesystem::path& path) {
   return database;
 }
 
-bool is_change(const Plan& plan) {
+bool is_change(const Record& record) {
+  const Plan& plan = record.plan;
   const bool acts = std::ranges::any_of(plan.actions, [](const Action& action) { return action.why != kNotGoneYet; });
-  return acts || plan.decision.desired != plan.decision.previous || !plan.refused.empty();
+  return acts || plan.decision.desired != plan.decision.previous || !plan.refused.empty() || !record.orders.empty();
 }
 
 }  // namespace
@@ -174,7 +175,7 @@ Result<Memory> SqliteStore::load(const std::string& group) {
 Result<void> SqliteStore::save(const std::string& group, const Memory& memory, const Record& record, Durability durability) {
   const bool durable = durability == Durability::durable;
   std::string memory_text = memory_json(memory);
-  WaitingRecord waiting_record{record.at.time_since_epoch().count(), is_change(record.plan), durable, record_json(record)};
+  WaitingRecord waiting_record{record.at.time_since_epoch().count(), is_change(record), durable, record_json(record)};
 
   std::unique_lock hold(impl_->mutex);
   if (impl_->hangs()) return impl_->too_late();

@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ class FakeApiData final : public ApiData {
     app.servers = full_record().servers;
     app.last_turn = full_record().at;
     app.last_change = full_record().at;
+    app.manual.hold = Manual::Hold{4, full_record().at, "ops"};
+    app.manual.pause = Manual::Pause{true, false, full_record().at, "ops"};
     app.why = "votes: cpu-high wants 4";
     GroupStatus fresh;
     fresh.name = "fresh";
@@ -44,7 +47,7 @@ class FakeApiData final : public ApiData {
     if (disk_trouble) return failure(ErrorKind::unavailable, "state /x: disk I/O error");
     asked_limit = limit;
     asked_before = before;
-    return group == "app" ? std::vector<std::string>{record_json(full_record()), record_json({.group = "app"})}
+    return group == "app" ? std::vector<std::string>{record_json(full_record()), record_json(ordered_record())}
                           : std::vector<std::string>{};
   }
   [[nodiscard]] std::optional<std::string> plan(const std::string& group) const override {
@@ -62,7 +65,43 @@ class FakeApiData final : public ApiData {
   mutable std::optional<TimePoint> asked_before;
 
  private:
+  /// A turn that was given one order of each kind.
+  static Record ordered_record() {
+    Record record{.group = "app"};
+    record.orders = {{.kind = Order::Kind::scale, .servers = 4, .until = full_record().at, .at = full_record().at, .by = "ops"},
+                     {.kind = Order::Kind::pause, .at = full_record().at},
+                     {.kind = Order::Kind::resume, .at = full_record().at}};
+    return record;
+  }
   std::vector<std::shared_ptr<const GroupStatus>> statuses_;
+};
+
+/// Takes orders for `app`, which has 2 to 10 servers, and remembers what it was told.
+class FakeControl final : public ApiControl {
+ public:
+  [[nodiscard]] std::string token() const override { return secret; }
+  [[nodiscard]] TimePoint now() const override { return full_record().at; }
+  [[nodiscard]] Result<void> order(const std::string& group, const Order& order) override {
+    const std::lock_guard lock(mutex_);
+    if (busy) return failure(ErrorKind::unavailable, "weir reads its configuration");
+    if (group != "app") return failure(ErrorKind::not_found, "there is no group " + group);
+    const bool fits = order.kind != Order::Kind::scale || (order.servers >= 2 && order.servers <= 10);
+    if (!fits) return failure(ErrorKind::invalid, "group app has at least 2 and at most 10 servers");
+    taken.push_back(order);
+    return {};
+  }
+  void written(const ApiWrite& write) override {
+    const std::lock_guard lock(mutex_);
+    writes.push_back(write);
+  }
+
+  std::string secret = "hunter2-of-the-test";
+  bool busy = false;
+  std::vector<Order> taken;
+  std::vector<ApiWrite> writes;
+
+ private:
+  std::mutex mutex_;
 };
 
 }  // namespace weir

@@ -116,6 +116,19 @@ TEST(Metrics, counts_actions_failures_and_losses) {
   EXPECT_EQ(value(metrics, R"(weir_build_info{version="0.1.0"})"), "1");
 }
 
+TEST(Metrics, tell_what_an_operator_has_ordered_and_its_end) {
+  Metrics metrics("0.1.0");
+  metrics.group({.name = "app"});
+  EXPECT_EQ(value(metrics, R"(weir_group_held{group="app"})"), "0");
+  metrics.manual("app", {.hold = Manual::Hold{}, .pause = Manual::Pause{.out = false, .in = true}});
+  EXPECT_EQ(value(metrics, R"(weir_group_held{group="app"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_group_paused{group="app",direction="out"})"), "0");
+  EXPECT_EQ(value(metrics, R"(weir_group_paused{group="app",direction="in"})"), "1");
+  metrics.manual("app", {});
+  EXPECT_EQ(value(metrics, R"(weir_group_held{group="app"})"), "0");
+  EXPECT_EQ(value(metrics, R"(weir_group_paused{group="app",direction="in"})"), "0");
+}
+
 TEST(Metrics, series_exist_only_for_what_is_configured) {
   Metrics metrics("0.1.0");
   metrics.group(group_named("app", {{"old", "threshold", {}}}));

@@ -14,7 +14,9 @@ using nlohmann::json;
 
 class Document {
  public:
-  [[nodiscard]] YAML::Node operation(const std::string& path) const { return root_["paths"][path]["get"]; }
+  [[nodiscard]] YAML::Node operation(const std::string& path, const std::string& method) const {
+    return root_["paths"][path][method];
+  }
   [[nodiscard]] std::vector<std::string> paths() const {
     std::vector<std::string> all;
     for (const auto& path : root_["paths"]) all.push_back(path.first.as<std::string>());
@@ -92,8 +94,19 @@ class Conformance {
 class OpenApiTest : public testing::Test {
  protected:
   void expect_conforming(const std::string& documented, const std::string& path, std::map<std::string, std::string> query = {}) {
-    const ApiResponse response = answer({"GET", path, std::move(query), {}}, data_);
-    const YAML::Node described = document_.resolve(document_.operation(documented)["responses"][std::to_string(response.status)]);
+    expect_documented(documented, "get", path, answer({"GET", path, std::move(query), {}}, data_, control_));
+  }
+  /// The status of a documented answer to this order.
+  int order(const std::string& documented, const std::string& path, const std::string& body, const std::string& token) {
+    const ApiResponse response =
+        answer({"POST", path, {}, {{"authorization", "Bearer " + token}}, body, "127.0.0.1"}, data_, control_);
+    expect_documented(documented, "post", path, response);
+    return response.status;
+  }
+  void expect_documented(const std::string& documented, const std::string& method, const std::string& path,
+                         const ApiResponse& response) {
+    const YAML::Node described =
+        document_.resolve(document_.operation(documented, method)["responses"][std::to_string(response.status)]);
     ASSERT_TRUE(described) << path << " answers " << response.status << ", which is not documented";
     const std::string type = response.content_type.substr(0, response.content_type.find(';'));
     const YAML::Node content = described["content"][type];
@@ -104,6 +117,7 @@ class OpenApiTest : public testing::Test {
 
   Document document_;
   FakeApiData data_;
+  FakeControl control_;
 };
 
 TEST_F(OpenApiTest, every_answer_is_as_documented) {
@@ -117,10 +131,42 @@ TEST_F(OpenApiTest, every_answer_is_as_documented) {
       {"/readyz", {"/readyz"}},
   };
   for (const std::string& documented : document_.paths()) {
+    if (!document_.operation(documented, "get")) continue;
     ASSERT_TRUE(asked.contains(documented)) << documented << " is documented, but this test does not ask it";
     for (const std::string& path : asked[documented]) expect_conforming(documented, path);
   }
   expect_conforming("/v1/groups/{group}/decisions", "/v1/groups/app/decisions", {{"limit", "x"}});
+}
+
+TEST_F(OpenApiTest, every_answer_to_an_order_is_as_documented) {
+  const std::map<std::string, std::pair<std::string, std::string>> orders = {
+      {"scale", {R"({"servers": 3, "for": "1h", "by": "ops"})", R"({"servers": 11})"}},
+      {"pause", {R"({"direction": "out"})", ""}},
+      {"resume", {"", ""}},
+  };
+  std::size_t documented_orders = 0;
+  for (const std::string& documented : document_.paths()) {
+    if (!document_.operation(documented, "post")) continue;
+    ++documented_orders;
+    const std::string name = documented.substr(documented.rfind('/') + 1);
+    ASSERT_TRUE(orders.contains(name)) << documented << " is documented, but this test does not order it";
+    const auto& [good, impossible] = orders.at(name);
+    const std::string path = "/v1/groups/app/" + name;
+    EXPECT_EQ(order(documented, path, good, control_.secret), 202);
+    EXPECT_EQ(order(documented, path, good, "guess"), 401);
+    EXPECT_EQ(order(documented, path, "[]", control_.secret), 400);
+    EXPECT_EQ(order(documented, "/v1/groups/nobody/" + name, good, control_.secret), 404);
+    if (!impossible.empty()) {
+      EXPECT_EQ(order(documented, path, impossible, control_.secret), 409);
+    }
+    control_.busy = true;
+    EXPECT_EQ(order(documented, path, good, control_.secret), 503);
+    control_.busy = false;
+    const std::string secret = std::exchange(control_.secret, "");
+    EXPECT_EQ(order(documented, path, good, secret), 403);
+    control_.secret = secret;
+  }
+  EXPECT_EQ(documented_orders, orders.size());
 }
 
 TEST_F(OpenApiTest, failures_are_as_documented) {
@@ -133,7 +179,7 @@ TEST_F(OpenApiTest, failures_are_as_documented) {
 }
 
 TEST_F(OpenApiTest, the_front_page_names_every_documented_route) {
-  const std::string page = answer({"GET", "/", {}, {}}, data_).body;
+  const std::string page = answer({"GET", "/", {}, {}}, data_, control_).body;
   for (std::string path : document_.paths()) {
     const std::size_t parameter = path.find("{group}");
     if (parameter != std::string::npos) path.replace(parameter, 7, "NAME");

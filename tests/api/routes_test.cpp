@@ -15,9 +15,10 @@ using nlohmann::json;
 class RoutesTest : public testing::Test {
  protected:
   [[nodiscard]] ApiResponse get(const std::string& path, std::map<std::string, std::string> query = {}) const {
-    return answer({"GET", path, std::move(query), {}}, data_);
+    return answer({"GET", path, std::move(query), {}}, data_, control_);
   }
   FakeApiData data_;
+  mutable FakeControl control_;
 };
 
 TEST_F(RoutesTest, lists_groups) {
@@ -94,7 +95,7 @@ TEST_F(RoutesTest, errors_are_problem_documents) {
 
 TEST_F(RoutesTest, other_methods_are_refused_with_what_is_allowed) {
   for (const char* method : {"POST", "PUT", "DELETE", "OPTIONS", "TRACE", "PATCH"}) {
-    const ApiResponse response = answer({method, "/v1/groups", {}, {}}, data_);
+    const ApiResponse response = answer({method, "/v1/groups", {}, {}}, data_, control_);
     EXPECT_EQ(response.status, 405) << method;
     EXPECT_EQ(response.headers, (std::vector<std::pair<std::string, std::string>>{{"Allow", "GET, HEAD"}}));
   }
@@ -102,6 +103,8 @@ TEST_F(RoutesTest, other_methods_are_refused_with_what_is_allowed) {
 
 TEST(Limits, let_ordinary_requests_pass_and_name_what_is_too_much) {
   EXPECT_FALSE(refusal({.uri = 8192, .headers = 100, .header_bytes = 16'384, .has_content_length = true}));
+  EXPECT_FALSE(refusal({.has_content_length = true, .content_length = 65'536, .most_body = most_body("POST")}));
+  EXPECT_EQ(most_body("PUT"), 0U);
   const std::pair<RequestSize, int> cases[] = {
       {{.uri = 8193}, 414},
       {{.headers = 101}, 431},
@@ -109,6 +112,8 @@ TEST(Limits, let_ordinary_requests_pass_and_name_what_is_too_much) {
       {{.has_content_length = true, .has_transfer_encoding = true}, 400},
       {{.has_content_length = true, .content_length = 1}, 413},
       {{.has_transfer_encoding = true}, 413},
+      {{.has_content_length = true, .content_length = 65'537, .most_body = most_body("POST")}, 413},
+      {{.has_transfer_encoding = true, .most_body = most_body("POST")}, 411},
   };
   for (const auto& [size, status] : cases) {
     const auto refused = refusal(size);

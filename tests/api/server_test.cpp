@@ -127,7 +127,8 @@ ConnectionLimits quick() {
 class ApiServerTest : public testing::Test {
  protected:
   void start(ConnectionLimits limits) {
-    auto started = ApiServer::start(address(), [this](const ApiRequest& request) { return answer(request, data_); }, limits);
+    auto started =
+        ApiServer::start(address(), [this](const ApiRequest& request) { return answer(request, data_, control_); }, limits);
     ASSERT_TRUE(started) << started.error().message;
     server_ = std::move(*started);
   }
@@ -144,6 +145,7 @@ class ApiServerTest : public testing::Test {
 
   int port_ = free_port();
   FakeApiData data_;
+  FakeControl control_;
   std::unique_ptr<ApiServer> server_;
 };
 
@@ -210,6 +212,68 @@ TEST_F(ApiServerTest, refuses_what_is_too_large_or_ambiguous) {
     const std::string text = client.read_all();  // to the end: such a connection is not used again
     EXPECT_TRUE(text.starts_with(status)) << request << text;
   }
+}
+
+TEST_F(ApiServerTest, takes_a_body_in_as_many_pieces_as_it_comes_and_knows_from_where) {
+  const std::string body = R"({"servers": 3, "by": "ops"})" + std::string(65'536 - 27, ' ');
+  Client client(port_);
+  client.send("POST /v1/groups/app/scale HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer " + control_.secret +
+              "\r\nContent-Length: 65536\r\n\r\n");
+  ASSERT_TRUE(client.send(std::string_view(body).substr(0, 10)));
+  EXPECT_TRUE(answers()) << "nobody waits for a body that is on its way";
+  ASSERT_TRUE(client.send(std::string_view(body).substr(10)));
+  const std::string text = client.read_all();
+  EXPECT_TRUE(text.starts_with("HTTP/1.1 202 ")) << text;
+  ASSERT_EQ(control_.taken.size(), 1U);
+  EXPECT_EQ(control_.taken[0].servers, 3);
+  EXPECT_EQ(control_.writes[0].remote, "127.0.0.1");
+}
+
+TEST_F(ApiServerTest, keeps_a_connection_for_further_orders) {
+  Client client(port_);
+  const std::string head = "HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + control_.secret + "\r\n";
+  for (int order = 0; order < 10; ++order) {
+    ASSERT_TRUE(client.send("POST /v1/groups/app/pause " + head + "Content-Length: 2\r\n\r\n{}"));
+    ASSERT_TRUE(client.read_until("\"by\":\"api\"}").starts_with("HTTP/1.1 202 "));
+    ASSERT_TRUE(client.send("POST /v1/groups/app/resume " + head + "Content-Length: 0\r\n\r\n"));
+    ASSERT_TRUE(client.read_until("\"by\":\"api\"}").starts_with("HTTP/1.1 202 "));
+  }
+  EXPECT_EQ(control_.taken.size(), 20U);
+}
+
+TEST_F(ApiServerTest, refuses_bodies_that_are_too_large_or_do_not_say_how_large_they_are) {
+  const std::pair<std::string, const char*> cases[] = {
+      {"Content-Length: 65537\r\n\r\n" + std::string(65'537, ' '), "HTTP/1.1 413 "},
+      {"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "HTTP/1.1 411 "},
+      {"Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "HTTP/1.1 400 "}};
+  for (const auto& [request, status] : cases) {
+    Client client(port_);
+    client.send("POST /v1/groups/app/pause HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + control_.secret + "\r\n" + request);
+    const std::string text = client.read_all();
+    EXPECT_TRUE(text.starts_with(status)) << status << text;
+  }
+  EXPECT_TRUE(control_.taken.empty());
+}
+
+TEST_F(ApiServerTest, a_body_that_ends_too_soon_orders_nothing) {
+  ConnectionLimits limits = quick();
+  limits.answer = 50ms;
+  server_.reset();
+  start(limits);
+  const std::string head = "POST /v1/groups/app/pause HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + control_.secret + "\r\n";
+  for (int round = 0; round < 20; ++round) {
+    Client hanging(port_);
+    ASSERT_TRUE(hanging.send(head + "Content-Length: 4\r\n\r\n{}"));
+    if (round % 2 == 0) {
+      EXPECT_TRUE(hanging.closed_by_server());
+    }
+  }
+  // One may be on its way when the server goes.
+  Client last(port_);
+  ASSERT_TRUE(last.send(head + "Content-Length: 4\r\n\r\n{}"));
+  EXPECT_TRUE(answers());
+  server_.reset();
+  EXPECT_TRUE(control_.taken.empty());
 }
 
 TEST_F(ApiServerTest, survives_what_is_no_request) {

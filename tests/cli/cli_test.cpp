@@ -5,12 +5,15 @@
 
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "controller/state/sqlite_store.h"
 #include "platform/command.h"
 #include "platform/file.h"
+#include "tests/support/free_port.h"
 #include "tests/support/http_stub.h"
 #include "tests/support/temp_directory.h"
+#include "tests/support/wait_until.h"
 
 namespace weir {
 namespace {
@@ -76,7 +79,8 @@ groups:
 TEST_F(Cli, help_names_every_command_and_ends_with_0) {
   const CommandResult help = weir({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* command : {"run", "validate", "plan", "apply", "status", "explain", "history", "import"}) {
+  for (const char* command :
+       {"run", "validate", "plan", "apply", "status", "explain", "history", "scale", "pause", "resume", "import"}) {
     EXPECT_THAT(help.output, HasSubstr(command));
   }
 }
@@ -102,6 +106,9 @@ INSTANTIATE_TEST_SUITE_P(Commands, CliHelp,
                                          HelpCase{"explain", {"--config", "group"}},
                                          HelpCase{"history", {"--config", "group", "--limit"}},
                                          HelpCase{"test", {"files", "--json"}},
+                                         HelpCase{"scale", {"--config", "group", "servers", "--for"}},
+                                         HelpCase{"pause", {"--config", "group", "--out", "--in", "--for"}},
+                                         HelpCase{"resume", {"--config", "group"}},
                                          HelpCase{"import", {"hpa", "asg", "file", "standard input"}}),
                          [](const auto& tested) { return std::string(tested.param.command); });
 
@@ -433,6 +440,155 @@ TEST_F(Cli, test_writes_json) {
 }
 
 TEST_F(Cli, test_needs_a_file) { EXPECT_EQ(weir({"test"}).status, 1); }
+
+// ---- scale, pause, resume -------------------------------------------------------------------------------------------------
+
+/// With a group of imaginary servers, and a controller that runs if it is told to.
+class CliOrders : public Cli {
+ protected:
+  void SetUp() override { write_group("token: secret-of-the-test"); }
+  void write_group(const std::string& more) {
+    write(fmt::format(R"(
+controller: {{state: "{}", interval: 200ms, listen: "127.0.0.1:{}", {}}}
+providers: {{cloud: {{type: memory}}}}
+groups:
+  - {{name: app, provider: cloud, version: v1, server: {{}}, min: 1, max: 4}}
+)",
+                      file("state.db").string(), port_, more));
+  }
+  /// Starts `weir run` and waits for its first turn.
+  [[nodiscard]] bool run_controller() {
+    const std::string log = file("weir.log").string();
+    controller_ = std::jthread([this, log](const std::stop_token& stop) {
+      const std::string command = fmt::format("exec '{}' run -c '{}' 2>'{}'", WEIR_PROGRAM, config().string(), log);
+      (void)run_command({"sh", "-c", command}, 10min, stop);
+    });
+    return wait_until(60s, [&] { return status()["last_turn"].is_string(); });
+  }
+  void kill_controller() { controller_ = {}; }
+  [[nodiscard]] std::string log() const { return read_file(file("weir.log")).value_or(""); }
+  [[nodiscard]] nlohmann::json status() const { return json_of(weir_here({"status", "--json"}))["groups"][0]; }
+
+ private:
+  int port_ = free_port();
+  std::jthread controller_;
+};
+
+TEST_F(CliOrders, without_a_controller_an_order_waits_in_the_state) {
+  const CommandResult scaled = weir_here({"scale", "app", "3", "--for", "1h"});
+  EXPECT_EQ(scaled.status, 0) << scaled.output;
+  EXPECT_THAT(scaled.output, AllOf(HasSubstr("app: held at 3 until 20"), HasSubstr(" by "),
+                                   HasSubstr("weir is not running: it will find this when it starts")));
+  EXPECT_EQ(status()["hold"]["servers"], 3);
+  EXPECT_EQ(status()["paused"], false);
+  const nlohmann::json paused = json_of(weir_here({"pause", "app", "--out", "--json"}));
+  EXPECT_EQ(paused["direction"], "out");
+  EXPECT_TRUE(paused["until"].is_null());
+  EXPECT_EQ(status()["pause"]["in"], false);
+  EXPECT_THAT(weir_here({"status"}).output, AllOf(HasSubstr("held at 3 until 20"), HasSubstr("paused (out) until resumed by ")));
+  EXPECT_THAT(weir_here({"explain", "app"}).output, AllOf(HasSubstr("by hand: held at 3"), HasSubstr("ordered: paused (out)")));
+  EXPECT_THAT(weir_here({"history", "app"}).output,
+              AllOf(HasSubstr("ordered: held at 3 until"), HasSubstr("ordered: paused (out)")));
+  EXPECT_EQ(json_of(weir_here({"history", "app", "--json"}))["changes"][0]["orders"][0]["order"], "pause");
+
+  ASSERT_TRUE(run_controller()) << log();
+  EXPECT_TRUE(wait_until(60s, [&] { return status()["servers"].size() == 3; })) << status().dump(1);
+  kill_controller();
+  const CommandResult resumed = weir_here({"resume", "app"});
+  EXPECT_EQ(resumed.status, 0) << resumed.output;
+  EXPECT_THAT(resumed.output, HasSubstr("app: resumed by "));
+  EXPECT_FALSE(status().contains("hold"));
+  EXPECT_EQ(status()["paused"], false);
+  EXPECT_EQ(status()["servers"].size(), 3U) << "an order does not make weir forget what it saw";
+}
+
+TEST_F(CliOrders, a_controller_that_runs_is_told_obeys_and_remembers) {
+  ASSERT_TRUE(run_controller()) << log();
+  const CommandResult scaled = weir_here({"scale", "app", "3"});
+  EXPECT_EQ(scaled.status, 0) << scaled.output;
+  EXPECT_THAT(scaled.output, AllOf(HasSubstr("app: held at 3 until resumed by "), HasSubstr("the weir that runs acts on it now")));
+  EXPECT_TRUE(wait_until(60s, [&] { return status()["servers"].size() == 3; })) << log();
+  const nlohmann::json paused = json_of(weir_here({"pause", "app", "--in", "--for", "1h", "--json"}));
+  EXPECT_EQ(paused["direction"], "in");
+  EXPECT_TRUE(paused["until"].is_string());
+  EXPECT_TRUE(wait_until(60s, [&] { return status()["paused"] == true; }));
+  EXPECT_THAT(log(), AllOf(HasSubstr("event=order group=app"), HasSubstr("from=127.0.0.1")));
+  EXPECT_THAT(log(), testing::Not(HasSubstr("secret-of-the-test")));
+  EXPECT_THAT(weir_here({"history", "app"}).output, HasSubstr("ordered: paused (in)"));
+
+  kill_controller();
+  ASSERT_TRUE(run_controller());
+  EXPECT_EQ(status()["hold"]["servers"], 3);
+  EXPECT_EQ(status()["pause"]["out"], false);
+  EXPECT_EQ(weir_here({"resume", "app"}).status, 0);
+  EXPECT_TRUE(wait_until(60s, [&] { return !status().contains("hold") && status()["paused"] == false; }));
+}
+
+TEST_F(CliOrders, a_controller_can_be_told_although_the_file_was_spoilt) {
+  ASSERT_TRUE(run_controller()) << log();
+  std::ofstream(config(), std::ios::app) << "nonsense: 1\n";
+  const CommandResult paused = weir_here({"pause", "app"});
+  EXPECT_EQ(paused.status, 0) << paused.output;
+  EXPECT_THAT(paused.output, AllOf(HasSubstr("nonsense"), HasSubstr("paused (both) until resumed")));
+  const CommandResult unknown = weir_here({"pause", "nobody"});
+  EXPECT_EQ(unknown.status, 1);
+  EXPECT_THAT(unknown.output, HasSubstr("nothing was ordered"));
+  kill_controller();
+  const CommandResult waiting = weir_here({"resume", "app"});
+  EXPECT_EQ(waiting.status, 1) << "nobody checks what the next controller is to find";
+  EXPECT_THAT(waiting.output, HasSubstr("is not valid"));
+}
+
+TEST_F(CliOrders, a_controller_without_a_token_or_with_another_refuses_and_says_why) {
+  ASSERT_TRUE(run_controller()) << log();
+  write_group("token: guess");
+  const CommandResult guessed = weir_here({"pause", "app"});
+  EXPECT_EQ(guessed.status, 1);
+  EXPECT_THAT(guessed.output, AllOf(HasSubstr("nothing was ordered"), HasSubstr("401"), HasSubstr("controller.token_file")));
+  EXPECT_THAT(log(), HasSubstr("order_refused"));
+  kill_controller();
+  write_group("workers: 1");
+  ASSERT_TRUE(run_controller()) << log();
+  const CommandResult closed = weir_here({"pause", "app"});
+  EXPECT_EQ(closed.status, 1);
+  EXPECT_THAT(closed.output, AllOf(HasSubstr("403"), HasSubstr("no token is configured")));
+}
+
+TEST_F(CliOrders, a_state_that_is_held_by_something_that_does_not_answer_is_left_alone) {
+  const auto held = SqliteStore::open({.path = file("state.db")});
+  ASSERT_TRUE(held) << held.error().message;
+  const CommandResult paused = weir_here({"pause", "app"});
+  EXPECT_EQ(paused.status, 1);
+  EXPECT_THAT(paused.output,
+              AllOf(HasSubstr("nothing was ordered"), HasSubstr("another weir controller"), HasSubstr("127.0.0.1:")));
+}
+
+TEST_F(CliOrders, what_makes_no_sense_is_refused_and_writes_nothing) {
+  const std::pair<std::vector<std::string>, const char*> cases[] = {
+      {{"scale", "app", "5"}, "at least 1 and at most 4"},
+      {{"scale", "app", "0"}, "at least 1 and at most 4"},
+      {{"scale", "app", "-1"}, "servers"},
+      {{"scale", "app", "100001"}, "servers"},
+      {{"scale", "app", "many"}, "servers"},
+      {{"scale", "app"}, "servers"},
+      {{"scale", "nobody", "2"}, "there are: app"},
+      {{"resume", "nobody"}, "there are: app"},
+      {{"pause", "app", "--for", "3600"}, "--for: expected a duration with units, like 90s or 1h30m, found '3600'"},
+      {{"pause", "app", "--for", "0s"}, "--for: expected"},
+      {{"resume", "app", "--for", "1h"}, "--for"},
+  };
+  for (const auto& [words, message] : cases) {
+    const CommandResult refused = weir_here(words);
+    EXPECT_EQ(refused.status, 1) << fmt::format("{}", fmt::join(words, " "));
+    EXPECT_THAT(refused.output, HasSubstr(message));
+  }
+  EXPECT_FALSE(std::filesystem::exists(file("state.db")));
+}
+
+TEST_F(CliOrders, an_order_that_ended_while_weir_was_away_is_not_shown) {
+  ASSERT_EQ(weir_here({"pause", "app", "--for", "1ms"}).status, 0);
+  EXPECT_TRUE(wait_until(60s, [&] { return status()["paused"] == false; }));
+}
 
 // ---- import
 

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -165,6 +166,35 @@ TEST(Questions, are_answered_about_a_running_service_in_words_and_in_json) {
   EXPECT_TRUE(Stand::eventually([&] { return ask({"status"}).contains("is `weir run` running?"); }, 40s))
       << "old news is called old\n"
       << ask({"status"});
+}
+
+TEST(Orders, hold_a_running_group_against_its_policies_through_reload_and_restart_until_resumed) {
+  const auto site = Site::start();
+  ASSERT_TRUE(site);
+  const CommandAnswer scaled = site->command({"scale", "app", "4", "--for", "1h"});
+  EXPECT_EQ(scaled.status, kDone) << scaled.output;
+  EXPECT_TRUE(site->settles_at(4)) << site->story();
+  EXPECT_EQ(site->metric("weir_group_held"), 1);
+  EXPECT_TRUE(site->says("held at 4 by"));
+  site->want(6);
+  ASSERT_TRUE(scraped(*site, 6));
+  site->rewrite_config("max: 8", "max: 9");
+  site->stand().weir().signal(SIGHUP);
+  EXPECT_TRUE(site->logs("event=reloaded"));
+  EXPECT_TRUE(site->takes_turns(3));
+  EXPECT_TRUE(site->settles_at(4)) << site->story();
+
+  site->stand().weir().stop();
+  EXPECT_EQ(site->command({"pause", "app", "--out"}).status, kDone);
+  EXPECT_EQ(site->command({"scale", "app", "12"}).status, kError);
+  ASSERT_TRUE(site->stand().weir().start());
+  EXPECT_TRUE(site->takes_turns(3));
+  EXPECT_TRUE(site->settles_at(4)) << site->story();
+  EXPECT_EQ(site->metric("weir_group_paused"), 1) << "in one direction of two";
+
+  EXPECT_EQ(site->command({"resume", "app"}).status, kDone);
+  EXPECT_TRUE(site->settles_at(6)) << site->story();
+  EXPECT_EQ(site->metric("weir_group_held") + site->metric("weir_group_paused"), 0);
 }
 
 }  // namespace

@@ -178,7 +178,7 @@ class FakeStore final : public Store {
     memories_[group] = memory;
     records_[group] = record;
     ++saves_[group];
-    if (durability == Durability::eventual && !record.plan.actions.empty()) careless_ = true;
+    if (durability == Durability::eventual && !(record.plan.actions.empty() && record.orders.empty())) careless_ = true;
     return {};
   }
 
@@ -204,7 +204,13 @@ class FakeStore final : public Store {
     const auto found = memories_.find(group);
     return found == memories_.end() ? Memory{} : found->second;
   }
-  /// A turn with actions was saved without waiting for the disk.
+  /// The newest.
+  [[nodiscard]] Record record(const std::string& group) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = records_.find(group);
+    return found == records_.end() ? Record{} : found->second;
+  }
+  /// A turn with actions or orders was saved without waiting for the disk.
   [[nodiscard]] bool was_careless() const {
     const std::lock_guard lock(mutex_);
     return careless_;

@@ -315,6 +315,80 @@ TEST_F(LoopTest, nothing_is_done_that_could_not_be_saved) {
   EXPECT_TRUE(soon([&] { return clouds["cloud"].size() == 2; }));
 }
 
+Order scale_to(int servers) { return {.kind = Order::Kind::scale, .servers = servers, .by = "ops"}; }
+
+TEST_F(LoopTest, an_order_wakes_a_turn_that_obeys_it_and_is_saved) {
+  std::atomic<bool> held = false;
+  events.by_hand = [&](const Group&, const Manual& manual) { held = manual.hold.has_value(); };
+  add(group("app", 1));
+  start();
+  ASSERT_TRUE(soon([&] { return clouds["cloud"].size() == 1; }));
+  // Nothing but the order makes the loop look again today.
+  EXPECT_TRUE(loop->order("app", scale_to(3)));
+  EXPECT_TRUE(soon([&] { return clouds["cloud"].size() == 3; }));
+  EXPECT_EQ(store.memory("app").manual.hold, (Manual::Hold{3, {}, "ops"}));
+  EXPECT_TRUE(held);
+  EXPECT_FALSE(store.was_careless());
+  EXPECT_FALSE(loop->order("nobody", scale_to(3)));
+  EXPECT_TRUE(loop->order("app", {.kind = Order::Kind::resume}));
+  EXPECT_TRUE(soon([&] { return !held; }));
+}
+
+TEST_F(LoopTest, an_order_survives_a_failed_save) {
+  add(group("app", 1));
+  start();
+  ASSERT_TRUE(soon([&] { return clouds["cloud"].size() == 1; }));
+  store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
+  EXPECT_TRUE(loop->order("app", scale_to(2)));
+  EXPECT_TRUE(loop->order("app", scale_to(3)));
+  const int before = store.refused();
+  ASSERT_TRUE(soon([&] {
+    loop->wake("app");
+    return store.refused() >= before + 3;
+  }));
+  EXPECT_FALSE(store.memory("app").manual.hold);
+  store.fail_saves({});
+  loop->wake("app");
+  EXPECT_TRUE(soon([&] { return clouds["cloud"].size() == 3; }));
+}
+
+TEST_F(LoopTest, an_order_that_no_turn_came_to_obey_is_written_down_at_the_end) {
+  add(group("app", 1));
+  start();
+  ASSERT_TRUE(soon([&] { return loop->ready() && clouds["cloud"].size() == 1; }));
+  store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
+  const int before = store.refused();
+  EXPECT_TRUE(loop->order("app", scale_to(3)));
+  ASSERT_TRUE(soon([&] { return store.refused() > before; }));
+  clouds["cloud"].provider->lists.close();
+  store.fail_saves({});
+  loop->stop();
+  EXPECT_EQ(store.memory("app").manual.hold, (Manual::Hold{3, {}, "ops"}));
+  const Record record = store.record("app");
+  EXPECT_FALSE(record.orders.empty());
+  EXPECT_FALSE(loop->order("app", scale_to(2))) << "nobody would write this one down";
+}
+
+TEST_F(LoopTest, orders_outlive_a_restart_and_end_at_their_time) {
+  add(group("app", 1));
+  start();
+  Order order = scale_to(3);
+  order.until = clock.now() + 24h;
+  EXPECT_TRUE(loop->order("app", order));
+  ASSERT_TRUE(soon([&] { return clouds["cloud"].size() == 3; }));
+  loop.reset();
+  add(group("app", 1));
+  start();
+  ASSERT_TRUE(soon([&] { return loop->ready(); }));
+  EXPECT_EQ(loop->snapshot("app")->memory.manual.hold, (Manual::Hold{3, order.until, "ops"}));
+  order.until = clock.now() + 50ms;
+  EXPECT_TRUE(loop->order("app", order));
+  EXPECT_TRUE(soon([&] {
+    loop->wake("app");
+    return !store.memory("app").manual.hold;
+  }));
+}
+
 // Found by trying it: Prometheus was down for hours and the log had no line about it.
 TEST_F(LoopTest, data_that_goes_and_returns_is_logged_once_each) {
   Group app = group("app", 1);

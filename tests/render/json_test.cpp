@@ -133,6 +133,30 @@ TEST(PlansJson, comes_back_whole) {
   EXPECT_FALSE(parse_plans(R"({"format":1,"groups":[{"cost":3}]})"));
 }
 
+TEST(RecordJson, keeps_orders) {
+  const TimePoint at = full_record().at;
+  Record record = full_record();
+  record.orders = {{.kind = Order::Kind::scale, .servers = 4, .until = at, .at = at, .by = "ops"},
+                   {.kind = Order::Kind::pause, .out = false, .in = true, .at = at},
+                   {.kind = Order::Kind::resume, .at = at, .by = "a\"b"}};
+  const Result<StoredRecord> read = parse_record(record_json(record));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->record.orders, record.orders);
+  EXPECT_FALSE(json::parse(record_json(full_record())).contains("orders"));
+}
+
+TEST(StatusJson, shows_what_an_operator_has_ordered) {
+  GroupStatus status;
+  EXPECT_FALSE(json::parse(status_json(status)).contains("hold"));
+  EXPECT_FALSE(json::parse(status_json(status)).contains("pause"));
+  status.manual.hold = Manual::Hold{3, full_record().at, "ops"};
+  status.manual.pause = Manual::Pause{true, false, {}, ""};
+  const json group = json::parse(status_json(status));
+  EXPECT_EQ(group.at("paused"), true);
+  EXPECT_EQ(group.at("pause"), json::parse(R"({"out": true, "in": false})"));
+  EXPECT_EQ(group.at("hold"), json::parse(R"({"servers": 3, "until": "2026-03-01T09:30:00.250Z", "by": "ops"})"));
+}
+
 TEST(StatusJson, shows_a_group_with_its_servers) {
   GroupStatus status;
   status.name = "app";

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "controller/render/orders.h"
 #include "tests/render/examples.h"
 
 namespace weir {
@@ -63,12 +64,12 @@ TEST(StatusText, is_one_aligned_line_per_group) {
   app.why = "votes: cpu-high wants 4";
   GroupStatus fresh;
   fresh.name = "application-two";
-  fresh.paused = true;
+  fresh.manual.pause = Manual::Pause{};
   const GroupStatus statuses[] = {app, fresh};
   EXPECT_EQ("\n" + status_text(statuses, full_record().at, kOff), R"(
 GROUP            DESIRED  IN_SERVICE  WARMING  DRAINING  MIN  MAX  LAST CHANGE  WHY
 app              4        1           1        1         2    10   1h30m ago    votes: cpu-high wants 4
-application-two  -        0           0        0         0    0    -            paused
+application-two  -        0           0        0         0    0    -            paused (both) until resumed
 )");
   EXPECT_EQ(status_text({}, full_record().at, kOff), "no groups\n");
 }
@@ -124,6 +125,31 @@ TEST(HistoryText, is_one_line_per_change_and_counts_the_turns_between) {
 )");
   EXPECT_EQ(history_text({}, 0, kOff), "no turns yet\n");
   EXPECT_EQ(history_text({}, 1, kOff), "  … 1 turn without change\n");
+}
+
+TEST(OrderText, says_what_until_when_and_by_whom) {
+  const TimePoint until = full_record().at;
+  const std::pair<Order, const char*> cases[] = {
+      {{.kind = Order::Kind::scale, .servers = 3, .until = until, .by = "ops"}, "held at 3 until 2026-03-01T09:30:00Z by ops"},
+      {{.kind = Order::Kind::scale, .servers = 0}, "held at 0 until resumed"},
+      {{.kind = Order::Kind::pause, .in = false, .until = until}, "paused (out) until 2026-03-01T09:30:00Z"},
+      {{.kind = Order::Kind::pause, .out = false, .by = "a\x1b[2J"}, "paused (in) until resumed by a [2J"},
+      {{.kind = Order::Kind::pause}, "paused (both) until resumed"},
+      {{.kind = Order::Kind::resume, .by = "ops"}, "resumed by ops"},
+  };
+  for (const auto& [order, text] : cases) EXPECT_EQ(order_text(order), text);
+  EXPECT_EQ(manual_text({}), "");
+}
+
+TEST(ExplainText, shows_what_was_ordered_and_what_is_in_force) {
+  Record record = full_record();
+  record.orders = {{.kind = Order::Kind::scale, .servers = 4, .by = "ops"}};
+  const Manual manual{.hold = {}, .pause = Manual::Pause{}};
+  const std::string text = explain_text(record, record.at, kOff, manual);
+  EXPECT_NE(text.find("\n  by hand: paused (both) until resumed\n  ordered: held at 4 until resumed by ops\n"), std::string::npos)
+      << text;
+  const HistoryEntry changes[] = {{1, record}};
+  EXPECT_NE(history_text(changes, 1, kOff).find("ordered: held at 4 until resumed by ops; votes: "), std::string::npos);
 }
 
 TEST(Text, foreign_control_characters_never_reach_the_terminal) {

@@ -1,0 +1,199 @@
+#include "controller/api/writes.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <openssl/crypto.h>
+#include <openssl/sha.h>
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
+
+#include "controller/config/values.h"
+#include "controller/render/orders.h"
+
+namespace weir {
+namespace {
+
+using nlohmann::json;
+using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
+
+constexpr int kMostServers = 100'000;
+constexpr std::size_t kLongestName = 100;
+constexpr std::size_t kLongestQuote = 60;
+constexpr std::string_view kNobody = "api";
+
+/// Of equal length whatever the text's is, so that comparing tells nothing of it either.
+Digest digest_of(std::string_view text) {
+  Digest digest{};
+  ::SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest.data());
+  return digest;
+}
+
+bool is_same_secret(std::string_view shown, std::string_view wanted) {
+  return CRYPTO_memcmp(digest_of(shown).data(), digest_of(wanted).data(), SHA256_DIGEST_LENGTH) == 0;
+}
+
+/// The token of `Authorization: Bearer TOKEN`; empty without one.
+std::string_view shown_token(const ApiRequest& request) {
+  const auto header = request.headers.find("authorization");
+  if (header == request.headers.end()) return {};
+  constexpr std::string_view scheme = "bearer ";
+  const std::string_view text = header->second;
+  const bool bearer = std::ranges::equal(text.substr(0, scheme.size()), scheme, {},
+                                         [](char letter) { return letter >= 'A' && letter <= 'Z' ? letter + 32 : letter; });
+  if (!bearer) return {};
+  const std::size_t begin = text.find_first_not_of(' ', scheme.size());
+  return begin == std::string_view::npos ? std::string_view{} : text.substr(begin);
+}
+
+/// What was found instead, short enough for a message.
+std::string found(const json& value) {
+  std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
+  if (text.size() > kLongestQuote) text = text.substr(0, kLongestQuote) + "…";
+  return text;
+}
+
+std::unexpected<Error> expected(std::string_view field, std::string_view what, const json& value) {
+  return failure(ErrorKind::invalid, fmt::format("{}: expected {}, found {}", field, what, found(value)));
+}
+
+std::vector<std::string_view> fields_of(Order::Kind kind) {
+  switch (kind) {
+    case Order::Kind::scale:
+      return {"servers", "for", "by"};
+    case Order::Kind::pause:
+      return {"direction", "for", "by"};
+    case Order::Kind::resume:
+      return {"by"};
+  }
+  std::abort();
+}
+
+Result<void> check_fields(const json& body, Order::Kind kind) {
+  const std::vector<std::string_view> known = fields_of(kind);
+  for (const auto& [name, value] : body.items()) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    const std::string_view close = nearest(name, known);
+    const std::string advice = close.empty() ? "" : fmt::format("did you mean '{}'? ", close);
+    return failure(ErrorKind::invalid,
+                   fmt::format("{}: unknown field; {}{} takes {}", found(name), advice, to_string(kind), fmt::join(known, ", ")));
+  }
+  return {};
+}
+
+Result<void> read_servers(const json& body, Order& order) {
+  constexpr std::string_view what = "a whole number from 0 to 100000";
+  if (!body.contains("servers")) return failure(ErrorKind::invalid, fmt::format("servers: missing; expected {}", what));
+  const json& value = body["servers"];
+  const bool whole = value.is_number_unsigned() && value.get<std::uint64_t>() <= kMostServers;
+  if (!whole) return expected("servers", what, value);
+  order.servers = value.get<int>();
+  return {};
+}
+
+Result<void> read_direction(const json& body, Order& order) {
+  if (!body.contains("direction")) return {};
+  const json& value = body["direction"];
+  const std::string word = value.is_string() ? value.get<std::string>() : "";
+  if (word != "out" && word != "in" && word != "both") return expected("direction", "out, in or both", value);
+  order.out = word != "in";
+  order.in = word != "out";
+  return {};
+}
+
+Result<void> read_for(const json& body, Order& order) {
+  constexpr std::string_view what = "a duration with units, like 90s or 1h30m";
+  if (!body.contains("for")) return {};
+  const json& value = body["for"];
+  const auto duration = value.is_string() ? parse_duration(value.get_ref<const std::string&>()) : Parsed<Duration>(Duration{0});
+  if (!duration || *duration <= Duration{0}) return expected("for", what, value);
+  order.until = order.at + *duration;
+  return {};
+}
+
+Result<void> read_by(const json& body, Order& order) {
+  order.by = kNobody;
+  if (!body.contains("by")) return {};
+  const json& value = body["by"];
+  const std::string name = value.is_string() ? value.get<std::string>() : "";
+  const bool printable = std::ranges::none_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
+  if (name.empty() || name.size() > kLongestName || !printable)
+    return expected("by", "a name of 1 to 100 bytes without control characters", value);
+  order.by = name;
+  return {};
+}
+
+int status_of(ErrorKind kind) {
+  if (kind == ErrorKind::not_found) return 404;
+  return kind == ErrorKind::invalid ? 409 : 503;
+}
+
+/// The same as take_order(), with what there is to tell of it in `write`.
+ApiResponse answer_order(const ApiRequest& request, Order::Kind kind, ApiControl& control, ApiWrite& write) {
+  const auto refuse = [&write](ApiResponse response, std::string why) {
+    write.refusal = std::move(why);
+    return response;
+  };
+  if (auto refused = unauthorized(request, control.token()))
+    return refuse(*refused, refused->status == 403 ? "no token is configured" : "no token or a wrong one was shown");
+  const Result<Order> order = parse_order(kind, request.body, control.now());
+  if (!order) return refuse(problem(400, order.error().message), order.error().message);
+  write.by = order->by;
+  write.order = order_text(*order);
+  const Result<void> taken = control.order(write.group, *order);
+  if (!taken) return refuse(problem(status_of(taken.error().kind), taken.error().message), taken.error().message);
+  return {202, "application/json", order_json(write.group, *order), {}};
+}
+
+}  // namespace
+
+std::optional<ApiResponse> unauthorized(const ApiRequest& request, std::string_view token) {
+  if (token.empty()) {
+    return problem(403,
+                   "no write is allowed, because no token is configured: set controller.token_file to a file with a secret, reload "
+                   "weir, and send the secret as Authorization: Bearer");
+  }
+  if (is_same_secret(shown_token(request), token)) return std::nullopt;
+  ApiResponse refused = problem(401, "a write needs the token of controller.token_file, sent as Authorization: Bearer TOKEN");
+  refused.headers.emplace_back("WWW-Authenticate", R"(Bearer realm="weir")");
+  return refused;
+}
+
+std::optional<Order::Kind> order_kind(std::string_view name) {
+  for (const Order::Kind kind : {Order::Kind::scale, Order::Kind::pause, Order::Kind::resume}) {
+    if (to_string(kind) == name) return kind;
+  }
+  return std::nullopt;
+}
+
+Result<Order> parse_order(Order::Kind kind, std::string_view body, TimePoint now) {
+  const json parsed = body.empty() ? json::object() : json::parse(body, nullptr, false);
+  if (!parsed.is_object()) {
+    return failure(ErrorKind::invalid, fmt::format("the body: expected a JSON object with {}", fmt::join(fields_of(kind), ", ")));
+  }
+  Order order{.kind = kind, .at = now};
+  Result<void> read = check_fields(parsed, kind);
+  if (read && kind == Order::Kind::scale) read = read_servers(parsed, order);
+  if (read && kind == Order::Kind::pause) read = read_direction(parsed, order);
+  if (read) read = read_for(parsed, order);
+  if (read) read = read_by(parsed, order);
+  if (!read) return std::unexpected(read.error());
+  return order;
+}
+
+ApiResponse take_order(const ApiRequest& request, const std::string& group, Order::Kind kind, ApiControl& control) {
+  ApiWrite write{
+      .what = std::string(to_string(kind)), .group = group, .remote = request.remote, .by = {}, .order = {}, .refusal = {}};
+  ApiResponse response = answer_order(request, kind, control, write);
+  write.status = response.status;
+  control.written(write);
+  return response;
+}
+
+}  // namespace weir
