@@ -86,16 +86,24 @@ void add_plan_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   apply->callback([&] { chosen = [&] { return weir::command_apply(arguments.common, arguments.plan); }; });
 }
 
+void add_recorded_load(CLI::App& command, weir::RecordedLoadArguments& told) {
+  command.add_option("--trace", told.trace, "The recorded load: a CSV file `timestamp,requests_per_second`");
+  command.add_option("--column", told.column, "Which column of the trace, if it has several");
+  command.add_option("--from", told.from,
+                     "Only from this time on: 2026-03-01T09:30:00Z, unix seconds or now-28d; without --trace the load is read from "
+                     "Prometheus");
+  command.add_option("--to", told.to, "Only up to this time");
+  command.add_option("--load", told.load, "PromQL of the load, for Prometheus; else as a policy asks for it");
+  command.add_option("--step", told.step, "How far apart Prometheus' points are; else the group's interval");
+}
+
 void add_simulate_command(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* simulate =
       add_command(app, arguments, "simulate",
                   "The same decisions over a recorded load: what it would have cost, and when it would have been short");
   weir::SimulateArguments& told = arguments.simulate;
   simulate->add_option("--group", told.group, "Which group; needed if there are several");
-  simulate->add_option("--trace", told.trace, "The recorded load: a CSV file `timestamp,requests_per_second`");
-  simulate->add_option("--column", told.column, "Which column of the trace, if it has several");
-  simulate->add_option("--from", told.from, "Only from this time on: 2026-03-01T09:30:00Z or unix seconds");
-  simulate->add_option("--to", told.to, "Only up to this time");
+  add_recorded_load(*simulate, told.recorded);
   simulate->add_option("--compare", told.compare, "Configurations to put side by side, instead of --config")->expected(1, 10);
   simulate->add_option("--capacity", told.capacity, "The load at which a server is full; else as the policies tell")
       ->check(CLI::NonNegativeNumber);

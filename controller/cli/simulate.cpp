@@ -2,18 +2,15 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <optional>
 #include <utility>
 
 #include "controller/cli/console.h"
+#include "controller/cli/progress.h"
 #include "controller/config/values.h"
-#include "controller/render/rfc3339.h"
 #include "controller/simulate/simulate.h"
 #include "platform/file.h"
 
@@ -27,18 +24,6 @@ Result<Duration> duration_from(const char* option, const std::string& text) {
   const auto parsed = parse_duration(text);
   if (parsed) return *parsed;
   return failure(ErrorKind::invalid, fmt::format("{}: {}, found '{}'", option, parsed.error().expected, text));
-}
-
-Result<std::optional<TimePoint>> time_from(const char* option, const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  if (const std::optional<TimePoint> time = parse_rfc3339(text)) return time;
-  std::int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc{} && end == text.data() + text.size() && std::abs(seconds) < 253'402'300'800) {
-    return TimePoint(std::chrono::seconds(seconds));
-  }
-  return failure(ErrorKind::invalid,
-                 fmt::format("{}: expected a time such as 2026-03-01T09:30:00Z or unix seconds, found '{}'", option, text));
 }
 
 Result<std::pair<std::string, Meaning>> meaning_from(const std::string& text) {
@@ -94,30 +79,6 @@ Result<WorldModel> model_from(const SimulateArguments& arguments) {
   return model;
 }
 
-/// A bar on standard error while it takes long, if a person looks on.
-class Progress {
- public:
-  explicit Progress(std::string name) : name_(std::move(name)), shown_(::isatty(STDERR_FILENO) == 1) {}
-  ~Progress() {
-    if (shown_) (void)std::fputs("\r\x1b[K", stderr);
-  }
-  Progress(const Progress&) = delete;
-  Progress& operator=(const Progress&) = delete;
-
-  void show(double share) const {
-    if (!shown_) return;
-    constexpr int kWidth = 40;
-    const int done = static_cast<int>(share * kWidth);
-    const std::string bar =
-        std::string(static_cast<std::size_t>(done), '#') + std::string(static_cast<std::size_t>(kWidth - done), '.');
-    (void)std::fprintf(stderr, "\r%s [%s] %3.0f %%", name_.c_str(), bar.c_str(), share * 100);
-  }
-
- private:
-  std::string name_;
-  bool shown_;
-};
-
 Result<const Group*> group_of(const Config& config, const std::string& name) {
   std::vector<std::string> names;
   for (const Group& group : config.groups) names.push_back(group.name);
@@ -137,39 +98,27 @@ Result<const Group*> group_of(const Config& config, const std::string& name) {
   return &*found;
 }
 
-Result<Simulation> run_one(const Config& config, const SimulateArguments& arguments, const Trace& trace, WorldModel model) {
-  const auto group = group_of(config, arguments.group);
-  if (!group) return std::unexpected(group.error());
+Result<Simulation> run_one(const Config& config, const Group& group, const SimulateArguments& arguments, const Trace& trace,
+                           WorldModel model) {
   for (const auto& [policy, meaning] : model.meanings) {
     const std::string name = policy.substr(0, policy.find('.'));
-    if (std::ranges::find((*group)->policies, name, &PolicySpec::name) != (*group)->policies.end()) continue;
-    return failure(ErrorKind::not_found, fmt::format("--as: group {} has no policy '{}'", (*group)->name, name));
+    if (std::ranges::find(group.policies, name, &PolicySpec::name) != group.policies.end()) continue;
+    return failure(ErrorKind::not_found, fmt::format("--as: group {} has no policy '{}'", group.name, name));
   }
-  const std::optional<double> told = capacity_told_by(**group);
-  model.capacity = arguments.capacity > 0 ? arguments.capacity : told.value_or(usual_capacity(**group, trace));
-  const Policies policies = make_policies(**group);
+  const std::optional<double> told = capacity_told_by(group);
+  model.capacity = arguments.capacity > 0 ? arguments.capacity : told.value_or(usual_capacity(group, trace));
+  const Policies policies = make_policies(group);
   const Progress progress(fmt::format("{} over {}", config.source.filename().string(), trace.name));
   Simulation simulation =
-      weir::simulate(**group, policies, trace, {.model = model, .progress = [&](double share) { progress.show(share); }});
+      weir::simulate(group, policies, trace, {.model = model, .progress = [&](double share) { progress.show(share); }});
   simulation.name = config.source.string();
   if (arguments.capacity <= 0) {
     simulation.notes.push_back(told ? "what a server carries is taken from a policy; --capacity says otherwise"
                                     : fmt::format("what a server carries is not known: it is taken so that {} servers carry the "
                                                   "highest load at 70 %; --capacity says otherwise",
-                                                  (*group)->max));
+                                                  group.max));
   }
   return simulation;
-}
-
-Result<Trace> trace_from(const SimulateArguments& arguments) {
-  const auto from = time_from("--from", arguments.from);
-  if (!from) return std::unexpected(from.error());
-  const auto to = time_from("--to", arguments.to);
-  if (!to) return std::unexpected(to.error());
-  if (arguments.trace.empty()) return failure(ErrorKind::invalid, "expected --trace FILE.csv");
-  auto trace = read_trace(arguments.trace, {.column = arguments.column});
-  if (!trace) return trace;
-  return cut(*std::move(trace), *from, *to);
 }
 
 }  // namespace
@@ -177,15 +126,21 @@ Result<Trace> trace_from(const SimulateArguments& arguments) {
 Exit command_simulate(const CommonOptions& options, const SimulateArguments& arguments) {
   const auto model = model_from(arguments);
   if (!model) return complain(model.error().message);
-  const auto trace = trace_from(arguments);
-  if (!trace) return complain(trace.error().message);
   std::vector<std::filesystem::path> files = arguments.compare;
   if (files.empty()) files.push_back(options.config);
   std::vector<Simulation> simulations;
+  std::optional<Trace> trace;
   for (const std::filesystem::path& file : files) {
     const auto config = load_or_complain(file);
     if (!config) return Exit::error;
-    auto simulation = run_one(*config, arguments, *trace, *model);
+    const auto group = group_of(*config, arguments.group);
+    if (!group) return complain(group.error().message);
+    if (!trace) {
+      auto recorded = recorded_load(arguments.recorded, *config, **group);
+      if (!recorded) return complain(recorded.error().message);
+      trace = *std::move(recorded);
+    }
+    auto simulation = run_one(*config, **group, arguments, *trace, *model);
     if (!simulation) return complain(simulation.error().message);
     simulations.push_back(*std::move(simulation));
   }

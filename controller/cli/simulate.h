@@ -6,16 +6,14 @@
 #include <vector>
 
 #include "controller/cli/commands.h"
+#include "controller/cli/recorded_load.h"
 
 namespace weir {
 
 /// What `weir simulate` was told; texts are parsed by the command itself, so that its errors are like those of the file.
 struct SimulateArguments {
-  std::string group;            ///< empty: the only one there is
-  std::filesystem::path trace;  ///< a CSV file
-  std::string column;           ///< of the trace
-  std::string from;             ///< RFC 3339 or unix seconds; empty: from the first sample
-  std::string to;
+  std::string group;  ///< empty: the only one there is
+  RecordedLoadArguments recorded;
   std::vector<std::filesystem::path> compare;  ///< configurations, instead of the common one
   double capacity = 0;                         ///< load of a full server; 0: chosen from the policies
   std::string boot = "2m";
