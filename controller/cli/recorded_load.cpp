@@ -55,10 +55,11 @@ Result<std::string> query_of(const RecordedLoadArguments& arguments, const Group
         policy.type == "predictive" || (policy.type == "target_tracking" && policy.settings.text("value") == "total");
     if (total && policy.settings.has("query")) return policy.settings.text("query");
   }
-  return failure(ErrorKind::invalid,
-                 fmt::format("--load: expected the PromQL of the load of group {}, such as sum(rate(http_requests_total[1m])); none "
-                             "of its policies asks for it",
-                             group.name));
+  return failure(
+      ErrorKind::invalid,
+      fmt::format("--load: expected the PromQL of the load of group {}, such as sum(rate(http_requests_total[1m])); none "
+                  "of its policies asks for it",
+                  group.name));
 }
 
 Result<Trace> from_prometheus(const RecordedLoadArguments& arguments, const Range& range, TimePoint now, const Config& config,

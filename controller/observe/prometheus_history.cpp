@@ -52,7 +52,8 @@ std::string take_points(const nlohmann::json& series, History& history) {
 
 /// What is wrong with an answer, or nothing.
 std::string take(const PrometheusData& data, History& history) {
-  if (data.type != "matrix" || !data.result.is_array()) return fmt::format("the answer is a {}, not a matrix", log_excerpt(data.type));
+  if (data.type != "matrix" || !data.result.is_array())
+    return fmt::format("the answer is a {}, not a matrix", log_excerpt(data.type));
   if (!data.warning.empty()) {
     std::string note = "the data may be partial: " + data.warning;
     if (std::ranges::find(history.notes, note) == history.notes.end()) history.notes.push_back(std::move(note));
@@ -66,8 +67,8 @@ std::string take(const PrometheusData& data, History& history) {
 }
 
 HttpRequest request_for(const PrometheusOptions& prometheus, const HistoryQuestion& question, TimePoint from, TimePoint to) {
-  HttpRequest request{.method = "POST", .url = without_trailing_slash(prometheus.url) + "/api/v1/query_range",
-                      .access = prometheus.access};
+  HttpRequest request{
+      .method = "POST", .url = without_trailing_slash(prometheus.url) + "/api/v1/query_range", .access = prometheus.access};
   request.body = fmt::format("query={}&start={}&end={}&step={}&timeout={}s", url_encoded(question.expression),
                              seconds_text(from.time_since_epoch()), seconds_text(to.time_since_epoch()),
                              seconds_text(question.step), kTimeout / 1s);
@@ -81,10 +82,10 @@ HttpRequest request_for(const PrometheusOptions& prometheus, const HistoryQuesti
 Result<History> ask_history(const PrometheusOptions& prometheus, HttpClient& http, const HistoryQuestion& question,
                             const std::function<void(double share)>& progress, std::stop_token stop) {
   const auto complain = [&](ErrorKind kind, const std::string& what) {
-    return failure(kind, without_secrets(fmt::format("prometheus {}: {} (query: {})",
-                                                     without_trailing_slash(redacted_url(prometheus.url)), what,
-                                                     log_excerpt(question.expression)),
-                                         prometheus.access));
+    return failure(
+        kind, without_secrets(fmt::format("prometheus {}: {} (query: {})", without_trailing_slash(redacted_url(prometheus.url)),
+                                          what, log_excerpt(question.expression)),
+                              prometheus.access));
   };
   History history;
   const Duration longest = question.step * (kMostPoints - 1);
@@ -95,8 +96,9 @@ Result<History> ask_history(const PrometheusOptions& prometheus, HttpClient& htt
     const auto data = read_prometheus_data(*response);
     if (!data) return complain(ErrorKind::unavailable, data.error());
     if (const std::string wrong = take(*data, history); !wrong.empty()) return complain(ErrorKind::invalid, wrong);
-    if (progress) progress(static_cast<double>((to - question.from).count()) /
-                           static_cast<double>(std::max<std::int64_t>(1, (question.to - question.from).count())));
+    if (progress)
+      progress(static_cast<double>((to - question.from).count()) /
+               static_cast<double>(std::max<std::int64_t>(1, (question.to - question.from).count())));
   }
   return history;
 }

@@ -140,7 +140,8 @@ TEST_P(PrometheusHistoryFails, and_says_with_which_query_and_why) {
 INSTANTIATE_TEST_SUITE_P(
     Answers, PrometheusHistoryFails,
     testing::Values(
-        Refusal{"several_series", recorded("matrix_range_query"), "2 series where one is expected, among them {__name__=\"app_load\""},
+        Refusal{"several_series", recorded("matrix_range_query"),
+                "2 series where one is expected, among them {__name__=\"app_load\""},
         Refusal{"five_series", recorded("matrix_range_nan"), "aggregate them, for instance with sum()"},
         Refusal{"too_many_points", recorded("error_400_too_many_points"), "exceeded maximum resolution of 11,000 points"},
         Refusal{"end_before_start", recorded("error_400_end_before_start"), "end timestamp must not be before start time"},
@@ -157,8 +158,8 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(PrometheusHistory, secrets_stay_out_of_errors) {
   World world([](const HttpStub::Request& request) {
-    return json_answer(fmt::format(R"({{"status":"error","errorType":"bad_data","error":"{}"}})", request.headers.at("authorization")),
-                       400);
+    return json_answer(
+        fmt::format(R"({{"status":"error","errorType":"bad_data","error":"{}"}})", request.headers.at("authorization")), 400);
   });
   const auto history = world.ask({.bearer_token = "open-sesame"});
   ASSERT_FALSE(history);
