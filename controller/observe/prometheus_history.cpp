@@ -77,6 +77,11 @@ HttpRequest request_for(const PrometheusOptions& prometheus, const HistoryQuesti
   return request;
 }
 
+double share_done(const HistoryQuestion& question, TimePoint to) {
+  const Duration whole = std::max(Duration{1}, question.to - question.from);
+  return static_cast<double>((to - question.from).count()) / static_cast<double>(whole.count());
+}
+
 }  // namespace
 
 Result<History> ask_history(const PrometheusOptions& prometheus, HttpClient& http, const HistoryQuestion& question,
@@ -96,9 +101,7 @@ Result<History> ask_history(const PrometheusOptions& prometheus, HttpClient& htt
     const auto data = read_prometheus_data(*response);
     if (!data) return complain(ErrorKind::unavailable, data.error());
     if (const std::string wrong = take(*data, history); !wrong.empty()) return complain(ErrorKind::invalid, wrong);
-    if (progress)
-      progress(static_cast<double>((to - question.from).count()) /
-               static_cast<double>(std::max<std::int64_t>(1, (question.to - question.from).count())));
+    if (progress) progress(share_done(question, to));
   }
   return history;
 }
