@@ -9,10 +9,11 @@
 namespace weir {
 namespace {
 
-constexpr std::size_t kGenerations = 5;
+constexpr std::size_t kGenerations = 8;
 constexpr std::size_t kParents = 6;
-constexpr double kFirstRadius = 0.2;
-constexpr double kShrinking = 0.65;  ///< of the radius from generation to generation
+constexpr double kFirstRadius = 0.25;
+constexpr double kShrinking = 0.75;  ///< of the radius from generation to generation
+constexpr double kAlong = 0.5;       ///< share of children that are looked for on the line through their parents
 constexpr double kCrossed = 0.3;     ///< share of dimensions that come from the second parent
 constexpr double kMutated = 0.4;     ///< share of dimensions that are moved
 /// An SLO of nothing at all still needs a scale for how far off a candidate is.
@@ -41,11 +42,6 @@ class Dice {
  private:
   std::uint64_t state_;
 };
-
-double reflected(double place) {
-  const double folded = std::fmod(std::abs(place), 2.0);
-  return folded > 1 ? 2 - folded : folded;
-}
 
 /// Points that fill the cube evenly, however many are taken: Roberts' R sequence, the golden ratio's for many dimensions.
 std::vector<SearchPoint> filling(const SearchOptions& options, std::size_t count) {
@@ -139,14 +135,33 @@ class Search {
     // Of its own for every child: another fold's candidates must not change what is drawn for this one's.
     Dice dice(options_.seed ^ ((number + 1) * 0xD1B54A32D192ED03ULL));
     const std::vector<std::size_t> best = parents(without);
-    const SearchPoint& other = candidates_[best[dice.index(best.size())]].point;
-    SearchPoint point = candidates_[best[dice.index(best.size())]].point;
+    const std::size_t first = dice.index(best.size());
+    const std::size_t second = dice.index(best.size());
+    const SearchPoint& better = candidates_[best[std::min(first, second)]].point;
+    const SearchPoint& worse = candidates_[best[std::max(first, second)]].point;
     const double radius = kFirstRadius * std::pow(kShrinking, static_cast<double>(generation));
+    return dice.share() < kAlong ? along(better, worse, radius, dice) : around(better, worse, radius, dice);
+  }
+
+  /// From between the two to twice as far beyond the better one as the worse lies behind it.
+  static SearchPoint along(const SearchPoint& better, const SearchPoint& worse, double radius, Dice& dice) {
+    SearchPoint point = better;
+    const double reach = 2.5 * dice.share() - 0.5;
+    for (std::size_t dimension = 0; dimension < point.size(); ++dimension) {
+      const double step = reach * (better[dimension] - worse[dimension]) + radius / 4 * dice.deviation();
+      point[dimension] = std::clamp(point[dimension] + step, 0.0, 1.0);
+    }
+    return point;
+  }
+
+  static SearchPoint around(const SearchPoint& better, const SearchPoint& worse, double radius, Dice& dice) {
+    SearchPoint point = better;
     const std::size_t always = dice.index(point.size());
     for (std::size_t dimension = 0; dimension < point.size(); ++dimension) {
-      if (dice.share() < kCrossed) point[dimension] = other[dimension];
+      if (dice.share() < kCrossed) point[dimension] = worse[dimension];
       const double step = radius * dice.deviation();
-      if (dice.share() < kMutated || dimension == always) point[dimension] = reflected(point[dimension] + step);
+      const bool moved = dice.share() < kMutated || dimension == always;
+      if (moved) point[dimension] = std::clamp(point[dimension] + step, 0.0, 1.0);
     }
     return point;
   }
