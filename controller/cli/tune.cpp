@@ -28,6 +28,7 @@ Result<Tuning> tune_group(const Config& config, const TuneArguments& arguments, 
                           double slo) {
   auto found = group_in_world(config, arguments, trace, model);
   if (!found) return std::unexpected(found.error());
+  const double capacity = found->model.capacity;
   const Progress progress(fmt::format("{} over {}", config.source.filename().string(), trace.name));
   auto tuning = tune(*found->group, trace,
                      {.model = std::move(found->model),
@@ -38,7 +39,14 @@ Result<Tuning> tune_group(const Config& config, const TuneArguments& arguments, 
                       .seed = arguments.seed,
                       .knobs = {.vary_min = arguments.vary_min, .keep = arguments.keep},
                       .progress = [&](double share) { progress.show(share); }});
-  if (tuning) tuning->notes.insert(tuning->notes.end(), found->notes.begin(), found->notes.end());
+  if (!tuning) return tuning;
+  tuning->notes.insert(tuning->notes.end(), found->notes.begin(), found->notes.end());
+  if (arguments.capacity <= 0) {
+    tuning->notes.push_back(
+        fmt::format("to simulate what was chosen say --capacity {:.6g}: without it, a target that was turned may be taken "
+                    "for another capacity",
+                    capacity));
+  }
   return tuning;
 }
 

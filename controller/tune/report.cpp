@@ -89,8 +89,8 @@ class Text {
     const TunedFigures& present = tuning_.candidates.front().history;
     add("present", "the whole history", present);
     add("chosen", "the whole history, by which it was chosen", chosen_);
-    add("present", "parts it was not chosen on: all of them", present);
-    add("chosen so", "parts it was not chosen on", tuning_.unseen);
+    add("present", "every part: it was chosen on none of them", present);
+    add("chosen so", "each part, by a choice made without it", tuning_.unseen);
     return bold("Cross-validated") + "\n" + render(table);
   }
 

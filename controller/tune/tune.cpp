@@ -180,27 +180,49 @@ class Tuner {
 
   /// Turns back what makes no difference: what is printed is to be read by a person.
   void simplify(std::size_t& chosen) {
-    const bool keeps = whole(rehearsed_[chosen]).violation_ratio() <= options_.slo;
-    if (chosen == 0 || !keeps) return;
-    std::vector<std::size_t> turned;
-    std::vector<std::vector<double>> tried;
-    for (std::size_t knob = 0; knob < knobs_.size(); ++knob) {
-      if (rehearsed_[chosen].values[knob] == knobs_[knob].present) continue;
-      turned.push_back(knob);
-      tried.push_back(with_present(rehearsed_[chosen].values, knob));
-    }
-    const double most = whole(rehearsed_[chosen]).cost * (1 + kWorthALine);
-    const std::vector<Rehearsed> alone = rehearsals_.run(std::move(tried));
-    Rehearsed simplest = rehearsed_[chosen];
-    for (std::size_t index = 0; index < turned.size(); ++index) {
-      if (!is_as_good(alone[index], most)) continue;
-      Rehearsed simpler = std::move(rehearsals_.run({with_present(simplest.values, turned[index])}).front());
-      if (is_as_good(simpler, most)) simplest = std::move(simpler);
-    }
+    const FoldScore now = whole(rehearsed_[chosen]);
+    if (chosen == 0 || now.violation_ratio() > options_.slo) return;
+    const double most_cost = now.cost * (1 + kWorthALine);
+    const std::vector<std::size_t> idle = idle_knobs(rehearsed_[chosen].values, most_cost);
+    if (idle.empty()) return;
+    Rehearsed simplest = without_all(rehearsed_[chosen], idle, most_cost);
     if (simplest.values == rehearsed_[chosen].values) return;
     chosen = rehearsed_.size();
     rehearsed_.push_back(std::move(simplest));
   }
+
+  /// The knobs that could each by itself be turned back.
+  std::vector<std::size_t> idle_knobs(const std::vector<double>& values, double most_cost) {
+    std::vector<std::size_t> turned;
+    std::vector<std::vector<double>> tried;
+    for (std::size_t knob = 0; knob < knobs_.size(); ++knob) {
+      if (values[knob] == knobs_[knob].present) continue;
+      turned.push_back(knob);
+      tried.push_back(with_present(values, knob));
+    }
+    const std::vector<Rehearsed> results = rehearsals_.run(std::move(tried));
+    std::vector<std::size_t> idle;
+    for (std::size_t index = 0; index < turned.size(); ++index) {
+      if (is_as_good(results[index], most_cost)) idle.push_back(turned[index]);
+    }
+    return idle;
+  }
+
+  /// All at once if that is as good too, else one after the other.
+  Rehearsed without_all(const Rehearsed& chosen, const std::vector<std::size_t>& idle, double most_cost) {
+    std::vector<double> values = chosen.values;
+    for (const std::size_t knob : idle) values = with_present(std::move(values), knob);
+    Rehearsed simplest = rehearse(std::move(values));
+    if (is_as_good(simplest, most_cost)) return simplest;
+    simplest = chosen;
+    for (const std::size_t knob : idle) {
+      Rehearsed simpler = rehearse(with_present(simplest.values, knob));
+      if (is_as_good(simpler, most_cost)) simplest = std::move(simpler);
+    }
+    return simplest;
+  }
+
+  Rehearsed rehearse(std::vector<double> values) { return std::move(rehearsals_.run({std::move(values)}).front()); }
 
   [[nodiscard]] std::vector<double> with_present(std::vector<double> values, std::size_t knob) const {
     values[knob] = knobs_[knob].present;
