@@ -22,7 +22,8 @@ Folds cut_into(const Trace& trace, Duration block, std::size_t wanted) {
   const std::size_t blocks = blocks_in(trace, block);
   Folds folds{.count = std::min(wanted, blocks / kFewestBlocks), .block = block, .cuts = {}, .notes = {}};
   // What is left at the end belongs to the last block.
-  for (std::size_t cut = 1; cut < blocks; ++cut) folds.cuts.push_back(trace.at.front() + cut * block);
+  TimePoint cut = trace.at.front();
+  for (std::size_t count = 1; count < blocks; ++count) folds.cuts.push_back(cut += block);
   if (folds.count < wanted) {
     folds.notes.push_back(fmt::format("{} folds instead of {}: {} of history are {} blocks of {}, and each fold needs {}",
                                       folds.count, wanted, format_duration(length_of(trace)), blocks, format_duration(block),

@@ -139,7 +139,8 @@ TEST(Tune, says_when_nothing_keeps_the_slo_and_shows_the_nearest) {
 TEST(Tune, leaves_as_it_is_what_makes_no_difference) {
   // Nothing the second policy can say is ever heard.
   std::string yaml = kWasteful;
-  yaml.insert(yaml.find("    scale_in:"), "      - {name: never, type: threshold, query: rps, above: 5000, for: 90m, change: +1}\n");
+  yaml.insert(yaml.find("    scale_in:"),
+              "      - {name: never, type: threshold, query: rps, above: 5000, for: 90m, change: +1}\n");
   const Tuning tuning = tuned(yaml, trace_of(4, calm_days), quick(0.001));
   EXPECT_THAT(tuning_yaml(tuning), HasSubstr("target:"));
   EXPECT_THAT(tuning_yaml(tuning), Not(HasSubstr("never")));
@@ -159,19 +160,17 @@ TEST(Tune, the_frontier_falls_from_one_to_the_next) {
 }
 
 TEST(Tune, a_bound_that_is_turned_keeps_its_meaning) {
-  // 1.4 is taken for a utilization; with more than 1.5 it would become a percentage, and with one server rule the fleet.
+  // 2 is taken for a percentage; turned to 1.5 and less it would become a share, and one server would do for everything.
   std::string yaml = kWasteful;
-  yaml.replace(yaml.find("target: 60"), 10, "target: 1.4");
-  TuneOptions options = quick(0.9);
-  options.model.meanings = {{"cpu", Meaning::wait_seconds}};
-  options.model.queue = Duration{10'000};
-  const Tuning tuning = tuned(yaml, trace_of(4, calm_days), options);
-  EXPECT_THAT(tuning.assumptions, Contains("the query of cpu is taken for wait_seconds"));
-  options.model.meanings.clear();
-  const Tuning usual = tuned(yaml, trace_of(4, calm_days), options);
-  const auto target = std::ranges::find(usual.knobs, "policies.cpu.target", &Knob::path);
-  ASSERT_NE(target, usual.knobs.end());
-  EXPECT_EQ(target->high, 1.4);
+  yaml.replace(yaml.find("target: 60"), 10, "target: 2");
+  const Tuning tuning = tuned(yaml, trace_of(4, calm_days), quick(0.001));
+  EXPECT_THAT(tuning.assumptions, Contains("the query of cpu is taken for utilization_percent"));
+  bool crossed = false;
+  for (const TunedCandidate& each : tuning.candidates) {
+    EXPECT_EQ(each.history.violation_ratio, 0) << each.values.front();
+    crossed = crossed || each.values.front() < 1.5;
+  }
+  EXPECT_TRUE(crossed);
 }
 
 TEST(Tune, without_a_price_server_hours_are_the_cost) {
