@@ -122,6 +122,14 @@ TEST(Tune, does_not_praise_what_it_memorised) {
   EXPECT_GT(tuning.folds[0].unseen.violation_ratio, 0.05);
   EXPECT_FALSE(tuning.generalises());
   EXPECT_GT(tuning.unseen.violation_ratio, 0.01);
+  double cost = 0;
+  int actions = 0;
+  for (const TunedFold& fold : tuning.folds) {
+    cost += *fold.unseen.cost;
+    actions += fold.unseen.scale_actions;
+  }
+  EXPECT_NEAR(*tuning.unseen.cost, cost, 1e-9);
+  EXPECT_EQ(tuning.unseen.scale_actions, actions);
   for (std::size_t fold = 1; fold < 4; ++fold) EXPECT_EQ(tuning.folds[fold].unseen.violation_ratio, 0) << fold;
   EXPECT_THAT(tuning_text(tuning, "weir.yaml", Colour::off), HasSubstr("It does not generalise"));
 }
