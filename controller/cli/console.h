@@ -21,4 +21,19 @@ void print(const std::string& text);
 /// The configuration, or its errors on standard error.
 [[nodiscard]] std::optional<Config> load_or_complain(const std::filesystem::path& file);
 
+/// A bar on standard error while something takes long, if a person looks on. Not thread-safe.
+class Progress {
+ public:
+  explicit Progress(std::string name);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void show(double share) const;
+
+ private:
+  std::string name_;
+  bool shown_;
+};
+
 }  // namespace weir

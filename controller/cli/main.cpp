@@ -12,6 +12,7 @@
 #include "controller/cli/commands.h"
 #include "controller/cli/simulate.h"
 #include "controller/cli/test.h"
+#include "controller/cli/tune.h"
 #include "controller/config/values.h"
 
 namespace {
@@ -34,6 +35,7 @@ struct Arguments {
   int limit = 20;
   weir::OrderArguments order;
   weir::SimulateArguments simulate;
+  weir::TuneArguments tune;
   std::vector<std::filesystem::path> tests;
 };
 
@@ -97,34 +99,61 @@ void add_recorded_load(CLI::App& command, weir::RecordedLoadArguments& told) {
   command.add_option("--step", told.step, "How far apart Prometheus' points are; else the group's interval");
 }
 
+void add_world_options(CLI::App& command, weir::WorldArguments& told) {
+  command.add_option("--group", told.group, "Which group; needed if there are several");
+  add_recorded_load(command, told.recorded);
+  command.add_option("--capacity", told.capacity, "The load at which a server is full; else as the policies tell")
+      ->check(CLI::NonNegativeNumber);
+  command.add_option("--boot", told.boot, "From a launch until the server serves")->capture_default_str();
+  command.add_option("--metric-delay", told.metric_delay, "How old metrics are when they are read")->capture_default_str();
+  command.add_option("--queue", told.queue, "How long requests wait for a server before they are lost")->capture_default_str();
+  command.add_option("--noise", told.noise, "Standard deviation added to the load, as a share of it")
+      ->check(CLI::Range(0.0, 10.0))
+      ->capture_default_str();
+  command.add_option("--seed", told.seed, "Of all that is drawn by chance")->capture_default_str();
+  command.add_option("--start", told.start, "Servers at the beginning; else what the first load takes")
+      ->check(CLI::Range(0, 100'000));
+  command.add_option("--as", told.meanings,
+                     "POLICY=MEANING: what its query stands for: load, load_per_server, utilization, utilization_percent, "
+                     "wait_seconds, nothing");
+  command.add_option("--fail", told.faults,
+                     "WHAT@WHEN+HOW_LONG: rehearse an outage of prometheus, provider, quota or balancer, or slow-boot: "
+                     "prometheus@2h+10m");
+}
+
 void add_simulate_command(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* simulate =
       add_command(app, arguments, "simulate",
                   "The same decisions over a recorded load: what it would have cost, and when it would have been short");
   weir::SimulateArguments& told = arguments.simulate;
-  simulate->add_option("--group", told.group, "Which group; needed if there are several");
-  add_recorded_load(*simulate, told.recorded);
+  add_world_options(*simulate, told);
   simulate->add_option("--compare", told.compare, "Configurations to put side by side, instead of --config")->expected(1, 10);
-  simulate->add_option("--capacity", told.capacity, "The load at which a server is full; else as the policies tell")
-      ->check(CLI::NonNegativeNumber);
-  simulate->add_option("--boot", told.boot, "From a launch until the server serves")->capture_default_str();
-  simulate->add_option("--metric-delay", told.metric_delay, "How old metrics are when they are read")->capture_default_str();
-  simulate->add_option("--queue", told.queue, "How long requests wait for a server before they are lost")->capture_default_str();
-  simulate->add_option("--noise", told.noise, "Standard deviation added to the load, as a share of it")
-      ->check(CLI::Range(0.0, 10.0))
-      ->capture_default_str();
-  simulate->add_option("--seed", told.seed, "Of the noise")->capture_default_str();
-  simulate->add_option("--start", told.start, "Servers at the beginning; else what the first load takes")
-      ->check(CLI::Range(0, 100'000));
-  simulate->add_option("--as", told.meanings,
-                       "POLICY=MEANING: what its query stands for: load, load_per_server, utilization, utilization_percent, "
-                       "wait_seconds, nothing");
-  simulate->add_option("--fail", told.faults,
-                       "WHAT@WHEN+HOW_LONG: rehearse an outage of prometheus, provider, quota or balancer, or slow-boot: "
-                       "prometheus@2h+10m");
   simulate->add_option("--html", told.html, "Also write a page with the picture to this file");
   simulate->add_option("--decisions", told.decisions, "Also write `t,desired` at each change to this file");
   simulate->callback([&] { chosen = [&] { return weir::command_simulate(arguments.common, arguments.simulate); }; });
+}
+
+void add_tune_command(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* tune = add_command(app, arguments, "tune",
+                               "Search the parameters of a group's policies for the least cost under an SLO over a recorded load, "
+                               "cross-validated. Exit status: 0 found, 1 nothing keeps the SLO, or an error");
+  weir::TuneArguments& told = arguments.tune;
+  add_world_options(*tune, told);
+  tune->add_option("--slo", told.slo, "The largest share of requests that may come while the servers are full: 0.1% or 0.001")
+      ->capture_default_str();
+  tune->add_option("--candidates", told.candidates, "How many parameters are tried")
+      ->check(CLI::Range(2, 100'000))
+      ->capture_default_str();
+  // Seven would be one for each weekday, and no fold like another.
+  tune->add_option("--folds", told.folds, "In how many parts the history is cut to judge choices on parts they have not seen")
+      ->check(CLI::Range(2, 6))
+      ->capture_default_str();
+  tune->add_option("--keep", told.keep,
+                   "What is not to be turned: policies.cpu.target, cpu, scale_in, cooldown; may be given several times");
+  tune->add_flag("--vary-min", told.vary_min, "Turn min too");
+  tune->add_option("--threads", told.threads, "How many simulations at a time; else one for each core")->check(CLI::Range(0, 1024));
+  tune->add_option("--out", told.out, "Also write the YAML to this file");
+  tune->callback([&] { chosen = [&] { return weir::command_tune(arguments.common, arguments.tune); }; });
 }
 
 void add_test_command(CLI::App& app, Arguments& arguments, Command& chosen) {
@@ -216,6 +245,7 @@ int main(int argc, char** argv) {
   add_service_commands(app, arguments, chosen);
   add_plan_commands(app, arguments, chosen);
   add_simulate_command(app, arguments, chosen);
+  add_tune_command(app, arguments, chosen);
   add_test_command(app, arguments, chosen);
   add_question_commands(app, arguments, chosen);
   add_order_commands(app, arguments, chosen);

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "controller/cli/assemble.h"
-#include "controller/cli/progress.h"
+#include "controller/cli/console.h"
 #include "controller/config/values.h"
 #include "controller/observe/prometheus_history.h"
 #include "controller/render/rfc3339.h"

@@ -71,6 +71,11 @@ std::optional<Meaning> meaning_named(std::string_view name) {
   return found == kMeanings.end() ? std::nullopt : std::optional(*found);
 }
 
+Meanings meanings_of(const Group& group, Meanings said) {
+  for (const PolicySpec& policy : group.policies) said.try_emplace(policy.name, usual_meaning(policy));
+  return said;
+}
+
 Questions::Questions(const Group& group, const Policies& policies, Meanings meanings)
     : group_(group), policies_(policies), meanings_(std::move(meanings)) {}
 

@@ -32,6 +32,10 @@ enum class Meaning {
 /// By policy name; for a query of a formula by `policy.query`.
 using Meanings = std::map<std::string, Meaning>;
 
+/// What the query of every policy is taken for: as `said`, else as the policy's own keys tell. A target of up to 1.5 is a
+/// utilization, one of up to 100 a percentage.
+[[nodiscard]] Meanings meanings_of(const Group& group, Meanings said);
+
 /// One interval as the metrics show it.
 struct MeasuredMoment {
   double load = 0;

@@ -38,6 +38,15 @@ struct SimulatedFault {
   std::string what;
 };
 
+/// What one stretch of the time came to, in sums that can be added up.
+struct SimulatedPart {
+  double arrived = 0;  ///< requests that were judged; what lies in a gap is not
+  double over = 0;     ///< of these, those that arrived while load > capacity
+  double servers_hours = 0;
+  double cost = 0;  ///< 0 without a price
+  int scale_actions = 0;
+};
+
 /// What came of one configuration under one recorded load. Shares are 0 to 1; NaN: not known.
 struct Simulation {
   std::string name;   ///< the configuration file
@@ -61,6 +70,7 @@ struct Simulation {
   std::vector<SimulatedMoment> moments;               ///< in order of time; some 2,000 are drawn well
   std::vector<SimulatedFault> faults;                 ///< in order of their beginning
   std::vector<std::pair<TimePoint, TimePoint>> gaps;  ///< where the load was not recorded, and is not judged
+  std::vector<SimulatedPart> parts;                   ///< in order of time: one more than there were cuts
   std::vector<std::string> assumptions;
   std::vector<std::string> notes;
 };

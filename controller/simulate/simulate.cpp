@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "controller/render/report.h"
 
@@ -34,8 +35,8 @@ class Scorer {
     result_.servers_max = std::max(result_.servers_max, now.launched);
     const bool violated = now.load > capacity;
     if (!now.in_gap) {
-      arrived_ += now.load;
-      if (violated) over_ += now.load;
+      so_far_.arrived += now.load;
+      if (violated) so_far_.over += now.load;
       if (now.load > kHot * capacity) hot_ += now.load;
       lost_ += now.load * now.lost;
       if (violated) result_.slo_lost += tick_;
@@ -56,11 +57,26 @@ class Scorer {
     last_change_ = at;
   }
 
-  Simulation finish() {
+  /// Ends a part: it is what came since the one before.
+  void cut(const SimulatedWorld& world) {
+    so_far_.servers_hours = world.server_hours();
+    so_far_.cost = world.cost().value_or(0);
+    so_far_.scale_actions = result_.scale_actions;
+    result_.parts.push_back({.arrived = so_far_.arrived - before_.arrived,
+                             .over = so_far_.over - before_.over,
+                             .servers_hours = so_far_.servers_hours - before_.servers_hours,
+                             .cost = so_far_.cost - before_.cost,
+                             .scale_actions = so_far_.scale_actions - before_.scale_actions});
+    before_ = so_far_;
+  }
+
+  Simulation finish(const SimulatedWorld& world) {
+    cut(world);
     if (moment_ticks_ > 0) keep_moment();
-    result_.violation_ratio = arrived_ > 0 ? over_ / arrived_ : 0;
-    result_.hot_ratio = arrived_ > 0 ? hot_ / arrived_ : 0;
-    result_.lost_ratio = arrived_ > 0 ? lost_ / arrived_ : 0;
+    const double arrived = so_far_.arrived;
+    result_.violation_ratio = arrived > 0 ? so_far_.over / arrived : 0;
+    result_.hot_ratio = arrived > 0 ? hot_ / arrived : 0;
+    result_.lost_ratio = arrived > 0 ? lost_ / arrived : 0;
     return std::move(result_);
   }
 
@@ -89,8 +105,8 @@ class Scorer {
   double capacity_;
   std::int64_t ticks_per_moment_ = 0;  ///< 0: no picture
   Simulation result_;
-  double arrived_ = 0;
-  double over_ = 0;
+  SimulatedPart so_far_;  ///< since the beginning
+  SimulatedPart before_;  ///< what so_far_ was at the last cut
   double hot_ = 0;
   double lost_ = 0;
   bool first_ = true;
@@ -108,15 +124,20 @@ Simulation simulate(const Group& group, const Policies& policies, const Trace& t
   Scorer scorer(world, options.model.capacity, options.most_moments);
   const Duration whole = world.end() - world.begin();
   int told = 0;
+  auto next_cut = options.cuts.begin();
   while (world.advance()) {
     if (const Turn* turn = world.turn()) scorer.see(*turn);
     scorer.see(world.state());
+    if (next_cut != options.cuts.end() && world.state().at + world.tick() >= *next_cut) {
+      scorer.cut(world);
+      ++next_cut;
+    }
     const int percent = static_cast<int>(100 * (world.state().at - world.begin()) / whole);
     if (percent == told || !options.progress) continue;
     told = percent;
     options.progress(percent / 100.0);
   }
-  Simulation result = scorer.finish();
+  Simulation result = scorer.finish(world);
   result.group = group.name;
   result.trace = trace.name;
   result.from = world.begin();

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <vector>
 
 #include "controller/simulate/report.h"
 #include "controller/simulate/world.h"
@@ -11,6 +12,8 @@ namespace weir {
 struct SimulateOptions {
   WorldModel model;
   std::size_t most_moments = 2000;  ///< of the picture; 0: none are kept
+  /// Where Simulation::parts are cut: rising times between the beginning and the end of the trace.
+  std::vector<TimePoint> cuts = {};
   /// Told now and then which share of the trace is done.
   std::function<void(double share)> progress = {};
 };

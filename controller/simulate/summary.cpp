@@ -12,27 +12,8 @@ namespace {
 
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
-std::string percent_text(double share) {
-  if (!std::isfinite(share)) return "-";
-  if (share > 0 && share < 0.0001) return "<0.01 %";
-  return share == 0 ? "0 %" : fmt::format("{:.2f} %", share * 100);
-}
-
-/// 1,234.5
-std::string number_text(double number, int digits) {
-  if (!std::isfinite(number)) return "-";
-  const std::string plain = fmt::format("{:.{}f}", std::abs(number), digits);
-  const std::size_t whole = std::min(plain.find('.'), plain.size());
-  std::string text = number < 0 ? "-" : "";
-  for (std::size_t index = 0; index < whole; ++index) {
-    if (index > 0 && (whole - index) % 3 == 0) text += ',';
-    text += plain[index];
-  }
-  return text + plain.substr(whole);
-}
-
 std::string cost_text(const Simulation& simulation) {
-  return simulation.cost ? fmt::format("{} {}", number_text(*simulation.cost, 2), simulation.currency) : "-";
+  return simulation.cost ? fmt::format("{} {}", amount_text(*simulation.cost, 2), simulation.currency) : "-";
 }
 
 /// A result of which less is better.
@@ -48,13 +29,13 @@ constexpr Measure kMeasures[] = {
      [](const Simulation& each) { return span_text(each.slo_lost); },
      [](const Simulation& each) { return static_cast<double>(each.slo_lost.count()); }},
     {"requests above capacity", "requests that came in that time",
-     [](const Simulation& each) { return percent_text(each.violation_ratio); },
+     [](const Simulation& each) { return share_text(each.violation_ratio); },
      [](const Simulation& each) { return each.violation_ratio; }},
-    {"requests lost", "requests beyond what could be carried", [](const Simulation& each) { return percent_text(each.lost_ratio); },
+    {"requests lost", "requests beyond what could be carried", [](const Simulation& each) { return share_text(each.lost_ratio); },
      [](const Simulation& each) { return each.lost_ratio; }},
     {"requests while hot", "requests that came with the servers over 85 % busy",
-     [](const Simulation& each) { return percent_text(each.hot_ratio); }, [](const Simulation& each) { return each.hot_ratio; }},
-    {"server hours", "hours of all servers together", [](const Simulation& each) { return number_text(each.servers_hours, 1); },
+     [](const Simulation& each) { return share_text(each.hot_ratio); }, [](const Simulation& each) { return each.hot_ratio; }},
+    {"server hours", "hours of all servers together", [](const Simulation& each) { return amount_text(each.servers_hours, 1); },
      [](const Simulation& each) { return each.servers_hours; }},
     {"cost", "what those hours cost", [](const Simulation& each) { return cost_text(each); },
      [](const Simulation& each) { return each.cost.value_or(kUnknown); }},
@@ -172,7 +153,25 @@ std::vector<Violation> longest_violations(const Simulation& simulation, std::siz
   return found;
 }
 
-std::string grouped(std::uint64_t number) { return number_text(static_cast<double>(number), 0); }
+std::string share_text(double share) {
+  if (!std::isfinite(share)) return "-";
+  if (share > 0 && share < 0.0001) return "<0.01 %";
+  return share == 0 ? "0 %" : fmt::format("{:.2f} %", share * 100);
+}
+
+std::string amount_text(double amount, int digits) {
+  if (!std::isfinite(amount)) return "-";
+  const std::string plain = fmt::format("{:.{}f}", std::abs(amount), digits);
+  const std::size_t whole = std::min(plain.find('.'), plain.size());
+  std::string text = amount < 0 ? "-" : "";
+  for (std::size_t index = 0; index < whole; ++index) {
+    if (index > 0 && (whole - index) % 3 == 0) text += ',';
+    text += plain[index];
+  }
+  return text + plain.substr(whole);
+}
+
+std::string grouped(std::uint64_t number) { return amount_text(static_cast<double>(number), 0); }
 
 std::string span_text(Duration duration) {
   using namespace std::chrono;

@@ -37,6 +37,12 @@ struct Violation {
 /// The `most` longest, longest first.
 [[nodiscard]] std::vector<Violation> longest_violations(const Simulation& simulation, std::size_t most);
 
+/// A share for people: "0.12 %"; "-" if it is not known.
+[[nodiscard]] std::string share_text(double share);
+
+/// 1,234.5
+[[nodiscard]] std::string amount_text(double amount, int digits);
+
 /// 1,234,567
 [[nodiscard]] std::string grouped(std::uint64_t number);
 

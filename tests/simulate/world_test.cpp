@@ -87,6 +87,32 @@ TEST(Simulate, what_waits_for_a_server_is_not_lost) {
   EXPECT_EQ(patient.lost_ratio, 0);
 }
 
+TEST(Simulate, parts_hold_what_happened_in_them_and_add_up) {
+  Rehearsal rehearsal;
+  rehearsal.group.cost = CostRule{.per_hour = 2, .currency = "USD"};
+  const Trace trace = load_of({{140, 1h}, {350, 1h}, {140, 2h}});
+  rehearsal.options.cuts = {kBegin + 55min, kBegin + 2h};
+  const Simulation result = rehearsal.over(trace);
+  ASSERT_EQ(result.parts.size(), 3U);
+  EXPECT_EQ(result.parts[0].over, 0);
+  EXPECT_GT(result.parts[1].over, 0) << "the jump";
+  EXPECT_EQ(result.parts[2].over, 0);
+  EXPECT_NEAR(result.parts[0].servers_hours, 2 * 55 / 60.0, 0.01);
+  SimulatedPart sum;
+  for (const SimulatedPart& part : result.parts) {
+    sum.arrived += part.arrived;
+    sum.over += part.over;
+    sum.servers_hours += part.servers_hours;
+    sum.cost += part.cost;
+    sum.scale_actions += part.scale_actions;
+  }
+  EXPECT_NEAR(sum.over / sum.arrived, result.violation_ratio, 1e-12);
+  EXPECT_NEAR(sum.servers_hours, result.servers_hours, 1e-9);
+  EXPECT_NEAR(sum.cost, *result.cost, 1e-9);
+  EXPECT_EQ(sum.scale_actions, result.scale_actions);
+  EXPECT_GT(result.parts[2].scale_actions, 0) << "back again";
+}
+
 TEST(Simulate, is_the_same_every_time) {
   Rehearsal rehearsal;
   rehearsal.options.model.noise = 0.2;
