@@ -146,7 +146,11 @@ World random_world(std::uint64_t seed) {
     group.policies.push_back({"hot", "threshold", out});
   }
   if (roll(0, 2) == 0) group.policies.front().settings.set("server_label", std::string("server"));
-  if (roll(0, 4) == 0) group.policies.front().settings.set("rules", std::string("kubernetes"));
+  if (roll(0, 4) == 0) {
+    group.policies.front().settings.set("rules", std::string("kubernetes"));
+    // The HPA shrinks for what a server that is not warm yet does not carry; its window must be longer, or it flaps for ever.
+    group.scale_in.stabilization_window = group.warm_up + std::chrono::seconds(roll(1, 8));
+  }
   if (roll(0, 3) == 0) group.policies.front().settings.set("trust", Settings::Sections{random_trust(roll)});
   if (roll(0, 7) == 0) group.balancers.clear();
   // A balancer must not become empty, so its group cannot be configured to.
