@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/limits.h"
+
 namespace weir {
 
 int changed_size(const Change& change, int from, int least) {
@@ -16,7 +18,7 @@ int changed_size(const Change& change, int from, int least) {
     case Change::Kind::by_percent:
       break;
   }
-  const double most = std::min(kMostServers, std::floor(from * std::abs(change.amount) / 100 + 1e-9));
+  const double most = std::min<double>(kMostServers, std::floor(from * std::abs(change.amount) / 100 + 1e-9));
   const int servers = std::max(least, static_cast<int>(most));
   return change.amount > 0 ? from + servers : std::max(0, from - servers);
 }
@@ -33,6 +35,6 @@ std::string change_text(const Change& change) {
   return fmt::format("{:+.0f}", change.amount);
 }
 
-int whole_servers(double servers) { return static_cast<int>(std::ceil(std::clamp(servers, 0.0, kMostServers) - 1e-9)); }
+int whole_servers(double servers) { return static_cast<int>(std::ceil(std::clamp<double>(servers, 0, kMostServers) - 1e-9)); }
 
 }  // namespace weir

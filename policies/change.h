@@ -13,10 +13,7 @@ namespace weir {
 /// As one would write it in the file: "+2", "-10%", "=4".
 [[nodiscard]] std::string change_text(const Change& change);
 
-/// A size no fleet has: where an absurd metric ends before min and max bound it.
-inline constexpr double kMostServers = 1e6;
-
-/// Servers rounded up, within [0, kMostServers]; 3.0000000001 is 3, whatever binary fractions say.
+/// Servers rounded up, within [0, kMostServers], where an absurd metric ends; 3.0000000001 is 3, whatever binary fractions say.
 [[nodiscard]] int whole_servers(double servers);
 
 }  // namespace weir

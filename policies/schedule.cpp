@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "model/limits.h"
 #include "policies/calendar.h"
 
 namespace weir {
@@ -17,7 +18,6 @@ constexpr std::array<Key, kWindowKeys.size() + Own> with_window_keys(const std::
   return all;
 }
 
-constexpr double kMostServers = 100'000;
 constexpr auto kScheduleKeys = with_window_keys(std::array{
     Key{.name = "min",
         .type = KeyType::integer,

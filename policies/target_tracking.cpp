@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "model/limits.h"
 #include "policies/activation.h"
 #include "policies/change.h"
 #include "policies/reading.h"

@@ -16,6 +16,7 @@
 
 #include "controller/config/values.h"
 #include "controller/render/orders.h"
+#include "model/limits.h"
 
 namespace weir {
 namespace {
@@ -23,7 +24,6 @@ namespace {
 using nlohmann::json;
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
 
-constexpr int kMostServers = 100'000;
 constexpr std::size_t kLongestName = 100;
 constexpr std::size_t kLongestQuote = 60;
 constexpr std::string_view kNobody = "api";
@@ -88,7 +88,7 @@ Result<void> check_fields(const json& body, Order::Kind kind) {
 }
 
 Result<void> read_servers(const json& body, Order& order) {
-  constexpr std::string_view what = "a whole number from 0 to 100000";
+  const std::string what = fmt::format("a whole number from 0 to {}", kMostServers);
   if (!body.contains("servers")) return failure(ErrorKind::invalid, fmt::format("servers: missing; expected {}", what));
   const json& value = body["servers"];
   const bool whole = value.is_number_unsigned() && value.get<std::uint64_t>() <= kMostServers;

@@ -14,6 +14,7 @@
 #include "controller/cli/test.h"
 #include "controller/cli/tune.h"
 #include "controller/config/values.h"
+#include "model/limits.h"
 
 namespace {
 
@@ -112,7 +113,7 @@ void add_world_options(CLI::App& command, weir::WorldArguments& told) {
       ->capture_default_str();
   command.add_option("--seed", told.seed, "Of all that is drawn by chance")->capture_default_str();
   command.add_option("--start", told.start, "Servers at the beginning; else what the first load takes")
-      ->check(CLI::Range(0, 100'000));
+      ->check(CLI::Range(0, weir::kMostServers));
   command.add_option("--as", told.meanings,
                      "POLICY=MEANING: what its query stands for: load, load_per_server, utilization, utilization_percent, "
                      "wait_seconds, nothing");
@@ -195,7 +196,7 @@ void add_order_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
                               "Hold a group at so many servers, whatever its policies say", chosen);
   scale->add_option("servers", arguments.order.servers, "How many, within the group's min and max")
       ->required()
-      ->check(CLI::Range(0, 100'000));
+      ->check(CLI::Range(0, weir::kMostServers));
   scale->add_option("--for", arguments.order.duration, how_long);
 
   CLI::App* pause = add_order(app, arguments, weir::Order::Kind::pause, "pause",

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "model/limits.h"
 #include "policies/constant.h"
 #include "policies/schedule.h"
 
@@ -11,7 +12,6 @@ namespace {
 
 constexpr double kDay = 86'400;
 constexpr double kYear = 366 * kDay;
-constexpr double kMostServers = 100'000;
 
 constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
 constexpr std::array<std::string_view, 3> kSelects = {"max", "min", "disabled"};

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "controller/config/values.h"
+#include "model/limits.h"
 #include "platform/time_zones.h"
 
 namespace weir {
@@ -377,7 +378,7 @@ Reader::Value Reader::fallback(const YamlNode& node, const std::string& path) {
 }
 
 Reader::Value Reader::fallback_mapping(const YamlNode& node, const std::string& path) {
-  static constexpr Key kAtLeast = {.name = "at_least", .type = KeyType::integer, .minimum = 0, .maximum = 100'000};
+  static constexpr Key kAtLeast = {.name = "at_least", .type = KeyType::integer, .minimum = 0, .maximum = kMostServers};
   const auto found_entries = entries(node, path);
   if (find(node, "last") != nullptr) return fallback_last(node, path);
   const bool at_least = found_entries.size() == 1 && found_entries[0]->key == kAtLeast.name;
