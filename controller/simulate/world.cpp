@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "balancers/balancer.h"
 #include "controller/reconcile/classify.h"
 #include "policies/cost.h"
 
@@ -23,6 +24,12 @@ constexpr const char* kNonce = "sim";
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 double hours(Duration duration) { return seconds(duration) / 3600; }
+
+bool carries_traffic(const BalancerSpec& spec) {
+  const auto types = balancer_catalog();
+  const auto type = std::ranges::find(types, spec.type, &BalancerType::name);
+  return type == types.end() || type->carries_traffic;
+}
 
 }  // namespace
 
@@ -67,6 +74,7 @@ SimulatedWorld::SimulatedWorld(const Group& group, const Policies& policies, con
     in_balancers_.push_back({.server = server.id, .address = server.address});
   }
   seen_.balancers.resize(group.balancers.size());
+  for (const BalancerSpec& spec : group.balancers) carries_traffic_.push_back(carries_traffic(spec));
   horizon_ = horizon_of(group, memory);
   questions_.look_ahead(horizon_);
   count_serving();
@@ -165,18 +173,22 @@ void SimulatedWorld::observe() {
     server.connections.reset();
     server.paid_until.reset();
   }
+  observe_balancers();
+  seen_.outcomes.swap(outcomes_);
+}
+
+void SimulatedWorld::observe_balancers() {
   const bool broken = !seen_.balancers.empty() && fails(Fault::Kind::balancer);
-  for (BalancerView& view : seen_.balancers) {
+  for (std::size_t index = 0; index < seen_.balancers.size(); ++index) {
+    BalancerView& view = seen_.balancers[index];
     view.known = view.in_force = !broken;
     if (view.peers != in_balancers_) view.peers = in_balancers_;
-    view.connections.reset();
+    view.connections.emplace();
+    if (!carries_traffic_[index]) continue;
     for (const ServerMemory& server : turn_.memory.servers) {
-      if (!server.drain_at) continue;
-      if (!view.connections) view.connections.emplace();
-      view.connections->push_back({server.address, 0});
+      if (server.drain_at) view.connections->push_back({server.address, 0});
     }
   }
-  seen_.outcomes.swap(outcomes_);
 }
 
 void SimulatedWorld::answer_queries() {

@@ -96,6 +96,7 @@ class SimulatedWorld {
 
   void take_turn();
   void observe();
+  void observe_balancers();
   void answer_queries();
   [[nodiscard]] double visible_utilization(double load) const;
   void apply(const Plan& plan);
@@ -131,6 +132,7 @@ class SimulatedWorld {
   bool facts_changed_ = true;
   std::uint64_t next_machine_ = 1;
   std::vector<Peer> in_balancers_;
+  std::vector<bool> carries_traffic_;  ///< per balancer
   std::vector<Outcome> outcomes_;
   Observation seen_;  ///< kept from turn to turn, so that little has to be copied
 

@@ -171,6 +171,16 @@ TEST(Simulate, a_paid_hour_is_paid_for_as_a_whole_and_used) {
   EXPECT_NEAR(*momentary.cost, momentary.servers_hours, 0.01);
 }
 
+TEST(Simulate, a_drain_takes_its_whole_time_where_no_balancer_carries_traffic) {
+  Rehearsal rehearsal;
+  const Trace trace = load_of({{350, 1h}, {140, 1h}});
+  const Simulation counted = rehearsal.over(trace);
+  rehearsal.group.balancers = {{.name = "file_sd", .type = "file_sd"}};
+  const Simulation uncounted = rehearsal.over(trace);
+  EXPECT_NEAR(uncounted.servers_hours, counted.servers_hours + 3 * 50.0 / 3600, 0.01)
+      << "three servers stay a minute, not ten seconds";
+}
+
 TEST(Simulate, forecasts_see_the_same_past_that_a_metric_source_would_keep) {
   Rehearsal rehearsal;
   PolicySpec& policy = rehearsal.group.policies.front();
