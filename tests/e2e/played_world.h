@@ -1,0 +1,149 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "balancers/balancer.h"
+#include "controller/config/config.h"
+#include "controller/loop/loop.h"
+#include "controller/observe/probe.h"
+#include "controller/observe/prometheus.h"
+#include "controller/simulate/trace.h"
+#include "controller/simulate/world.h"
+#include "controller/state/sqlite_store.h"
+#include "platform/http_client.h"
+#include "tests/support/http_stub.h"
+#include "tests/support/nginx_server.h"
+#include "tests/support/process_world.h"
+#include "tests/support/prometheus_server.h"
+
+namespace weir {
+
+/// Time that goes on only when it is told to. Thread-safe.
+class VirtualClock final : public Clock {
+ public:
+  explicit VirtualClock(TimePoint begin) : now_(begin) {}
+  [[nodiscard]] TimePoint now() const override { return now_.load(); }
+  [[nodiscard]] std::chrono::steady_clock::time_point steady() const override {
+    return std::chrono::steady_clock::time_point(now().time_since_epoch());
+  }
+  void set(TimePoint now) { now_ = now; }
+
+ private:
+  std::atomic<TimePoint> now_;
+};
+
+/// A real Prometheus that lives in the time of a clock. What it scrapes carries that time; and since it can only be asked for its
+/// own present, or by a parameter that weir does not send, a door before it adds the parameter.
+class PrometheusInTime {
+ public:
+  explicit PrometheusInTime(const VirtualClock& clock);
+
+  /// What went wrong, or nothing.
+  [[nodiscard]] std::string start();
+  /// Where weir asks.
+  [[nodiscard]] std::string url() const { return door_.url(); }
+  /// From now on this is exposed as of `at`, which must rise from call to call. Waits until Prometheus has it.
+  [[nodiscard]] bool expose(TimePoint at, const std::vector<std::pair<std::string, double>>& gauges);
+  /// Whether it leaves questions without an answer.
+  void be_silent(bool silent) { silent_ = silent; }
+
+ private:
+  [[nodiscard]] HttpStub::Answer answer(const HttpStub::Request& request);
+
+  const VirtualClock& clock_;
+  HttpClient http_;
+  std::unique_ptr<PrometheusServer> server_;
+  std::atomic<bool> silent_{false};
+  HttpStub exporter_;
+  HttpStub door_;
+};
+
+/// One turn, whoever took it.
+struct PlayedTurn {
+  TimePoint at;
+  Plan plan;
+};
+
+/// What is played.
+struct Play {
+  std::string keys;    ///< of the group, in YAML: sizes, policies, rules; `sum(load)` and `sum(serving)` can be asked
+  bool nginx = false;  ///< else a file that no traffic follows
+  Trace trace;         ///< within the last hour, before which Prometheus takes no samples
+  WorldModel model;    ///< of its faults those of prometheus only
+};
+
+/// The world that SimulatedWorld imagines, for real but on a clock of its own: weir's loop, store, probe and balancer, a
+/// Prometheus, servers that are processes. The clock stands still while anything is under way, so nothing depends on how fast this
+/// machine is.
+class PlayedWorld {
+ public:
+  explicit PlayedWorld(Play play);
+  ~PlayedWorld();
+  PlayedWorld(const PlayedWorld&) = delete;
+  PlayedWorld& operator=(const PlayedWorld&) = delete;
+
+  // What can go wrong returns what did, or nothing.
+
+  /// Reads the configuration; from then on there is a group().
+  [[nodiscard]] std::string configure();
+  [[nodiscard]] const Group& group() const { return config_.groups.front(); }
+  /// Starts everything where `memory` is: with its servers, healthy and in the balancer.
+  [[nodiscard]] std::string start(Memory memory);
+  /// Plays the whole trace. Servers become healthy at whole ticks, as in the simulation.
+  [[nodiscard]] std::string play(Duration tick);
+  [[nodiscard]] std::vector<PlayedTurn> turns() const;
+
+ private:
+  [[nodiscard]] std::string config_text() const;
+  [[nodiscard]] std::string make_servers(Provider& provider, Memory& memory);
+  [[nodiscard]] std::string make_traffic(Balancer& balancer, const Memory& memory);
+  [[nodiscard]] std::string start_loop(const std::shared_ptr<Provider>& provider, std::unique_ptr<Balancer> balancer);
+  [[nodiscard]] std::filesystem::path gate(const std::string& server) const { return gates_.path() / server; }
+  [[nodiscard]] bool open_gate(const std::string& server) const;
+  [[nodiscard]] bool is_healthy(const std::string& server) const;
+
+  [[nodiscard]] std::string live_until(TimePoint at);
+  [[nodiscard]] std::string boot_what_is_due(TimePoint at);
+  [[nodiscard]] std::string live_through(TimePoint at);
+  [[nodiscard]] bool expose(TimePoint at);
+  [[nodiscard]] bool is_silent(TimePoint at) const;
+  [[nodiscard]] std::string settle();
+  [[nodiscard]] bool count_servers();
+  void go_to(TimePoint at);
+
+  Play play_;
+  VirtualClock clock_;
+  TempDirectory gates_;
+  std::unique_ptr<NginxServer> nginx_;
+  PrometheusInTime prometheus_;
+  ProcessWorld machine_;
+  Config config_;
+  HttpClient http_;
+  NetworkProbe probe_{http_};
+  BalancerMaker balancers_;
+  std::unique_ptr<Balancer> reader_;  ///< of what the loop's own balancer has written
+  std::unique_ptr<PrometheusSource> metrics_;
+  std::unique_ptr<SqliteStore> store_;
+  Log log_{Log::Format::text};
+
+  LoadCursor load_;
+  TimePoint machine_time_{Duration{1'772'000'000'000}};
+  std::map<std::string, TimePoint> booting_;  ///< by server: when it is done
+  std::size_t processes_ = 0;
+  bool woken_ = false;                ///< the health of a server has changed
+  std::size_t seen_ = 0;              ///< of turns_
+  std::optional<TimePoint> revisit_;  ///< the loop's next look, if it comes before the next interval
+  mutable std::mutex mutex_;
+  std::vector<PlayedTurn> turns_;
+  std::unique_ptr<Loop> loop_;  ///< goes first
+};
+
+}  // namespace weir
