@@ -264,5 +264,34 @@ TEST_F(Agreement, a_tracked_target_under_rate_limits_and_a_window_with_a_real_ng
   EXPECT_GE(held_by("stabilization_window"), 1);
 }
 
+TEST_F(Agreement, steps_while_the_provider_fails_has_no_room_and_is_slow) {
+  play({.keys = R"(
+    interval: 10s
+    min: 1
+    max: 10
+    warm_up: 0s
+    policies:
+      - name: steps
+        type: step
+        query: sum(load) / sum(serving)
+        steps: [{to: 40, change: -1}, {from: 80, to: 110, change: +1}, {from: 110, change: "+50%"}]
+      - {name: floor, type: threshold, query: sum(load), above: 415, for: 30s, change: +1}
+    scale_out: {cooldown: 30s, stabilization_window: 20s}
+    scale_in: {cooldown: 20s, stabilization_window: 60s, limits: [{servers: 1, per: 50s}]}
+)",
+        .trace = trace_of(10s, 60, {{60, 6}, {420, 12}, {410, 24}, {60, 14}, {45, 40}}),
+        .model = {.boot = 25s,
+                  .metric_delay = 20s,
+                  .start = 1,
+                  .meanings = {{"steps", Meaning::load_per_server}, {"floor", Meaning::load}},
+                  .faults = {{Fault::Kind::quota, 90s, 50s},
+                             {Fault::Kind::slow_boot, 200s, 60s},
+                             {Fault::Kind::provider, 275s, 40s},
+                             {Fault::Kind::provider, 640s, 40s}}}});
+  EXPECT_GE(decisions(true), 3);
+  EXPECT_GE(decisions(false), 3);
+  EXPECT_GE(held_by("stabilization_window"), 1);
+}
+
 }  // namespace
 }  // namespace weir

@@ -21,6 +21,10 @@ constexpr auto kPatience = 60s;
 constexpr const char* kGroup = "app";
 /// Revisits that are due already come this much later.
 constexpr Duration kAtOnce = 20ms;
+/// As the simulation has it.
+constexpr int kSlowBoot = 5;
+/// In its words.
+constexpr const char* kOutage = "the provider does not answer (rehearsed)";
 
 double seconds(TimePoint at) { return std::chrono::duration<double>(at.time_since_epoch()).count(); }
 
@@ -41,8 +45,8 @@ Result<void> write(Balancer& balancer, std::vector<Peer> peers) {
 
 // ---- Prometheus -------------------------------------------------------------------------------------------------------------
 
-PrometheusInTime::PrometheusInTime(const VirtualClock& clock)
-    : clock_(clock), door_([this](const HttpStub::Request& request) { return answer(request); }) {}
+PrometheusInTime::PrometheusInTime(const VirtualClock& clock, std::function<bool()> silent)
+    : clock_(clock), silent_(std::move(silent)), door_([this](const HttpStub::Request& request) { return answer(request); }) {}
 
 std::string PrometheusInTime::start() {
   exporter_.answer(HttpStub::Answer{.content_type = "text/plain; version=0.0.4"});
@@ -67,7 +71,7 @@ bool PrometheusInTime::expose(TimePoint at, const std::vector<std::pair<std::str
 }
 
 HttpStub::Answer PrometheusInTime::answer(const HttpStub::Request& request) {
-  if (silent_) return {.ending = HttpStub::Ending::reset};
+  if (silent_()) return {.ending = HttpStub::Ending::reset};
   const auto response = http_.fetch({.method = request.method,
                                      .url = server_->url() + request.target,
                                      .body = fmt::format("{}&time={:.3f}", request.body, seconds(clock_.now())),
@@ -76,10 +80,49 @@ HttpStub::Answer PrometheusInTime::answer(const HttpStub::Request& request) {
   return {.status = response->status, .body = response->body, .content_type = response->content_type};
 }
 
+// ---- the provider -----------------------------------------------------------------------------------------------------------
+
+Result<std::vector<Server>> PlayedProvider::list(std::span<const Group* const> groups, std::stop_token stop) {
+  if (fails_(Fault::Kind::provider)) return failure(ErrorKind::unavailable, kOutage);
+  return real_->list(groups, std::move(stop));
+}
+
+Result<Server> PlayedProvider::launch(const LaunchRequest& request, std::stop_token stop) {
+  if (fails_(Fault::Kind::provider)) return failure(ErrorKind::unavailable, kOutage);
+  if (fails_(Fault::Kind::quota)) return failure(ErrorKind::out_of_capacity, "no room (played)");
+  auto made = real_->launch(request, std::move(stop));
+  const std::lock_guard lock(mutex_);
+  if (made && there_.insert(made->id).second) launched_.push_back(*made);
+  return made;
+}
+
+Result<void> PlayedProvider::terminate(const Group& group, const std::string& server, std::stop_token stop) {
+  if (fails_(Fault::Kind::provider)) return failure(ErrorKind::unavailable, kOutage);
+  auto done = real_->terminate(group, server, std::move(stop));
+  const std::lock_guard lock(mutex_);
+  if (done) there_.erase(server);
+  return done;
+}
+
+std::vector<Server> PlayedProvider::launched() {
+  const std::lock_guard lock(mutex_);
+  return std::exchange(launched_, {});
+}
+
+std::size_t PlayedProvider::size() const {
+  const std::lock_guard lock(mutex_);
+  return there_.size();
+}
+
 // ---- the world --------------------------------------------------------------------------------------------------------------
 
 PlayedWorld::PlayedWorld(Play play)
-    : play_(std::move(play)), clock_(play_.trace.at.front()), prometheus_(clock_), load_(play_.trace) {}
+    : play_(std::move(play)),
+      clock_(play_.trace.at.front()),
+      prometheus_(clock_, [this] { return fails(Fault::Kind::prometheus); }),
+      load_(play_.trace) {
+  provider_ = std::make_shared<PlayedProvider>(machine_.open(), [this](Fault::Kind kind) { return fails(kind); });
+}
 
 PlayedWorld::~PlayedWorld() = default;
 
@@ -120,47 +163,46 @@ std::string PlayedWorld::configure() {
 
 std::string PlayedWorld::start(Memory memory) {
   if (const std::string failed = prometheus_.start(); !failed.empty()) return failed;
-  const std::shared_ptr<Provider> provider = machine_.open();
   const Group& group = this->group();
   auto balancer = balancers_.make({group, group.balancers.front()});
   auto reader = balancers_.make({group, group.balancers.front()});
   if (!balancer || !reader) return (balancer ? reader : balancer).error().message;
   reader_ = std::move(*reader);
-  if (const std::string failed = make_servers(*provider, memory); !failed.empty()) return failed;
+  if (const std::string failed = make_servers(memory); !failed.empty()) return failed;
   if (const std::string failed = make_traffic(**balancer, memory); !failed.empty()) return failed;
   auto store = SqliteStore::open({.path = config_.controller.state});
   if (!store) return store.error().message;
   store_ = std::move(*store);
   const auto saved = store_->save(kGroup, memory, {.group = kGroup, .at = clock_.now()}, Store::Durability::durable);
   if (!saved) return saved.error().message;
-  return start_loop(provider, std::move(*balancer));
+  return start_loop(std::move(*balancer));
 }
 
-std::string PlayedWorld::start_loop(const std::shared_ptr<Provider>& provider, std::unique_ptr<Balancer> balancer) {
+std::string PlayedWorld::start_loop(std::unique_ptr<Balancer> balancer) {
   if (!expose(clock_.now())) return "prometheus does not have the first load";
   metrics_ =
       std::make_unique<PrometheusSource>(PrometheusOptions{config_.prometheus->url, config_.prometheus->timeout}, http_, clock_);
   std::vector<Managed> managed;
-  managed.push_back({.group = group(), .policies = make_policies(group()), .provider = provider, .balancers = {}});
+  managed.push_back({.group = group(), .policies = make_policies(group()), .provider = provider_, .balancers = {}});
   managed.back().balancers.push_back(std::move(balancer));
   const LoopEvents events{.turned = [this](const Group&, const Record& record, std::chrono::nanoseconds) {
     const std::lock_guard lock(mutex_);
     turns_.push_back({record.at, record.plan});
   }};
   auto loop = Loop::start({clock_, metrics_.get(), probe_, *store_, log_}, {.longest_rest = 1ms}, events, std::move(managed),
-                          {{"machine", provider}});
+                          {{"machine", provider_}});
   if (!loop) return loop.error().message;
   loop_ = std::move(*loop);
   return {};
 }
 
 /// The servers that `memory` tells of, which then names the real ones.
-std::string PlayedWorld::make_servers(Provider& provider, Memory& memory) {
+std::string PlayedWorld::make_servers(Memory& memory) {
   const TimePoint begin = clock_.now();
   if (!memory.servers.empty()) go_to(memory.servers.front().launched_at);
   std::vector<ProbeTarget> targets;
   for (ServerMemory& server : memory.servers) {
-    const auto made = provider.launch({group(), server.token, server.version}, {});
+    const auto made = provider_->launch({group(), server.token, server.version}, {});
     if (!made) return made.error().message;
     server.id = made->id;
     server.address = made->address;
@@ -169,7 +211,7 @@ std::string PlayedWorld::make_servers(Provider& provider, Memory& memory) {
   }
   go_to(begin);
   std::ranges::sort(memory.servers, {}, &ServerMemory::id);
-  processes_ = targets.size();
+  (void)provider_->launched();
   probe_.watch(kGroup, group().health, targets);
   for (const ProbeTarget& target : targets) {
     if (!wait_until(kPatience, [&] { return is_healthy(target.server); })) return target.server + " is not healthy";
@@ -208,10 +250,10 @@ void PlayedWorld::go_to(TimePoint at) {
   clock_.set(at);
 }
 
-bool PlayedWorld::is_silent(TimePoint at) const {
+bool PlayedWorld::fails(Fault::Kind kind) const {
   return std::ranges::any_of(play_.model.faults, [&](const Fault& fault) {
-    const TimePoint begin = play_.trace.at.front() + fault.begin;
-    return at >= begin && at < begin + fault.length;
+    const Duration passed = clock_.now() - play_.trace.at.front();
+    return fault.kind == kind && passed >= fault.begin && passed < fault.begin + fault.length;
   });
 }
 
@@ -224,29 +266,22 @@ bool PlayedWorld::expose(TimePoint at) {
 /// Until nothing happens any more at this time, and whom the turns removed is gone.
 std::string PlayedWorld::settle() {
   if (!wait_until(kPatience, [this] { return loop_->idle(); })) return "the loop does not come to rest";
-  if (!count_servers() || wait_until(kPatience, [this] { return machine_.processes().size() == processes_; })) return {};
-  return fmt::format("{} servers run instead of {}", machine_.processes().size(), processes_);
+  note_turns();
+  if (wait_until(kPatience, [this] { return machine_.processes().size() == provider_->size(); })) return {};
+  return fmt::format("{} servers run instead of {}", machine_.processes().size(), provider_->size());
 }
 
-/// What the last turns launched and removed. Whether they removed any.
-bool PlayedWorld::count_servers() {
-  const std::lock_guard lock(mutex_);
-  const std::size_t before = processes_;
-  std::size_t launched = 0;
-  for (; seen_ < turns_.size(); ++seen_) {
-    const auto& [at, plan] = turns_[seen_];
-    revisit_ = plan.revisit_at;
-    if (revisit_) *revisit_ = std::max(*revisit_, at + kAtOnce);
-    for (const Action& action : plan.actions) {
-      if (action.kind == Action::Kind::launch && booting_.emplace(action.server, at + play_.model.boot).second) ++launched;
-      if (action.kind != Action::Kind::terminate || action.why == kNotGoneYet) continue;
-      booting_.erase(action.server);
-      --processes_;
-    }
+void PlayedWorld::note_turns() {
+  for (const Server& server : provider_->launched()) {
+    booting_[server.id] = server.launched_at + play_.model.boot * (fails(Fault::Kind::slow_boot) ? kSlowBoot : 1);
   }
-  const bool removed = processes_ != before;
-  processes_ += launched;
-  return removed;
+  const std::lock_guard lock(mutex_);
+  const PlayedTurn& last = turns_.back();
+  revisit_ = last.plan.revisit_at;
+  if (revisit_) *revisit_ = std::max(*revisit_, last.at + kAtOnce);
+  for (const Action& action : last.plan.actions) {
+    if (action.kind == Action::Kind::terminate) booting_.erase(action.server);
+  }
 }
 
 /// Its own looks between two instants of the simulation.
@@ -278,7 +313,6 @@ std::string PlayedWorld::live_through(TimePoint at) {
   if (std::string failed = boot_what_is_due(at); !failed.empty()) return failed;
   const bool regular = (at - play_.trace.at.front()) % group().interval == Duration{0};
   if (regular && !expose(at)) return "prometheus does not have the load";
-  prometheus_.be_silent(is_silent(at));
   go_to(at);
   // As `run` does when the health of a server changes.
   if (std::exchange(woken_, false) && !regular) loop_->wake(kGroup);

@@ -3,11 +3,14 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "balancers/balancer.h"
@@ -19,6 +22,7 @@
 #include "controller/simulate/world.h"
 #include "controller/state/sqlite_store.h"
 #include "platform/http_client.h"
+#include "providers/provider.h"
 #include "tests/support/http_stub.h"
 #include "tests/support/nginx_server.h"
 #include "tests/support/process_world.h"
@@ -44,7 +48,8 @@ class VirtualClock final : public Clock {
 /// own present, or by a parameter that weir does not send, a door before it adds the parameter.
 class PrometheusInTime {
  public:
-  explicit PrometheusInTime(const VirtualClock& clock);
+  /// While `silent` it leaves questions without an answer.
+  PrometheusInTime(const VirtualClock& clock, std::function<bool()> silent);
 
   /// What went wrong, or nothing.
   [[nodiscard]] std::string start();
@@ -52,8 +57,6 @@ class PrometheusInTime {
   [[nodiscard]] std::string url() const { return door_.url(); }
   /// From now on this is exposed as of `at`, which must rise from call to call. Waits until Prometheus has it.
   [[nodiscard]] bool expose(TimePoint at, const std::vector<std::pair<std::string, double>>& gauges);
-  /// Whether it leaves questions without an answer.
-  void be_silent(bool silent) { silent_ = silent; }
 
  private:
   [[nodiscard]] HttpStub::Answer answer(const HttpStub::Request& request);
@@ -61,9 +64,32 @@ class PrometheusInTime {
   const VirtualClock& clock_;
   HttpClient http_;
   std::unique_ptr<PrometheusServer> server_;
-  std::atomic<bool> silent_{false};
+  std::function<bool()> silent_;
   HttpStub exporter_;
   HttpStub door_;
+};
+
+/// A provider that has the faults which are played, and keeps a book of what it did. Thread-safe.
+class PlayedProvider final : public Provider {
+ public:
+  using Fails = std::function<bool(Fault::Kind)>;
+  PlayedProvider(std::unique_ptr<Provider> real, Fails fails) : real_(std::move(real)), fails_(std::move(fails)) {}
+
+  [[nodiscard]] Result<std::vector<Server>> list(std::span<const Group* const> groups, std::stop_token stop) override;
+  [[nodiscard]] Result<Server> launch(const LaunchRequest& request, std::stop_token stop) override;
+  [[nodiscard]] Result<void> terminate(const Group& group, const std::string& server, std::stop_token stop) override;
+
+  /// What was launched since the last call.
+  [[nodiscard]] std::vector<Server> launched();
+  /// How many servers there should be.
+  [[nodiscard]] std::size_t size() const;
+
+ private:
+  std::unique_ptr<Provider> real_;
+  Fails fails_;
+  mutable std::mutex mutex_;
+  std::vector<Server> launched_;
+  std::set<std::string> there_;
 };
 
 /// One turn, whoever took it.
@@ -77,7 +103,7 @@ struct Play {
   std::string keys;    ///< of the group, in YAML: sizes, policies, rules; `sum(load)` and `sum(serving)` can be asked
   bool nginx = false;  ///< else a file that no traffic follows
   Trace trace;         ///< within the last hour, before which Prometheus takes no samples
-  WorldModel model;    ///< of its faults those of prometheus only
+  WorldModel model;    ///< any of its faults but those of balancers
 };
 
 /// The world that SimulatedWorld imagines, for real but on a clock of its own: weir's loop, store, probe and balancer, a
@@ -103,9 +129,9 @@ class PlayedWorld {
 
  private:
   [[nodiscard]] std::string config_text() const;
-  [[nodiscard]] std::string make_servers(Provider& provider, Memory& memory);
+  [[nodiscard]] std::string make_servers(Memory& memory);
   [[nodiscard]] std::string make_traffic(Balancer& balancer, const Memory& memory);
-  [[nodiscard]] std::string start_loop(const std::shared_ptr<Provider>& provider, std::unique_ptr<Balancer> balancer);
+  [[nodiscard]] std::string start_loop(std::unique_ptr<Balancer> balancer);
   [[nodiscard]] std::filesystem::path gate(const std::string& server) const { return gates_.path() / server; }
   [[nodiscard]] bool open_gate(const std::string& server) const;
   [[nodiscard]] bool is_healthy(const std::string& server) const;
@@ -114,9 +140,9 @@ class PlayedWorld {
   [[nodiscard]] std::string boot_what_is_due(TimePoint at);
   [[nodiscard]] std::string live_through(TimePoint at);
   [[nodiscard]] bool expose(TimePoint at);
-  [[nodiscard]] bool is_silent(TimePoint at) const;
+  [[nodiscard]] bool fails(Fault::Kind kind) const;
   [[nodiscard]] std::string settle();
-  [[nodiscard]] bool count_servers();
+  void note_turns();
   void go_to(TimePoint at);
 
   Play play_;
@@ -125,6 +151,7 @@ class PlayedWorld {
   std::unique_ptr<NginxServer> nginx_;
   PrometheusInTime prometheus_;
   ProcessWorld machine_;
+  std::shared_ptr<PlayedProvider> provider_;
   Config config_;
   HttpClient http_;
   NetworkProbe probe_{http_};
@@ -137,10 +164,9 @@ class PlayedWorld {
   LoadCursor load_;
   TimePoint machine_time_{Duration{1'772'000'000'000}};
   std::map<std::string, TimePoint> booting_;  ///< by server: when it is done
-  std::size_t processes_ = 0;
-  bool woken_ = false;                ///< the health of a server has changed
-  std::size_t seen_ = 0;              ///< of turns_
-  std::optional<TimePoint> revisit_;  ///< the loop's next look, if it comes before the next interval
+  bool woken_ = false;                        ///< the health of a server has changed
+  std::size_t seen_ = 0;                      ///< of turns_
+  std::optional<TimePoint> revisit_;          ///< the loop's next look, if it comes before the next interval
   mutable std::mutex mutex_;
   std::vector<PlayedTurn> turns_;
   std::unique_ptr<Loop> loop_;  ///< goes first
