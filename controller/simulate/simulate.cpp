@@ -108,8 +108,8 @@ Simulation simulate(const Group& group, const Policies& policies, const Trace& t
   Scorer scorer(world, options.model.capacity, options.most_moments);
   const Duration whole = world.end() - world.begin();
   int told = 0;
-  while (world.advance()) {
-    if (const Turn* turn = world.turn()) scorer.see(*turn);
+  const auto see = [&scorer](const Turn& turn) { scorer.see(turn); };
+  while (world.advance(see)) {
     scorer.see(world.state());
     const int percent = static_cast<int>(100 * (world.state().at - world.begin()) / whole);
     if (percent == told || !options.progress) continue;
