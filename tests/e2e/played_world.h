@@ -123,8 +123,8 @@ class PlayedWorld {
   [[nodiscard]] const Group& group() const { return config_.groups.front(); }
   /// Starts everything where `memory` is: with its servers, healthy and in the balancer.
   [[nodiscard]] std::string start(Memory memory);
-  /// Plays the whole trace. Servers become healthy at whole ticks, as in the simulation.
-  [[nodiscard]] std::string play(Duration tick);
+  /// Plays the whole trace.
+  [[nodiscard]] std::string play();
   [[nodiscard]] std::vector<PlayedTurn> turns() const;
 
  private:
@@ -136,7 +136,7 @@ class PlayedWorld {
   [[nodiscard]] bool open_gate(const std::string& server) const;
   [[nodiscard]] bool is_healthy(const std::string& server) const;
 
-  [[nodiscard]] std::string live_until(TimePoint at);
+  [[nodiscard]] TimePoint next_event(TimePoint regular) const;
   [[nodiscard]] std::string boot_what_is_due(TimePoint at);
   [[nodiscard]] std::string live_through(TimePoint at);
   [[nodiscard]] bool expose(TimePoint at);
