@@ -109,9 +109,9 @@ std::vector<Server> PlayedProvider::launched() {
   return std::exchange(launched_, {});
 }
 
-std::size_t PlayedProvider::size() const {
+std::set<std::string> PlayedProvider::servers() const {
   const std::lock_guard lock(mutex_);
-  return there_.size();
+  return there_;
 }
 
 // ---- the world --------------------------------------------------------------------------------------------------------------
@@ -245,8 +245,7 @@ bool PlayedWorld::is_healthy(const std::string& server) const {
 }
 
 void PlayedWorld::go_to(TimePoint at) {
-  machine_.pass(at - machine_time_);
-  machine_time_ = at;
+  machine_.pass(at - machine_.now());
   clock_.set(at);
 }
 
@@ -267,21 +266,21 @@ bool PlayedWorld::expose(TimePoint at) {
 std::string PlayedWorld::settle() {
   if (!wait_until(kPatience, [this] { return loop_->idle(); })) return "the loop does not come to rest";
   note_turns();
-  if (wait_until(kPatience, [this] { return machine_.processes().size() == provider_->size(); })) return {};
-  return fmt::format("{} servers run instead of {}", machine_.processes().size(), provider_->size());
+  const std::size_t wanted = provider_->servers().size();
+  if (wait_until(kPatience, [&] { return machine_.processes().size() == wanted; })) return {};
+  return fmt::format("{} servers run instead of {}", machine_.processes().size(), wanted);
 }
 
 void PlayedWorld::note_turns() {
   for (const Server& server : provider_->launched()) {
     booting_[server.id] = server.launched_at + play_.model.boot * (fails(Fault::Kind::slow_boot) ? kSlowBoot : 1);
   }
+  const std::set<std::string> there = provider_->servers();
+  std::erase_if(booting_, [&there](const auto& server) { return !there.contains(server.first); });
   const std::lock_guard lock(mutex_);
   const PlayedTurn& last = turns_.back();
   revisit_ = last.plan.revisit_at;
   if (revisit_) *revisit_ = std::max(*revisit_, last.at + kAtOnce);
-  for (const Action& action : last.plan.actions) {
-    if (action.kind == Action::Kind::terminate) booting_.erase(action.server);
-  }
 }
 
 /// The next interval, or what brings about a turn before.

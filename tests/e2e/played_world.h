@@ -81,8 +81,8 @@ class PlayedProvider final : public Provider {
 
   /// What was launched since the last call.
   [[nodiscard]] std::vector<Server> launched();
-  /// How many servers there should be.
-  [[nodiscard]] std::size_t size() const;
+  /// Ids of the servers that there should be.
+  [[nodiscard]] std::set<std::string> servers() const;
 
  private:
   std::unique_ptr<Provider> real_;
@@ -162,10 +162,8 @@ class PlayedWorld {
   Log log_{Log::Format::text};
 
   LoadCursor load_;
-  TimePoint machine_time_{Duration{1'772'000'000'000}};
   std::map<std::string, TimePoint> booting_;  ///< by server: when it is done
   bool woken_ = false;                        ///< the health of a server has changed
-  std::size_t seen_ = 0;                      ///< of turns_
   std::optional<TimePoint> revisit_;          ///< the loop's next look, if it comes before the next interval
   mutable std::mutex mutex_;
   std::vector<PlayedTurn> turns_;
