@@ -49,7 +49,8 @@ struct BalancerShared;
 struct BalancerType {
   std::string_view name;
   std::string_view doc;
-  std::span<const Key> keys;  ///< besides `type`
+  std::span<const Key> keys;    ///< besides `type`
+  bool carries_traffic = true;  ///< false: it only tells others who serves, and has no connections to wait for
   /// Checks beyond the table. Never touches the outside.
   std::vector<SettingsError> (*check)(const BalancerRequest& request) = nullptr;
   Result<std::unique_ptr<Balancer>> (*make)(const BalancerRequest& request, BalancerShared& shared) = nullptr;

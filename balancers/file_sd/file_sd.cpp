@@ -170,6 +170,7 @@ BalancerType file_sd_balancer() {
   return {.name = "file_sd",
           .doc = "A Prometheus file_sd file, so that Prometheus scrapes the servers that are in service.",
           .keys = kKeys,
+          .carries_traffic = false,
           .check = check,
           .make = make};
 }

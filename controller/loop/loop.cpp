@@ -75,7 +75,7 @@ class Loop::Impl {
   Impl& operator=(const Impl&) = delete;
 
   Result<void> start(std::vector<Managed> groups, const Providers& providers) {
-    const Steady::time_point now = Steady::now();
+    const Steady::time_point begin = now();
     for (const auto& [name, provider] : providers) lanes_[name].idle = provider;
     for (Managed& managed : groups) {
       auto memory = ports_.store.load(managed.group.name);
@@ -87,7 +87,7 @@ class Loop::Impl {
       slot->memory = std::move(*memory);
       slot->provider_name = managed.group.provider;
       slot->managed = std::move(managed);
-      slot->due = slot->metrics_due = now;
+      slot->due = slot->metrics_due = begin;
       by_name_[slot->managed.group.name] = slot.get();
       lanes_[slot->provider_name].idle.reset();
       slots_.push_back(std::move(slot));
@@ -99,7 +99,7 @@ class Loop::Impl {
     metrics_ = std::make_unique<Executor>(options_.metric_batches);
     workers_ = std::make_unique<Executor>(options_.workers);
     for (const auto& slot : slots_) queue_.emplace(slot->due, slot.get());
-    came_round_ = now;
+    came_round_ = begin;
     scheduler_ = std::jthread([this](std::stop_token stop) { schedule(std::move(stop)); });
     return {};
   }
@@ -166,12 +166,21 @@ class Loop::Impl {
 
   Duration silence() const {
     const std::lock_guard lock(mutex_);
-    return std::chrono::duration_cast<Duration>(Steady::now() - came_round_);
+    return std::chrono::duration_cast<Duration>(now() - came_round_);
   }
 
   std::size_t turns() const { return turns_.load(); }
 
+  bool idle() const {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::all_of(slots_, [at = now()](const auto& slot) {
+      return !slot->running && !slot->polling && !slot->facts_ready && !slot->wake_wanted && slot->due > at;
+    });
+  }
+
  private:
+  [[nodiscard]] Steady::time_point now() const { return ports_.clock.steady(); }
+
   /// A provider's own threads: a slow one is slow for its groups only.
   struct Lane {
     std::unique_ptr<Executor> lister;
@@ -199,14 +208,13 @@ class Loop::Impl {
   // ---- scheduling -------------------------------------------------------------------------------------------------------
 
   void schedule(std::stop_token stop) {
-    // Comes round at least this often, so that silence() means something.
-    constexpr auto kRound = 1s;
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
-      came_round_ = Steady::now();
+      came_round_ = now();
       poll_due(came_round_);
-      const Steady::time_point next = queue_.empty() ? came_round_ + kRound : std::min(queue_.top().first, came_round_ + kRound);
-      changed_.wait_until(lock, stop, next, [&] { return !queue_.empty() && queue_.top().first < next; });
+      const Steady::time_point latest = came_round_ + options_.longest_rest;
+      const Steady::time_point next = queue_.empty() ? latest : std::min(queue_.top().first, latest);
+      changed_.wait_for(lock, stop, next - came_round_, [&] { return !queue_.empty() && queue_.top().first < next; });
     }
   }
 
@@ -289,7 +297,7 @@ class Loop::Impl {
       report_samples(*asker.slot, asker.answers);
       const std::lock_guard lock(mutex_);
       asker.slot->answers = std::move(asker.answers);
-      asker.slot->answered = Steady::now();
+      asker.slot->answered = now();
       fact_arrived(*asker.slot);
     };
     ports_.metrics->ask(queries, answered, stop_.get_token());
@@ -383,14 +391,14 @@ class Loop::Impl {
     if (slot.facts_ready) listing = std::move(slot.fresh_list);
     slot.facts_ready = false;
     // A turn without a fresh list sees to traffic only; the rest follows as soon as the provider has been asked.
-    if (woken && !listing.listed) set_due(slot, Steady::now());
+    if (woken && !listing.listed) set_due(slot, now());
     workers_->submit([this, &slot, listing = std::move(listing)](std::stop_token) { turn(slot, listing); });
   }
 
   std::vector<Sample> current_samples(Slot& slot) {
     const std::lock_guard lock(mutex_);
     slot.asked = slot.answered != Steady::time_point{};
-    const bool fresh = slot.asked && Steady::now() - slot.answered <= 2 * slot.managed.group.interval;
+    const bool fresh = slot.asked && now() - slot.answered <= 2 * slot.managed.group.interval;
     return fresh ? slot.answers : std::vector<Sample>();
   }
 
@@ -401,7 +409,7 @@ class Loop::Impl {
   }
 
   void turn(Slot& slot, const Listing& listing) {
-    slot.begun = Steady::now();
+    slot.begun = now();
     const Managed& managed = slot.managed;
     Observation seen =
         observe(managed, slot.memory, listing, current_samples(slot), ports_.probe, ports_.clock.now(), stop_.get_token());
@@ -489,13 +497,13 @@ class Loop::Impl {
   };
 
   /// What was tried already waits for its time; anything new is tried at once.
-  static bool may_write(Slot& slot, const Plan& plan) {
+  bool may_write(Slot& slot, const Plan& plan) const {
     if (!plan.write_balancers) {
       slot.balancer_retry = Duration{0};
       slot.tried_peers.reset();
       return false;
     }
-    return slot.tried_peers != plan.peers || Steady::now() >= slot.balancer_not_before;
+    return slot.tried_peers != plan.peers || now() >= slot.balancer_not_before;
   }
 
   void apply(Slot& slot, const std::shared_ptr<Snapshot>& snapshot) {
@@ -555,7 +563,7 @@ class Loop::Impl {
     if (applying->balancers_written) balancers_done(slot, snapshot->record, applying->balancer_error);
     // Without a balancer a server serves as soon as it is in service.
     if (slot.managed.balancers.empty()) report_serving(slot, snapshot->record);
-    if (events_.turned) events_.turned(slot.managed.group, snapshot->record, Steady::now() - slot.begun);
+    if (events_.turned) events_.turned(slot.managed.group, snapshot->record, now() - slot.begun);
     keep_outcomes(slot, std::move(applying->outcomes));
     finish(slot, snapshot, applying->changed);
   }
@@ -572,7 +580,7 @@ class Loop::Impl {
     } else {
       const Duration longer = std::max(2 * slot.balancer_retry, options_.first_balancer_retry);
       slot.balancer_retry = std::min(longer, options_.longest_balancer_retry);
-      slot.balancer_not_before = Steady::now() + slot.balancer_retry;
+      slot.balancer_not_before = now() + slot.balancer_retry;
     }
     if (!error.empty() && error != slot.balancer_error) ports_.log.error("balancer_failed", {{"group", group}, {"error", error}});
     slot.balancer_error = error;
@@ -595,7 +603,7 @@ class Loop::Impl {
   /// When a turn falls due before the next interval. Never at once: a plan that revisits itself must not spin.
   Steady::time_point next_look(const Slot& slot, const Plan& plan) const {
     Steady::time_point next = Steady::time_point::max();
-    if (plan.revisit_at) next = Steady::now() + std::max<Duration>(*plan.revisit_at - ports_.clock.now(), kShortestRevisit);
+    if (plan.revisit_at) next = now() + std::max<Duration>(*plan.revisit_at - ports_.clock.now(), kShortestRevisit);
     if (slot.balancer_retry > Duration{0}) next = std::min(next, slot.balancer_not_before);
     return next;
   }
@@ -608,7 +616,7 @@ class Loop::Impl {
     ask_as_far_ahead_as(slot, horizon_of(slot.managed.group, slot.memory));
     turns_.fetch_add(1);
     slot.running = false;
-    if (!slot.polling) set_due(slot, changed ? Steady::now() : std::min({slot.due, slot.metrics_due, next}));
+    if (!slot.polling) set_due(slot, changed ? now() : std::min({slot.due, slot.metrics_due, next}));
     start_turn_if_due(slot);
     idle_.notify_all();
   }
@@ -712,5 +720,6 @@ std::vector<const Group*> Loop::groups() const { return impl_->groups(); }
 bool Loop::ready() const { return impl_->ready(); }
 Duration Loop::silence() const { return impl_->silence(); }
 std::size_t Loop::turns() const { return impl_->turns(); }
+bool Loop::idle() const { return impl_->idle(); }
 
 }  // namespace weir

@@ -66,6 +66,7 @@ class Loop {
     /// After a write that failed, or that succeeded and is then seen not to be in force; doubled each time.
     Duration first_balancer_retry{1000};
     Duration longest_balancer_retry{30'000};
+    Duration longest_rest{1000};              ///< the scheduler looks at its clock at least so often
     Duration idle_provider_interval{60'000};  ///< how often a provider without groups is asked for servers left behind
   };
 
@@ -97,6 +98,8 @@ class Loop {
   [[nodiscard]] Duration silence() const;
   /// Turns finished so far, of all groups.
   [[nodiscard]] std::size_t turns() const;
+  /// No turn runs and none is due: nothing happens before the clock goes on or somebody wakes a group.
+  [[nodiscard]] bool idle() const;
 
  private:
   class Impl;

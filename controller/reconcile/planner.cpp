@@ -471,8 +471,9 @@ class Planner {
     for (std::size_t index = 0; index < size(); ++index) {
       Server& one = server(index);
       ServerMemory& memory = known(index);
-      if (one.phase != Phase::draining || memory.drain_at == at_) continue;
+      if (one.phase != Phase::draining) continue;
       revisit(at_ + kSoon);
+      if (memory.drain_at == at_) continue;
       const bool expired = at_ - *memory.drain_at >= group_.drain_timeout;
       if (in_any_balancer(one) && !(expired && is_alone(one))) {
         memory.idle_since.reset();

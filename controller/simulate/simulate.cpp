@@ -124,9 +124,9 @@ Simulation simulate(const Group& group, const Policies& policies, const Trace& t
   Scorer scorer(world, options.model.capacity, options.most_moments);
   const Duration whole = world.end() - world.begin();
   int told = 0;
+  const auto see = [&scorer](const Turn& turn) { scorer.see(turn); };
   auto next_cut = options.cuts.begin();
-  while (world.advance()) {
-    if (const Turn* turn = world.turn()) scorer.see(*turn);
+  while (world.advance(see)) {
     scorer.see(world.state());
     if (next_cut != options.cuts.end() && world.state().at + world.tick() >= *next_cut) {
       scorer.cut(world);

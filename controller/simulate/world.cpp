@@ -7,6 +7,7 @@
 #include <iterator>
 #include <utility>
 
+#include "balancers/balancer.h"
 #include "controller/reconcile/classify.h"
 #include "policies/cost.h"
 
@@ -19,10 +20,20 @@ constexpr Duration kLongestTick = 5s;
 /// What servers of the beginning are taken to be used at.
 constexpr double kUsualUtilization = 0.7;
 constexpr int kSlowBoot = 5;
+/// As the loop has it: a plan that revisits itself must not stop the clock.
+constexpr Duration kShortestRevisit = 20ms;
+/// More turns never see anything new at the same moment.
+constexpr int kMostTurnsAtOnce = 10;
 constexpr const char* kNonce = "sim";
 
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 double hours(Duration duration) { return seconds(duration) / 3600; }
+
+bool carries_traffic(const BalancerSpec& spec) {
+  const auto types = balancer_catalog();
+  const auto type = std::ranges::find(types, spec.type, &BalancerType::name);
+  return type == types.end() || type->carries_traffic;
+}
 
 }  // namespace
 
@@ -36,7 +47,8 @@ SimulatedWorld::SimulatedWorld(const Group& group, const Policies& policies, con
       tick_(group.interval),
       random_(model_.seed),
       questions_(group, policies, model_.meanings),
-      now_(begin_) {
+      now_(begin_),
+      next_tick_(begin_) {
   ticks_per_turn_ = static_cast<int>((group.interval + kLongestTick - 1ms) / kLongestTick);
   tick_ = group.interval / ticks_per_turn_;
   const auto ring = static_cast<std::size_t>(model_.metric_delay / tick_) + static_cast<std::size_t>(ticks_per_turn_) + 2;
@@ -67,6 +79,7 @@ SimulatedWorld::SimulatedWorld(const Group& group, const Policies& policies, con
     in_balancers_.push_back({.server = server.id, .address = server.address});
   }
   seen_.balancers.resize(group.balancers.size());
+  for (const BalancerSpec& spec : group.balancers) carries_traffic_.push_back(carries_traffic(spec));
   horizon_ = horizon_of(group, memory);
   questions_.look_ahead(horizon_);
   count_serving();
@@ -116,27 +129,47 @@ bool SimulatedWorld::fails(Fault::Kind kind) const {
   });
 }
 
-bool SimulatedWorld::advance() {
-  if (now_ >= end_) return false;
-  turned_ = false;
+bool SimulatedWorld::advance(const Watch& watch) {
+  if (next_tick_ >= end_) return false;
+  auto event = next_event();
+  for (; event && *event < next_tick_; event = next_event()) {
+    now_ = *event;
+    take_turns(watch);
+  }
+  now_ = next_tick_;
   const bool regular = count_ % static_cast<std::uint64_t>(ticks_per_turn_) == 0;
   if (regular) answer_queries();
-  if (regular || woken_ || (revisit_ && *revisit_ <= now_)) take_turn();
+  if (regular || (event && *event <= now_)) take_turns(watch);
   pass_time();
   return true;
 }
 
+/// What else than an interval brings about a turn.
+std::optional<TimePoint> SimulatedWorld::next_event() const {
+  std::optional<TimePoint> next = revisit_;
+  for (const Machine& machine : machines_) {
+    if (machine.ready_at > now_ && (!next || machine.ready_at < *next)) next = machine.ready_at;
+  }
+  return next;
+}
+
+void SimulatedWorld::take_turns(const Watch& watch) {
+  for (int left = kMostTurnsAtOnce; left > 0; --left) {
+    take_turn();
+    if (watch) watch(turn_);
+    if (!changed_) return;
+  }
+}
+
 void SimulatedWorld::take_turn() {
-  woken_ = false;
+  changed_ = false;
   observe();
   turn_ = reconcile(group_, policies_, std::move(seen_), std::move(turn_.memory));
   seen_ = std::move(turn_.observation);
   seen_.outcomes.clear();
-  turned_ = true;
   ++turns_;
   revisit_ = turn_.plan.revisit_at;
-  // No turn follows at once: a plan that revisits itself must not stop the clock.
-  if (revisit_) *revisit_ = std::max(*revisit_, now_ + tick_);
+  if (revisit_) *revisit_ = std::max(*revisit_, now_ + kShortestRevisit);
   apply(turn_.plan);
   if (const Duration horizon = horizon_of(group_, turn_.memory); horizon != horizon_) {
     horizon_ = horizon;
@@ -165,18 +198,22 @@ void SimulatedWorld::observe() {
     server.connections.reset();
     server.paid_until.reset();
   }
+  observe_balancers();
+  seen_.outcomes.swap(outcomes_);
+}
+
+void SimulatedWorld::observe_balancers() {
   const bool broken = !seen_.balancers.empty() && fails(Fault::Kind::balancer);
-  for (BalancerView& view : seen_.balancers) {
+  for (std::size_t index = 0; index < seen_.balancers.size(); ++index) {
+    BalancerView& view = seen_.balancers[index];
     view.known = view.in_force = !broken;
     if (view.peers != in_balancers_) view.peers = in_balancers_;
-    view.connections.reset();
+    view.connections.emplace();
+    if (!carries_traffic_[index]) continue;
     for (const ServerMemory& server : turn_.memory.servers) {
-      if (!server.drain_at) continue;
-      if (!view.connections) view.connections.emplace();
-      view.connections->push_back({server.address, 0});
+      if (server.drain_at) view.connections->push_back({server.address, 0});
     }
   }
-  seen_.outcomes.swap(outcomes_);
 }
 
 void SimulatedWorld::answer_queries() {
@@ -228,11 +265,18 @@ void SimulatedWorld::launch(const Action& action) {
     outcome.error = Error{ErrorKind::unavailable, "the provider does not answer (rehearsed)"};
   } else if (fails(Fault::Kind::quota)) {
     outcome.error = Error{ErrorKind::out_of_capacity, "no room for another server (rehearsed)"};
-  } else if (std::ranges::find(facts_, action.server, &Server::token) == facts_.end()) {
-    const Duration boot = model_.boot * (fails(Fault::Kind::slow_boot) ? kSlowBoot : 1);
-    add_machine(action.server, action.version, now_, now_ + boot);
+  } else {
+    create(action);
   }
   outcomes_.push_back(std::move(outcome));
+}
+
+/// The same token is the same server.
+void SimulatedWorld::create(const Action& action) {
+  changed_ = true;
+  if (std::ranges::find(facts_, action.server, &Server::token) != facts_.end()) return;
+  const Duration boot = model_.boot * (fails(Fault::Kind::slow_boot) ? kSlowBoot : 1);
+  add_machine(action.server, action.version, now_, now_ + boot);
 }
 
 void SimulatedWorld::write_balancers(const Plan& plan) {
@@ -240,7 +284,7 @@ void SimulatedWorld::write_balancers(const Plan& plan) {
   if (!takes || in_balancers_ == plan.peers) return;
   in_balancers_ = plan.peers;
   // Whether what was written is in force is for the next turn to see.
-  if (!group_.balancers.empty()) woken_ = true;
+  if (!group_.balancers.empty()) changed_ = true;
 }
 
 void SimulatedWorld::count_serving() {
@@ -267,12 +311,8 @@ void SimulatedWorld::pass_time() {
   backlog_ = kept;
   utilizations_[count_ % utilizations_.size()] = capacity > 0 ? std::min(1.0, arrived / capacity) : arrived > 0 ? 1 : 0;
   server_hours_ += hours(tick_) * state_.launched;
-  const TimePoint before = now_;
-  now_ += tick_;
+  next_tick_ += tick_;
   ++count_;
-  for (const Machine& machine : machines_) {
-    if (machine.ready_at > before && machine.ready_at <= now_) woken_ = true;
-  }
 }
 
 double SimulatedWorld::server_hours() const { return server_hours_; }
@@ -280,7 +320,7 @@ double SimulatedWorld::server_hours() const { return server_hours_; }
 std::optional<double> SimulatedWorld::cost() const {
   if (!group_.cost) return std::nullopt;
   double total = cost_;
-  for (const Machine& machine : machines_) total += cost_between(*group_.cost, machine.launched_at, machine.paid_to, now_);
+  for (const Machine& machine : machines_) total += cost_between(*group_.cost, machine.launched_at, machine.paid_to, next_tick_);
   return total;
 }
 

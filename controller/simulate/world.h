@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <random>
 #include <string>
@@ -65,13 +66,16 @@ class SimulatedWorld {
  public:
   SimulatedWorld(const Group& group, const Policies& policies, const Trace& trace, WorldModel model);
 
-  /// Goes on by one tick(): takes a turn if one is due, then lets time pass. False at the end of the trace.
-  bool advance();
+  /// Told of every turn, right after it. Of the observation only `at` is left.
+  using Watch = std::function<void(const Turn&)>;
+
+  /// Goes on by one tick(): takes all turns that are due by then, then lets time pass. Like those of the loop, turns come at the
+  /// moment for which a plan asks, when a server becomes healthy, and once more at once when a server was launched or a balancer
+  /// written. False at the end of the trace.
+  bool advance(const Watch& watch = {});
 
   [[nodiscard]] Duration tick() const { return tick_; }
   [[nodiscard]] const WorldTick& state() const { return state_; }
-  /// The turn of this tick; nullptr if none was due.
-  [[nodiscard]] const Turn* turn() const { return turned_ ? &turn_ : nullptr; }
   [[nodiscard]] std::uint64_t turns() const { return turns_; }
   [[nodiscard]] TimePoint begin() const { return begin_; }
   [[nodiscard]] TimePoint end() const { return end_; }
@@ -94,12 +98,16 @@ class SimulatedWorld {
   [[nodiscard]] bool fails(Fault::Kind kind) const;
   [[nodiscard]] bool is_healthy(std::size_t index) const { return machines_[index].ready_at <= now_; }
 
+  [[nodiscard]] std::optional<TimePoint> next_event() const;
+  void take_turns(const Watch& watch);
   void take_turn();
   void observe();
+  void observe_balancers();
   void answer_queries();
   [[nodiscard]] double visible_utilization(double load) const;
   void apply(const Plan& plan);
   void launch(const Action& action);
+  void create(const Action& action);
   void write_balancers(const Plan& plan);
   void count_serving();
   void pass_time();
@@ -116,10 +124,10 @@ class SimulatedWorld {
   Questions questions_;
 
   TimePoint now_;
+  TimePoint next_tick_;
   std::uint64_t count_ = 0;  ///< of ticks
   std::optional<TimePoint> revisit_;
-  bool woken_ = false;
-  bool turned_ = false;
+  bool changed_ = false;  ///< by the last turn: another has to see it
   std::uint64_t turns_ = 0;
   Turn turn_;
   WorldTick state_;
@@ -131,6 +139,7 @@ class SimulatedWorld {
   bool facts_changed_ = true;
   std::uint64_t next_machine_ = 1;
   std::vector<Peer> in_balancers_;
+  std::vector<bool> carries_traffic_;  ///< per balancer
   std::vector<Outcome> outcomes_;
   Observation seen_;  ///< kept from turn to turn, so that little has to be copied
 

@@ -31,6 +31,19 @@ template <typename Condition>
   return wait_until(kPatience, condition);
 }
 
+/// Goes on only when it is told to.
+class HeldClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override { return now_.load(); }
+  [[nodiscard]] std::chrono::steady_clock::time_point steady() const override {
+    return std::chrono::steady_clock::time_point(now().time_since_epoch());
+  }
+  void pass(Duration duration) { now_ = now_.load() + duration; }
+
+ private:
+  std::atomic<TimePoint> now_{TimePoint(500'000h)};
+};
+
 /// One cloud behind a provider whose calls can be held.
 struct Cloud {
   std::shared_ptr<MemoryCloud> machines = std::make_shared<MemoryCloud>();
@@ -136,6 +149,20 @@ TEST_F(LoopTest, what_the_store_kept_is_where_a_group_goes_on) {
   start();
   EXPECT_TRUE(soon([&] { return clouds["cloud"].size() == 4; }));
   EXPECT_THAT(clouds["cloud"].machines->servers()[0].token, HasSubstr("kept"));
+}
+
+TEST_F(LoopTest, turns_come_by_its_clock_and_it_rests_while_that_stands_still) {
+  HeldClock held;
+  options.longest_rest = 1ms;
+  add(group("app", 0));
+  auto started = Loop::start({held, &metrics, probe, store, log}, options, events, std::move(groups), providers());
+  ASSERT_TRUE(started);
+  for (std::size_t turns = 1; turns <= 3; ++turns) {
+    ASSERT_TRUE(soon([&] { return (*started)->idle(); }));
+    EXPECT_EQ((*started)->turns(), turns);
+    held.pass(kNever);
+    EXPECT_FALSE((*started)->idle() && (*started)->turns() == turns);
+  }
 }
 
 TEST_F(LoopTest, a_store_that_cannot_be_read_starts_nothing) {

@@ -323,6 +323,14 @@ TEST(Draining, ends_when_no_connection_was_seen_for_a_second) {
   EXPECT_EQ(story.plan.revisit_at, story.now + 500ms);
 }
 
+TEST(Draining, is_looked_at_soon_even_after_a_second_turn_in_its_first_millisecond) {
+  Story story(2);
+  story.memory.desired = 1;
+  EXPECT_THAT(story.turn(), ElementsAre("drain s2"));
+  EXPECT_THAT(story.turn(0ms), IsEmpty()) << "the balancer was quick";
+  EXPECT_EQ(story.plan.revisit_at, story.now + 500ms);
+}
+
 TEST(Draining, ends_at_its_deadline_with_connections_left) {
   Story story(2);
   story.memory.desired = 1;

@@ -197,6 +197,44 @@ TEST(Simulate, a_paid_hour_is_paid_for_as_a_whole_and_used) {
   EXPECT_NEAR(*momentary.cost, momentary.servers_hours, 0.01);
 }
 
+/// When actions of this kind were decided, after the beginning.
+std::vector<Duration> times_of(Action::Kind kind, const Rehearsal& rehearsal, const Trace& trace) {
+  std::vector<Duration> times;
+  const auto watch = [&](const Turn& turn) {
+    for (const Action& action : turn.plan.actions) {
+      if (action.kind == kind && action.why != kNotGoneYet) times.push_back(turn.observation.at - kBegin);
+    }
+  };
+  const Policies policies = make_policies(rehearsal.group);
+  SimulatedWorld world(rehearsal.group, policies, trace, rehearsal.options.model);
+  while (world.advance(watch)) {
+  }
+  return times;
+}
+
+TEST(Simulate, turns_come_when_the_loop_would_take_them_and_not_at_whole_steps) {
+  Rehearsal rehearsal;
+  rehearsal.options.model.boot = 33'300ms;
+  const Trace trace = load_of({{140, 30min}, {210, 30min}, {140, 30min}});
+  const auto launches = times_of(Action::Kind::launch, rehearsal, trace);
+  const auto drains = times_of(Action::Kind::drain, rehearsal, trace);
+  ASSERT_EQ(launches.size(), 1U);
+  ASSERT_EQ(drains.size(), 1U);
+  EXPECT_EQ(times_of(Action::Kind::admit, rehearsal, trace), std::vector{launches[0] + 33'300ms});
+  // Half a second to see it out of the balancer, and a second of quiet.
+  EXPECT_EQ(times_of(Action::Kind::terminate, rehearsal, trace), std::vector{drains[0] + 1500ms});
+}
+
+TEST(Simulate, a_drain_takes_its_whole_time_where_no_balancer_carries_traffic) {
+  Rehearsal rehearsal;
+  const Trace trace = load_of({{350, 1h}, {140, 1h}});
+  const Simulation counted = rehearsal.over(trace);
+  rehearsal.group.balancers = {{.name = "file_sd", .type = "file_sd"}};
+  const Simulation uncounted = rehearsal.over(trace);
+  EXPECT_NEAR(uncounted.servers_hours, counted.servers_hours + 3 * 58.5 / 3600, 0.01)
+      << "three servers stay a minute, not two seconds";
+}
+
 TEST(Simulate, forecasts_see_the_same_past_that_a_metric_source_would_keep) {
   Rehearsal rehearsal;
   PolicySpec& policy = rehearsal.group.policies.front();

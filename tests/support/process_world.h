@@ -39,6 +39,7 @@ class ProcessWorld {
   [[nodiscard]] int first_port() const { return first_port_; }
   [[nodiscard]] std::string ports(int count) const;
   void pass(Duration duration) { now_ = now_.load() + duration; }
+  [[nodiscard]] TimePoint now() const { return TimePoint(now_.load()); }
 
  private:
   TempDirectory temporary_;
