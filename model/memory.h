@@ -25,6 +25,7 @@ struct ForecastMemory {
     std::vector<double> peaks;
     bool operator==(const Promise&) const = default;
   };
+  std::string load;                         ///< which load this is about: the text of its queries
   std::vector<SeenValue> recent;            ///< oldest first, as far back as promises and the trend look
   std::vector<Promise> open;                ///< oldest first: not due yet
   std::vector<std::vector<double>> errors;  ///< per way of forecasting: how often the load came how far beyond it, fading with age

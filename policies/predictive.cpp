@@ -88,6 +88,18 @@ std::optional<double> number_in(std::span<const Sample> samples, std::size_t ind
   return samples[index].value;
 }
 
+/// All that says which load is asked for.
+std::string text_of(const Signal& signal, const Settings& settings) {
+  std::vector<Query> queries;
+  signal.append_queries(queries);
+  std::string text = settings.text("formula");
+  for (const Query& query : queries) {
+    text += fmt::format("{}{}", text.empty() ? "" : "; ", query.expression);
+    for (const auto& [name, value] : query.select) text += fmt::format(" {}={}", name, value);
+  }
+  return text;
+}
+
 class Predictive final : public Policy {
  public:
   Predictive(const PolicySpec& spec, Duration interval)
@@ -96,7 +108,8 @@ class Predictive final : public Policy {
         signal_(spec.settings),
         target_(spec.settings.number("target")),
         capacity_(spec.settings.has("capacity") ? spec.settings.number("capacity") : 1.25 * target_),
-        confidence_(spec.settings.number("confidence")) {}
+        confidence_(spec.settings.number("confidence")),
+        load_(text_of(signal_, spec.settings)) {}
 
   [[nodiscard]] const std::string& name() const override { return name_; }
   [[nodiscard]] std::size_t query_count() const override { return signal_.query_count() + kPastQueries; }
@@ -131,6 +144,8 @@ class Predictive final : public Policy {
       return vote;
     }
     const std::span<const Sample> past = samples.size() < query_count() ? std::span<const Sample>() : samples.last(kPastQueries);
+    // What was learned of another load says nothing about this one; of this one it stays, whatever else is configured anew.
+    if (memory.forecast.load != load_) memory.forecast = {.load = load_};
     decide_size(reading.value, past, fleet, at, memory.forecast, vote);
     vote_in_doubt(reading, fleet, vote);
     const bool breach = vote.stance == Vote::Stance::wants && vote.wants > fleet.desired;
@@ -287,6 +302,7 @@ class Predictive final : public Policy {
   double target_;
   double capacity_;
   double confidence_;
+  std::string load_;  ///< what it asks for
 };
 
 std::vector<SettingsError> check(const PolicySpec& spec) {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "controller/cli/console.h"
@@ -81,25 +82,41 @@ Exit validate_as_json(const CommonOptions& options) {
 
 // ---- apply ----------------------------------------------------------------------------------------------------------------
 
-/// What makes two plans the same plan: launches are alike whatever token they carry.
-std::string essence(const GroupPlan& plan) {
+/// What makes two plans the same plan, sorted: launches are alike whatever token they carry.
+std::vector<std::string> essence(const GroupPlan& plan) {
   std::vector<std::string> lines;
   for (const Action& action : plan.plan.actions) {
     const std::string subject = action.kind == Action::Kind::launch ? "a server" : action.server;
-    lines.push_back(fmt::format("{} {} {}", to_string(action.kind), subject, action.version));
+    const std::string version = action.version.empty() ? "" : fmt::format(" of version {}", action.version);
+    lines.push_back(fmt::format("{} {}{}", to_string(action.kind), subject, version));
   }
-  std::ranges::sort(lines);
+  for (const Peer& peer : plan.plan.peers) lines.push_back(fmt::format("{} as a peer of the balancers", peer.address));
   lines.push_back(fmt::format("desired {}", plan.plan.decision.desired));
-  for (const Peer& peer : plan.plan.peers) lines.push_back("peer " + peer.address);
-  return fmt::format("{}", fmt::join(lines, "\n"));
+  std::ranges::sort(lines);
+  return lines;
 }
 
-/// Groups of the stored plan that would now be planned otherwise.
-std::vector<std::string> moved_groups(const std::vector<GroupPlan>& stored, const std::vector<Look>& now) {
+/// What is planned now instead of what was planned then, and why; empty if that is the same.
+std::string difference(const GroupPlan& then, const GroupPlan& now) {
+  const std::vector<std::string> old = essence(then);
+  const std::vector<std::string> fresh = essence(now);
+  std::vector<std::string> gone;
+  std::vector<std::string> come;
+  std::ranges::set_difference(old, fresh, std::back_inserter(gone));
+  std::ranges::set_difference(fresh, old, std::back_inserter(come));
+  std::string text;
+  if (!gone.empty()) text += fmt::format("no longer {}", fmt::join(gone, ", "));
+  if (!come.empty()) text += fmt::format("{}now {}", text.empty() ? "" : "; ", fmt::join(come, ", "));
+  return text.empty() ? text : fmt::format("{} ({})", text, turn_reason(now.plan));
+}
+
+/// The groups of the stored plan that would now be planned otherwise, each with what is different.
+std::vector<std::string> what_moved(const std::vector<GroupPlan>& stored, const std::vector<Look>& now) {
   std::vector<std::string> moved;
   for (const GroupPlan& plan : stored) {
     const auto found = std::ranges::find_if(now, [&](const Look& look) { return look.plan.group == plan.group; });
-    if (found == now.end() || essence(found->plan) != essence(plan)) moved.push_back(plan.group);
+    const std::string what = found == now.end() ? "not looked at" : difference(plan, found->plan);
+    if (!what.empty()) moved.push_back(fmt::format("group {}: {}", plan.group, what));
   }
   return moved;
 }
@@ -137,10 +154,10 @@ Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored, boo
   if (groups.empty()) return Exit::ok;
   auto looks = look(**assembly, outside, groups, [&](const std::string& group) { return (*store)->load(group); });
   if (!looks) return complain(looks.error().message);
-  const std::vector<std::string> moved = moved_groups(stored, *looks);
+  const std::vector<std::string> moved = what_moved(stored, *looks);
   if (!moved.empty()) {
-    return refuse(fmt::format("refused, nothing was done: the world moved since the plan was made (group {}); make a new plan",
-                              fmt::join(moved, ", ")));
+    return refuse(fmt::format("refused, nothing was done: the world moved since the plan was made; make a new plan. {}",
+                              fmt::join(moved, ". ")));
   }
   std::string failed;
   nlohmann::json applied = nlohmann::json::array();

@@ -88,12 +88,20 @@ void add_plan_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   apply->callback([&] { chosen = [&] { return weir::command_apply(arguments.common, arguments.plan); }; });
 }
 
-void add_world_options(CLI::App& command, weir::WorldArguments& told) {
-  command.add_option("--group", told.group, "Which group; needed if there are several");
+void add_recorded_load(CLI::App& command, weir::RecordedLoadArguments& told) {
   command.add_option("--trace", told.trace, "The recorded load: a CSV file `timestamp,requests_per_second`");
   command.add_option("--column", told.column, "Which column of the trace, if it has several");
-  command.add_option("--from", told.from, "Only from this time on: 2026-03-01T09:30:00Z or unix seconds");
+  command.add_option("--from", told.from,
+                     "Only from this time on: 2026-03-01T09:30:00Z, unix seconds or now-28d; without --trace the load is read from "
+                     "Prometheus");
   command.add_option("--to", told.to, "Only up to this time");
+  command.add_option("--load", told.load, "PromQL of the load, for Prometheus; else as a policy asks for it");
+  command.add_option("--step", told.step, "How far apart Prometheus' points are; else the group's interval");
+}
+
+void add_world_options(CLI::App& command, weir::WorldArguments& told) {
+  command.add_option("--group", told.group, "Which group; needed if there are several");
+  add_recorded_load(command, told.recorded);
   command.add_option("--capacity", told.capacity, "The load at which a server is full; else as the policies tell")
       ->check(CLI::NonNegativeNumber);
   command.add_option("--boot", told.boot, "From a launch until the server serves")->capture_default_str();

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <optional>
 #include <utility>
 
 #include "controller/cli/console.h"
@@ -11,15 +12,16 @@
 namespace weir {
 namespace {
 
-Result<Simulation> run_one(const Config& config, const SimulateArguments& arguments, const Trace& trace, const WorldModel& model) {
-  const auto found = group_in_world(config, arguments, trace, model);
-  if (!found) return std::unexpected(found.error());
-  const Policies policies = make_policies(*found->group);
+Result<Simulation> run_one(const Config& config, const Group& group, const SimulateArguments& arguments, const Trace& trace,
+                           const WorldModel& model) {
+  const auto world = world_for(group, arguments, trace, model);
+  if (!world) return std::unexpected(world.error());
+  const Policies policies = make_policies(group);
   const Progress progress(fmt::format("{} over {}", config.source.filename().string(), trace.name));
-  Simulation simulation = weir::simulate(*found->group, policies, trace,
-                                         {.model = found->model, .progress = [&](double share) { progress.show(share); }});
+  Simulation simulation =
+      weir::simulate(group, policies, trace, {.model = world->model, .progress = [&](double share) { progress.show(share); }});
   simulation.name = config.source.string();
-  simulation.notes.insert(simulation.notes.end(), found->notes.begin(), found->notes.end());
+  simulation.notes.insert(simulation.notes.end(), world->notes.begin(), world->notes.end());
   return simulation;
 }
 
@@ -28,15 +30,21 @@ Result<Simulation> run_one(const Config& config, const SimulateArguments& argume
 Exit command_simulate(const CommonOptions& options, const SimulateArguments& arguments) {
   const auto model = model_from(arguments);
   if (!model) return complain(model.error().message);
-  const auto trace = trace_from(arguments);
-  if (!trace) return complain(trace.error().message);
   std::vector<std::filesystem::path> files = arguments.compare;
   if (files.empty()) files.push_back(options.config);
   std::vector<Simulation> simulations;
+  std::optional<Trace> trace;
   for (const std::filesystem::path& file : files) {
     const auto config = load_or_complain(file);
     if (!config) return Exit::error;
-    auto simulation = run_one(*config, arguments, *trace, *model);
+    const auto group = group_to_rehearse(*config, arguments.group);
+    if (!group) return complain(group.error().message);
+    if (!trace) {
+      auto recorded = recorded_load(arguments.recorded, *config, **group);
+      if (!recorded) return complain(recorded.error().message);
+      trace = *std::move(recorded);
+    }
+    auto simulation = run_one(*config, **group, arguments, *trace, *model);
     if (!simulation) return complain(simulation.error().message);
     simulations.push_back(*std::move(simulation));
   }

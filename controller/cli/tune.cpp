@@ -24,13 +24,16 @@ Result<double> slo_from(std::string_view text) {
                  fmt::format("--slo: expected a share of requests such as 0.1% or 0.001, less than all of them, found '{}'", text));
 }
 
-Result<Tuning> tune_group(const Config& config, const TuneArguments& arguments, const Trace& trace, const WorldModel& model,
+Result<Tuning> tune_group(const Config& config, const Group& group, const TuneArguments& arguments, const WorldModel& model,
                           double slo) {
-  auto found = group_in_world(config, arguments, trace, model);
+  const auto recorded = recorded_load(arguments.recorded, config, group);
+  if (!recorded) return std::unexpected(recorded.error());
+  const Trace& trace = *recorded;
+  auto found = world_for(group, arguments, trace, model);
   if (!found) return std::unexpected(found.error());
   const double capacity = found->model.capacity;
   const Progress progress(fmt::format("{} over {}", config.source.filename().string(), trace.name));
-  auto tuning = tune(*found->group, trace,
+  auto tuning = tune(group, trace,
                      {.model = std::move(found->model),
                       .slo = slo,
                       .candidates = arguments.candidates,
@@ -59,9 +62,9 @@ Exit command_tune(const CommonOptions& options, const TuneArguments& arguments) 
   if (!model) return complain(model.error().message);
   const auto config = load_or_complain(options.config);
   if (!config) return Exit::error;
-  const auto trace = trace_from(arguments);
-  if (!trace) return complain(trace.error().message);
-  const auto tuning = tune_group(*config, arguments, *trace, *model, *slo);
+  const auto group = group_to_rehearse(*config, arguments.group);
+  if (!group) return complain(group.error().message);
+  const auto tuning = tune_group(*config, **group, arguments, *model, *slo);
   if (!tuning) return complain(tuning.error().message);
   if (!arguments.out.empty()) {
     if (const auto written = replace_file(arguments.out, tuning_yaml(*tuning)); !written) return complain(written.error().message);

@@ -4,13 +4,10 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <charconv>
-#include <cmath>
 #include <optional>
 #include <utility>
 
 #include "controller/config/values.h"
-#include "controller/render/rfc3339.h"
 
 namespace weir {
 namespace {
@@ -22,18 +19,6 @@ Result<Duration> duration_from(const char* option, const std::string& text) {
   const auto parsed = parse_duration(text);
   if (parsed) return *parsed;
   return failure(ErrorKind::invalid, fmt::format("{}: {}, found '{}'", option, parsed.error().expected, text));
-}
-
-Result<std::optional<TimePoint>> time_from(const char* option, const std::string& text) {
-  if (text.empty()) return std::nullopt;
-  if (const std::optional<TimePoint> time = parse_rfc3339(text)) return time;
-  std::int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error == std::errc{} && end == text.data() + text.size() && std::abs(seconds) < 253'402'300'800) {
-    return TimePoint(std::chrono::seconds(seconds));
-  }
-  return failure(ErrorKind::invalid,
-                 fmt::format("{}: expected a time such as 2026-03-01T09:30:00Z or unix seconds, found '{}'", option, text));
 }
 
 Result<std::pair<std::string, Meaning>> meaning_from(const std::string& text) {
@@ -62,25 +47,6 @@ std::optional<double> capacity_told_by(const Group& group) {
 double usual_capacity(const Group& group, const Trace& trace) {
   const double peak = *std::ranges::max_element(trace.load);
   return std::max(1e-9, peak / (kKeptShare * std::max(1, group.max)));
-}
-
-Result<const Group*> group_of(const Config& config, const std::string& name) {
-  std::vector<std::string> names;
-  for (const Group& group : config.groups) names.push_back(group.name);
-  if (name.empty() && names.size() != 1) {
-    return failure(ErrorKind::invalid,
-                   fmt::format("--group: expected one of the groups of {}: {}", config.source.string(), fmt::join(names, ", ")));
-  }
-  const auto found = name.empty() ? config.groups.begin() : std::ranges::find(config.groups, name, &Group::name);
-  if (found == config.groups.end()) {
-    return failure(ErrorKind::not_found,
-                   fmt::format("no group {} in {}; there are: {}", name, config.source.string(), fmt::join(names, ", ")));
-  }
-  if (!found->elastic) {
-    return failure(ErrorKind::invalid,
-                   fmt::format("group {}: its provider's servers are fixed, so there is nothing to decide", name));
-  }
-  return &*found;
 }
 
 Result<void> check_meanings(const Group& group, const Meanings& meanings) {
@@ -119,31 +85,37 @@ Result<WorldModel> model_from(const WorldArguments& arguments) {
   return model;
 }
 
-Result<Trace> trace_from(const WorldArguments& arguments) {
-  const auto from = time_from("--from", arguments.from);
-  if (!from) return std::unexpected(from.error());
-  const auto to = time_from("--to", arguments.to);
-  if (!to) return std::unexpected(to.error());
-  if (arguments.trace.empty()) return failure(ErrorKind::invalid, "expected --trace FILE.csv");
-  auto trace = read_trace(arguments.trace, {.column = arguments.column});
-  if (!trace) return trace;
-  return cut(*std::move(trace), *from, *to);
+Result<const Group*> group_to_rehearse(const Config& config, const std::string& name) {
+  std::vector<std::string> names;
+  for (const Group& group : config.groups) names.push_back(group.name);
+  if (name.empty() && names.size() != 1) {
+    return failure(ErrorKind::invalid,
+                   fmt::format("--group: expected one of the groups of {}: {}", config.source.string(), fmt::join(names, ", ")));
+  }
+  const auto found = name.empty() ? config.groups.begin() : std::ranges::find(config.groups, name, &Group::name);
+  if (found == config.groups.end()) {
+    return failure(ErrorKind::not_found,
+                   fmt::format("no group {} in {}; there are: {}", name, config.source.string(), fmt::join(names, ", ")));
+  }
+  if (!found->elastic) {
+    return failure(ErrorKind::invalid,
+                   fmt::format("group {}: its provider's servers are fixed, so there is nothing to decide", name));
+  }
+  return &*found;
 }
 
-Result<GroupInWorld> group_in_world(const Config& config, const WorldArguments& arguments, const Trace& trace, WorldModel model) {
-  const auto group = group_of(config, arguments.group);
-  if (!group) return std::unexpected(group.error());
-  if (const auto known = check_meanings(**group, model.meanings); !known) return std::unexpected(known.error());
-  const std::optional<double> told = capacity_told_by(**group);
-  model.capacity = arguments.capacity > 0 ? arguments.capacity : told.value_or(usual_capacity(**group, trace));
-  GroupInWorld found{.group = *group, .model = std::move(model), .notes = {}};
+Result<RehearsalWorld> world_for(const Group& group, const WorldArguments& arguments, const Trace& trace, WorldModel model) {
+  if (const auto known = check_meanings(group, model.meanings); !known) return std::unexpected(known.error());
+  const std::optional<double> told = capacity_told_by(group);
+  model.capacity = arguments.capacity > 0 ? arguments.capacity : told.value_or(usual_capacity(group, trace));
+  RehearsalWorld world{.model = std::move(model), .notes = {}};
   if (arguments.capacity <= 0) {
-    found.notes.push_back(told ? "what a server carries is taken from a policy; --capacity says otherwise"
+    world.notes.push_back(told ? "what a server carries is taken from a policy; --capacity says otherwise"
                                : fmt::format("what a server carries is not known: it is taken so that {} servers carry the "
                                              "highest load at 70 %; --capacity says otherwise",
-                                             (*group)->max));
+                                             group.max));
   }
-  return found;
+  return world;
 }
 
 }  // namespace weir

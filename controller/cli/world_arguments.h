@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/cli/recorded_load.h"
 #include "controller/config/config.h"
 #include "controller/simulate/trace.h"
 #include "controller/simulate/world.h"
@@ -15,11 +16,8 @@ namespace weir {
 /// What the commands that rehearse a group were told about the load and the world; texts are parsed by the command itself, so that
 /// its errors are like those of the file.
 struct WorldArguments {
-  std::string group;            ///< empty: the only one there is
-  std::filesystem::path trace;  ///< a CSV file
-  std::string column;           ///< of the trace
-  std::string from;             ///< RFC 3339 or unix seconds; empty: from the first sample
-  std::string to;
+  std::string group;  ///< empty: the only one there is
+  RecordedLoadArguments recorded;
   double capacity = 0;  ///< load of a full server; 0: chosen from the policies
   std::string boot = "2m";
   std::string metric_delay = "15s";
@@ -34,18 +32,18 @@ struct WorldArguments {
 /// The world, but for the capacity. Errors: invalid, with the option and what was expected.
 [[nodiscard]] Result<WorldModel> model_from(const WorldArguments& arguments);
 
-/// The load. Errors: invalid, and those of read_trace() and cut().
-[[nodiscard]] Result<Trace> trace_from(const WorldArguments& arguments);
+/// The group to rehearse; it belongs to the configuration. Errors: not_found for one that is not there, invalid for one that
+/// decides nothing, and for no name where there are several.
+[[nodiscard]] Result<const Group*> group_to_rehearse(const Config& config, const std::string& name);
 
-/// A group to rehearse, and the world to do it in; the group belongs to the configuration.
-struct GroupInWorld {
-  const Group* group = nullptr;
+/// The world to rehearse a group in.
+struct RehearsalWorld {
   WorldModel model;
   std::vector<std::string> notes;  ///< what was assumed for want of a word about it
 };
 
-/// Errors: not_found for a group or policy that is not there, invalid for a group that decides nothing.
-[[nodiscard]] Result<GroupInWorld> group_in_world(const Config& config, const WorldArguments& arguments, const Trace& trace,
-                                                  WorldModel model);
+/// `model` with the capacity. Errors: not_found for a meaning of a policy that is not there.
+[[nodiscard]] Result<RehearsalWorld> world_for(const Group& group, const WorldArguments& arguments, const Trace& trace,
+                                               WorldModel model);
 
 }  // namespace weir

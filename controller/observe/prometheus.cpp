@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <condition_variable>
 #include <deque>
@@ -11,6 +10,9 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <tuple>
+
+#include "controller/observe/prometheus_json.h"
 
 namespace weir {
 namespace {
@@ -18,86 +20,7 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::size_t kLargestAnswer = 32ull << 20;  // some 200,000 series
-constexpr int kDeepestNesting = 16;                  // a bucket of a native histogram is at 8
 constexpr double kClockDifferenceSeconds = 60;
-constexpr std::size_t kExcerpt = 160;
-
-/// The beginning of a text from outside, fit for a log line: no control characters, not cut within a UTF-8 sequence.
-std::string excerpt(std::string_view text) {
-  std::size_t end = std::min(text.size(), kExcerpt);
-  while (end > 0 && end < text.size() && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-  std::string result(text.substr(0, end));
-  std::ranges::replace_if(result, [](unsigned char c) { return c < 0x20 || c == 0x7F; }, ' ');
-  return end < text.size() ? result + "…" : result;
-}
-
-/// The same for bytes that need not even be text.
-std::string raw_excerpt(std::string_view bytes) {
-  std::string text(bytes.substr(0, kExcerpt + 1));
-  std::ranges::replace_if(text, [](unsigned char c) { return c >= 0x80; }, '?');
-  while (!text.empty() && text.back() == '\n') text.pop_back();
-  return excerpt(text);
-}
-
-const Json* member(const Json& object, const char* name) {
-  if (!object.is_object()) return nullptr;
-  const auto found = object.find(name);
-  return found == object.end() ? nullptr : &*found;
-}
-
-std::string text_member(const Json& object, const char* name) {
-  const Json* value = member(object, name);
-  return value != nullptr && value->is_string() ? value->get_ref<const std::string&>() : std::string();
-}
-
-/// Brackets are counted before parsing: every open one costs the parser memory many times its own byte.
-bool nests_too_deep(std::string_view text) {
-  int depth = 0;
-  bool quoted = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (quoted && c == '\\') ++i;
-    if (c == '"') quoted = !quoted;
-    if (quoted) continue;
-    if ((c == '[' || c == '{') && ++depth > kDeepestNesting) return true;
-    if (c == ']' || c == '}') --depth;
-  }
-  return false;
-}
-
-/// Prometheus writes numbers as Go does: "1", "1e-300", "NaN", "+Inf". Independent of the locale.
-std::optional<double> parse_number(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
-
-std::string html_or_text(const HttpResponse& response) {
-  if (response.content_type.starts_with("text/html")) return "an HTML page";
-  return response.body.empty() ? "an empty body" : raw_excerpt(response.body);
-}
-
-std::string after(const HttpResponse& response) {
-  return fmt::format("after {:.1f} s", std::chrono::duration<double>(response.elapsed).count());
-}
-
-/// Why an answer other than 200 is one: Prometheus's own words if it is JSON, for starting servers and proxies what there is.
-std::string describe_status(const HttpResponse& response, const Json& json) {
-  const std::string status = fmt::format("{} {}", response.status, after(response));
-  if (response.status == 401 || response.status == 403) return status + ": our credentials were refused";
-  if (response.status >= 300 && response.status < 400) return status + ": redirects are not followed";
-  const std::string error = text_member(json, "error");
-  if (error.empty()) return fmt::format("{}: {}", status, html_or_text(response));
-  return fmt::format("{}: {}: {}", status, excerpt(text_member(json, "errorType")), excerpt(error));
-}
-
-std::string describe_labels(const std::vector<std::pair<std::string, std::string>>& labels) {
-  std::string text;
-  for (const auto& [name, value] : labels) text += fmt::format("{}{}=\"{}\"", text.empty() ? "" : ", ", name, value);
-  return "{" + text + "}";
-}
 
 Sample without_value(Sample::Status status, std::string detail) {
   return {.status = status, .value = 0, .series = {}, .detail = std::move(detail)};
@@ -112,18 +35,6 @@ void append_key(std::string& key, std::string_view value) {
   key += '\xFF';
 }
 
-void replace_all(std::string& text, const std::string& secret) {
-  if (secret.empty()) return;
-  for (std::size_t at = text.find(secret); at != std::string::npos; at = text.find(secret, at + 1)) {
-    text.replace(at, secret.size(), "*");
-  }
-}
-
-std::string without_trailing_slash(std::string url) {
-  while (url.ends_with('/')) url.pop_back();
-  return url;
-}
-
 }  // namespace
 
 /// Takes an answer apart. Every step returns what is wrong with it, or nothing.
@@ -131,45 +42,10 @@ struct PrometheusReader {
   PrometheusAnswer& answer;
 
   std::string read(const HttpResponse& response) {
-    const Json json = parse(response.body);
-    if (response.status != 200) return describe_status(response, json);
-    if (json.is_discarded()) return not_json(response);
-    if (text_member(json, "status") != "success") {
-      return fmt::format("the answer is no success: {}: {}", excerpt(text_member(json, "errorType")),
-                         excerpt(text_member(json, "error")));
-    }
-    read_warnings(json);
-    const Json* data = member(json, "data");
-    const Json* result = data == nullptr ? nullptr : member(*data, "result");
-    if (result == nullptr) return "the answer holds no result";
-    return read_result(text_member(*data, "resultType"), *result);
-  }
-
-  static bool begins_as_object(const std::string& body) {
-    const std::size_t first = body.find_first_not_of(" \r\n\t");
-    return first != std::string::npos && body[first] == '{';
-  }
-
-  /// Discarded if it is no object or cannot be one of Prometheus.
-  static Json parse(const std::string& body) {
-    if (!begins_as_object(body) || nests_too_deep(body)) return Json::value_t::discarded;
-    return Json::parse(body, nullptr, false);
-  }
-
-  static std::string not_json(const HttpResponse& response) {
-    if (begins_as_object(response.body)) return fmt::format("broken JSON ({} bytes)", response.body.size());
-    return fmt::format("not JSON, is this the URL of Prometheus? {}", html_or_text(response));
-  }
-
-  void read_warnings(const Json& json) {
-    // VictoriaMetrics' word for it.
-    const Json* partial = member(json, "isPartial");
-    if (partial != nullptr && *partial == true) answer.warning_ = "isPartial";
-    const Json* warnings = member(json, "warnings");
-    if (warnings == nullptr || warnings->empty()) return;
-    const Json& first = warnings->is_array() ? warnings->front() : *warnings;
-    answer.warning_ = first.is_string() ? excerpt(first.get_ref<const std::string&>()) : "(not a text)";
-    if (warnings->size() > 1) answer.warning_ += fmt::format(" (and {} more)", warnings->size() - 1);
+    auto data = read_prometheus_data(response);
+    if (!data) return data.error();
+    answer.warning_ = std::move(data->warning);
+    return read_result(data->type, data->result);
   }
 
   std::string read_result(const std::string& type, const Json& result) {
@@ -177,7 +53,7 @@ struct PrometheusReader {
     if (type == "scalar") return read_scalar(result);
     if (type == "string") return "the query gives a string, not a number";
     if (type == "matrix") return "the query gives a range of points; wrap it in a function such as avg_over_time() or rate()";
-    return fmt::format("the answer has the unknown result type '{}'", excerpt(type));
+    return fmt::format("the answer has the unknown result type '{}'", log_excerpt(type));
   }
 
   std::string read_scalar(const Json& result) {
@@ -200,24 +76,22 @@ struct PrometheusReader {
   }
 
   static bool read_series(const Json& element, PrometheusAnswer::Row& row) {
-    const Json* metric = member(element, "metric");
+    const Json* metric = json_member(element, "metric");
     if (metric == nullptr || !metric->is_object()) return false;
     row.labels.reserve(metric->size());
     for (const auto& [name, value] : metric->items()) {
       if (!value.is_string()) return false;
       row.labels.emplace_back(name, value.get_ref<const std::string&>());
     }
-    const Json* value = member(element, "value");
-    row.histogram = value == nullptr && member(element, "histogram") != nullptr;
+    const Json* value = json_member(element, "value");
+    row.histogram = value == nullptr && json_member(element, "histogram") != nullptr;
     return row.histogram || (value != nullptr && read_point(*value, row));
   }
 
   static bool read_point(const Json& point, PrometheusAnswer::Row& row) {
-    if (!point.is_array() || point.size() != 2 || !point[0].is_number() || !point[1].is_string()) return false;
-    const std::optional<double> value = parse_number(point[1].get_ref<const std::string&>());
-    row.time = point[0].get<double>();
-    row.value = value.value_or(0);
-    return value.has_value();
+    const auto read = read_prometheus_point(point);
+    if (read) std::tie(row.time, row.value) = *read;
+    return read.has_value();
   }
 };
 
@@ -271,7 +145,7 @@ Sample PrometheusAnswer::one_per_server(const Rows& rows, const std::string& ser
     const Row& row = rows_[index];
     servers.push_back(label(row, server_label));
     if (servers.back().empty()) {
-      return failed(fmt::format("a series has no label {}: {}", server_label, excerpt(describe_labels(row.labels))));
+      return failed(fmt::format("a series has no label {}: {}", server_label, log_excerpt(describe_labels(row.labels))));
     }
     if (std::isfinite(row.value)) sample.series.push_back({.server = std::string(servers.back()), .value = row.value});
   }
@@ -279,7 +153,7 @@ Sample PrometheusAnswer::one_per_server(const Rows& rows, const std::string& ser
   const auto twice = std::ranges::adjacent_find(servers);
   if (twice != servers.end()) {
     return failed(
-        fmt::format("more than one series for {}=\"{}\"; aggregate by ({})", server_label, excerpt(*twice), server_label));
+        fmt::format("more than one series for {}=\"{}\"; aggregate by ({})", server_label, log_excerpt(*twice), server_label));
   }
   std::ranges::sort(sample.series, {}, &Sample::Series::server);
   if (!sample.series.empty()) return sample;
@@ -399,11 +273,7 @@ void PrometheusSource::send(std::span<const std::string_view> expressions, const
 }
 
 std::string PrometheusSource::explain(const std::string& detail, std::string_view expression) const {
-  std::string text = fmt::format("{}: {} (query: {})", name_, detail, excerpt(expression));
-  // A server may repeat in an error what we sent it.
-  replace_all(text, options_.access.bearer_token);
-  replace_all(text, options_.access.password);
-  return text;
+  return without_secrets(fmt::format("{}: {} (query: {})", name_, detail, log_excerpt(expression)), options_.access);
 }
 
 }  // namespace weir

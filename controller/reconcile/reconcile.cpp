@@ -23,13 +23,16 @@ void stop_clocks(TimePoint at, Memory& memory) {
   for (PolicyMemory& policy : memory.policies) policy.below_since.reset();
 }
 
-/// Windows, breaches and last values that were measured under other rules prove nothing under these.
+/// Windows, breaches and last values that were measured under other rules prove nothing under these. What was learned of the load
+/// itself stays.
 void start_over_under_new_rules(const Group& group, TimePoint at, Memory& memory) {
   if (memory.rules == group.rules) return;
   const bool first = memory.rules.empty();
   memory.rules = group.rules;
   if (first) return;
-  memory.policies.clear();
+  for (PolicyMemory& policy : memory.policies) {
+    policy = {.policy = std::move(policy.policy), .forecast = std::move(policy.forecast)};
+  }
   memory.help = {};
   memory.highest.clear();
   memory.lowest.clear();

@@ -87,6 +87,7 @@ void write_numbers(JsonWriter& out, const std::vector<double>& numbers) {
 void write_forecast(JsonWriter& out, const ForecastMemory& forecast) {
   out.key("forecast");
   out.begin_object();
+  out.field_if("load", forecast.load);
   write_array_if(out, "recent", forecast.recent, [](JsonWriter& to, const SeenValue& seen) { write(to, seen); });
   write_array_if(out, "open", forecast.open, [](JsonWriter& to, const ForecastMemory::Promise& promise) {
     to.field("at", promise.at);
@@ -476,6 +477,7 @@ void read(Fields& in, ScaleEvent& event) {
 }
 
 void read(Fields& in, ForecastMemory& forecast) {
+  in.read("load", forecast.load);
   in.read("recent", forecast.recent, [](Fields& fields, SeenValue& seen) {
     fields.read("at", seen.at);
     fields.read("value", seen.value);

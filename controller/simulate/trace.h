@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -51,6 +52,10 @@ struct TraceOptions {
 /// The same from a file, in pieces; the trace is named for the file without its ending. Errors: also not_found, denied,
 /// unavailable; invalid for what is not a regular file, empty or too large.
 [[nodiscard]] Result<Trace> read_trace(const std::filesystem::path& path, const TraceOptions& options = {});
+
+/// The same rules for a load that came from elsewhere than a file: what is not finite is missing. `at` rises; as many loads as
+/// times. Errors: invalid, for a negative load and for fewer than three samples.
+[[nodiscard]] Result<Trace> make_trace(std::string name, std::span<const TimePoint> at, std::span<const double> load);
 
 /// The samples from `from` to `to`, both included; absent: from the first, to the last. The step stays that of the whole recording;
 /// gaps that reach beyond the range are not in it. Errors: invalid for `from` later than `to`, and if fewer than three samples are

@@ -114,7 +114,39 @@ std::string gaps_note(const Trace& trace) {
                      format_duration(longest->second - longest->first), time_text(longest->first));
 }
 
+/// Step, gaps and notes of the samples. `missing`: rows that had none.
+void describe(Trace& trace, std::size_t missing) {
+  trace.step = median_distance(trace.at);
+  for (std::size_t index = 1; index < trace.at.size(); ++index) {
+    if (is_gap(trace.at[index] - trace.at[index - 1], trace.step)) trace.gaps.emplace_back(trace.at[index - 1], trace.at[index]);
+  }
+  if (missing > 0) {
+    trace.notes.push_back(fmt::format("{} without a number (NaN, infinite or empty): taken for missing",
+                                      missing == 1 ? "one row" : fmt::format("{} rows", missing)));
+  }
+  if (!trace.gaps.empty()) trace.notes.push_back(gaps_note(trace));
+}
+
 }  // namespace
+
+Result<Trace> make_trace(std::string name, std::span<const TimePoint> at, std::span<const double> load) {
+  Trace trace{.name = std::move(name)};
+  for (std::size_t index = 0; index < at.size(); ++index) {
+    if (!std::isfinite(load[index])) continue;
+    if (load[index] < 0) {
+      return failure(ErrorKind::invalid, fmt::format("{}: the load at {} is negative ({}); expected 0 or more", trace.name,
+                                                     time_text(at[index]), load[index]));
+    }
+    trace.at.push_back(at[index]);
+    trace.load.push_back(load[index]);
+  }
+  if (trace.at.size() < 3) {
+    return failure(ErrorKind::invalid,
+                   fmt::format("{}: {} samples in the range asked for; expected three or more", trace.name, trace.at.size()));
+  }
+  describe(trace, at.size() - trace.at.size());
+  return trace;
+}
 
 TraceReader::TraceReader(std::string name, std::string source, TraceOptions options)
     : source_(std::move(source)), options_(std::move(options)) {
@@ -151,21 +183,8 @@ Result<Trace> TraceReader::finish() {
     return failure(ErrorKind::invalid, fmt::format("{}: {} samples; expected three or more lines of time,load", source_,
                                                    trace_.at.empty() ? "no" : fmt::format("only {}", trace_.at.size())));
   }
-  describe();
+  describe(trace_, missing_);
   return std::move(trace_);
-}
-
-void TraceReader::describe() {
-  trace_.step = median_distance(trace_.at);
-  for (std::size_t index = 1; index < trace_.at.size(); ++index) {
-    if (is_gap(trace_.at[index] - trace_.at[index - 1], trace_.step))
-      trace_.gaps.emplace_back(trace_.at[index - 1], trace_.at[index]);
-  }
-  if (missing_ > 0) {
-    trace_.notes.push_back(fmt::format("{} without a number (NaN, infinite or empty): taken for missing",
-                                       missing_ == 1 ? "one row" : fmt::format("{} rows", missing_)));
-  }
-  if (!trace_.gaps.empty()) trace_.notes.push_back(gaps_note(trace_));
 }
 
 Result<void> TraceReader::take_line(std::string_view line) {

@@ -29,7 +29,6 @@ class TraceReader {
   [[nodiscard]] Result<void> take_sample(TimePoint time, std::string_view load, std::string_view line);
   [[nodiscard]] Result<void> check_order(TimePoint time) const;
   void split(std::string_view line);
-  void describe();
   [[nodiscard]] std::string column_names() const;
   [[nodiscard]] std::unexpected<Error> complain(std::string_view what) const;
   [[nodiscard]] std::unexpected<Error> complain_of(std::string_view line, std::string_view what) const;

@@ -309,7 +309,7 @@ TEST_F(ApiServerTest, survives_what_is_no_request) {
                                   "GET / HTTP/1.1\r\nConnection: \xff\xfe\r\n\r\n",
                                   "GET /\xff\xfe HTTP/1.1\r\n\r\n",
                                   "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
-                                  "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+                                  std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11),
                                   nul,
                                   std::string(3000, '\n'),
                                   std::string(4, '\0')};

@@ -6,14 +6,17 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "controller/simulate/trace.h"
 #include "platform/command.h"
 #include "platform/file.h"
+#include "tests/support/http_stub.h"
 #include "tests/support/temp_directory.h"
 
 namespace weir {
 namespace {
 
 using namespace std::chrono_literals;
+using testing::AllOf;
 using testing::HasSubstr;
 
 class CliSimulate : public testing::Test {
@@ -32,9 +35,9 @@ class CliSimulate : public testing::Test {
     return simulate(std::move(arguments));
   }
   std::string file(const std::string& name) const { return (directory_.path() / name).string(); }
-  void write(const std::string& name, const std::string& percent) const {
+  void write(const std::string& name, const std::string& percent, const std::string& prometheus = "http://127.0.0.1:9") const {
     std::ofstream(file(name)) << fmt::format(R"(
-prometheus: {{url: "http://127.0.0.1:9"}}
+prometheus: {{url: "{1}"}}
 providers: {{cloud: {{type: memory}}}}
 groups:
   - name: app
@@ -42,9 +45,9 @@ groups:
     server: {{}}
     min: 2
     max: 60
-    policies: [{{name: cpu, type: target_tracking, query: cpu, target: {}}}]
+    policies: [{{name: cpu, type: target_tracking, query: cpu, target: {0}}}]
 )",
-                                             percent);
+                                             percent, prometheus);
   }
 
   const std::string kDay = WEIR_SOURCE_DIR "/tests/data/traces/ms_mongo01_2018-04-26.csv";
@@ -96,6 +99,55 @@ TEST_F(CliSimulate, rehearses_outages) {
   }
 }
 
+/// A Prometheus that answers with this load whatever it is asked.
+HttpStub::Answer matrix_answer(const Trace& trace) {
+  std::string points;
+  for (std::size_t i = 0; i < trace.at.size(); ++i) {
+    points += fmt::format("{}[{},\"{}\"]", points.empty() ? "" : ",", trace.at[i].time_since_epoch() / 1s, trace.load[i]);
+  }
+  return {.body = fmt::format(
+              R"({{"status":"success","data":{{"resultType":"matrix","result":[{{"metric":{{}},"values":[{}]}}]}}}})", points),
+          .content_type = "application/json"};
+}
+
+TEST_F(CliSimulate, the_history_of_prometheus_is_as_good_as_a_file) {
+  const auto trace = read_trace(kDay, {});
+  ASSERT_TRUE(trace) << trace.error().message;
+  const HttpStub prometheus(matrix_answer(*trace));
+  write("weir.yaml", "70", prometheus.url());
+  const std::vector<std::string> common = {"-c", file("weir.yaml"), "--capacity", "400", "--json"};
+  auto asked = common;
+  asked.insert(asked.end(),
+               {"--from", "2018-04-26T00:00:00Z", "--to", "2018-04-26T23:59:00Z", "--load", "sum(rps)", "--step", "5m"});
+  auto read = common;
+  read.insert(read.end(), {"--trace", kDay});
+  auto from_prometheus = nlohmann::json::parse(simulate(asked).output, nullptr, false);
+  auto from_file = nlohmann::json::parse(simulate(read).output, nullptr, false);
+  ASSERT_TRUE(from_prometheus.is_object());
+  EXPECT_EQ(from_prometheus["decisions"], from_file["decisions"]);
+  EXPECT_EQ(from_prometheus["servers_hours"], from_file["servers_hours"]);
+  ASSERT_EQ(prometheus.requests().size(), 1U);
+  EXPECT_THAT(prometheus.requests()[0].body, AllOf(HasSubstr("query=sum%28rps%29"), HasSubstr("start=1524700800.000"),
+                                                   HasSubstr("end=1524787140.000"), HasSubstr("step=300.000")));
+}
+
+TEST_F(CliSimulate, a_policy_that_asks_for_the_load_says_which_history_is_meant) {
+  const auto trace = read_trace(kDay, {});
+  ASSERT_TRUE(trace) << trace.error().message;
+  const HttpStub prometheus(matrix_answer(*trace));
+  write("weir.yaml", "70, value: total", prometheus.url());
+  const CommandResult result = simulate({"-c", file("weir.yaml"), "--from", "now-1d"});
+  EXPECT_EQ(result.status, 0) << result.output;
+  ASSERT_FALSE(prometheus.requests().empty());
+  EXPECT_THAT(prometheus.requests()[0].body, AllOf(HasSubstr("query=cpu&"), HasSubstr("step=15.000")));
+}
+
+TEST_F(CliSimulate, prometheus_that_does_not_answer_is_an_error_with_its_address) {
+  const CommandResult result = simulate({"-c", file("weir.yaml"), "--from", "now-1d", "--load", "rps"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output, HasSubstr("http://127.0.0.1:9/api/v1/query_range"));
+}
+
 struct WrongUse {
   const char* name;
   std::vector<std::string> arguments;
@@ -117,7 +169,30 @@ INSTANTIATE_TEST_SUITE_P(
                     WrongUse{"policy", {"--as", "mem=load"}, "group app has no policy 'mem'"},
                     WrongUse{"boot", {"--boot", "2"}, "--boot: expected a duration"},
                     WrongUse{"from", {"--from", "yesterday"}, "--from: expected a time such as"},
+                    WrongUse{"load", {"--load", "rps"}, "--load: only without --trace"},
+                    WrongUse{"step", {"--step", "15s"}, "--step: only without --trace"},
                     WrongUse{"range", {"--from", "2018-04-26T12:00:00Z", "--to", "2018-04-26T10:00:00Z"}, "is reversed"}),
+    [](const auto& tested) { return std::string(tested.param.name); });
+
+class CliHistoryWrong : public CliSimulate, public testing::WithParamInterface<WrongUse> {};
+
+TEST_P(CliHistoryWrong, is_an_error_that_says_what_is_expected) {
+  auto arguments = GetParam().arguments;
+  arguments.insert(arguments.end(), {"-c", file("weir.yaml")});
+  const CommandResult result = simulate(arguments);
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output, HasSubstr(GetParam().complaint));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Uses, CliHistoryWrong,
+    testing::Values(WrongUse{"no_load", {"--from", "now-1d"}, "--load: expected the PromQL of the load of group app"},
+                    WrongUse{"only_to", {"--to", "now"}, "expected --trace FILE.csv, or --from TIME"},
+                    WrongUse{"reversed", {"--from", "now", "--to", "now-1h", "--load", "rps"}, "is reversed"},
+                    WrongUse{"ago", {"--from", "now-soon", "--load", "rps"}, "--from: expected a time such as"},
+                    WrongUse{"step", {"--from", "now-1d", "--load", "rps", "--step", "0s"}, "--step: expected a duration above 0"},
+                    WrongUse{"points", {"--from", "0", "--load", "rps", "--step", "1ms"}, "a larger --step makes them fewer"},
+                    WrongUse{"column", {"--from", "now-1d", "--load", "rps", "--column", "x"}, "only a --trace has columns"}),
     [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST_F(CliSimulate, needs_a_load) {

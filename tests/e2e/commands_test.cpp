@@ -4,6 +4,7 @@
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "platform/file.h"
 #include "tests/e2e/site.h"
@@ -58,6 +59,38 @@ TEST(Plan, its_exit_status_says_whether_there_is_anything_to_do) {
   const CommandAnswer wrong = site->command({"plan"});
   EXPECT_EQ(wrong.status, kError);
   EXPECT_THAT(wrong.output, HasSubstr("weir.yaml:"));
+}
+
+TEST(Plan, names_the_servers_that_would_go_why_what_follows_and_what_it_saves) {
+  const auto site = site_without_weir();
+  ASSERT_TRUE(site);
+  site->rewrite_config("    min: 2", "    cost: {per_hour: 0.5, currency: EUR}\n    min: 2");
+  site->want(4);
+  ASSERT_TRUE(site->stand().weir().start());
+  ASSERT_TRUE(site->settles_at(4)) << site->story();
+  ASSERT_TRUE(site->stand().weir().stop());
+  site->want(2);
+  ASSERT_TRUE(scraped(*site, 2));
+
+  const CommandAnswer text = site->command({"plan"});
+  EXPECT_EQ(text.status, kChanges);
+  const Json group = Json::parse(site->command({"plan", "--json"}).output)["groups"][0];
+  EXPECT_EQ(group["desired"], 2);
+  std::set<std::string> leaving;
+  for (const auto& action : group["actions"]) {
+    if (action["kind"] != "drain") continue;
+    const std::string server = action["server"];
+    leaving.insert(server);
+    EXPECT_NE(action["why"], "");
+    EXPECT_THAT(text.output, HasSubstr(server));
+  }
+  EXPECT_EQ(leaving.size(), 2U) << text.output;
+  EXPECT_EQ(group["cost"]["per_hour_before"], 2.0);
+  EXPECT_EQ(group["cost"]["per_hour_after"], 1.0);
+  EXPECT_EQ(group["cost"]["currency"], "EUR");
+  EXPECT_TRUE(group.contains("then")) << text.output;
+  EXPECT_THAT(text.output, HasSubstr("then, if the load stays: no further change"));
+  EXPECT_EQ(site->apps().size(), 4U) << "a plan changes nothing";
 }
 
 TEST(Apply, does_what_the_plan_says_step_by_step_until_nothing_is_left) {

@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 
 #include "controller/observe/prometheus.h"
+#include "controller/observe/prometheus_history.h"
 #include "tests/support/certificates.h"
 #include "tests/support/http_stub.h"
 #include "tests/support/prometheus_server.h"
@@ -116,6 +118,34 @@ TEST(PrometheusKilled, fails_every_query) {
   EXPECT_EQ(source.query(queries, {}).at(1).value, 2);
   (*server)->stop(SIGKILL);
   for (const Sample& sample : source.query(queries, {})) EXPECT_EQ(sample.status, Status::failed);
+}
+
+TEST(PrometheusWithAPast, tells_the_history_of_a_query_beyond_what_one_answer_holds) {
+  constexpr TimePoint begin{1'760'000'000s};
+  std::string past = "# TYPE requests gauge\n";
+  for (int minute = 0; minute < 240; ++minute) {
+    // An hour is missing in the middle.
+    if (minute >= 120 && minute < 180) continue;
+    for (const char* server : {"a", "b"})
+      past += fmt::format("requests{{server=\"{}\"}} {} {}\n", server, minute, 1'760'000'000 + 60 * minute);
+  }
+  auto server = PrometheusServer::start({}, "1s", {}, past);
+  ASSERT_TRUE(server) << server.error().message;
+  HttpClient http;
+  const auto history = ask_history({.url = (*server)->url()}, http,
+                                   {.expression = "sum(requests)", .from = begin, .to = begin + 4h - 1s, .step = 1s});
+  ASSERT_TRUE(history) << history.error().message;
+  // Prometheus holds on to a value for five minutes; at last all that was written is older.
+  const auto hole = std::ranges::adjacent_find(history->at, [](TimePoint one, TimePoint next) { return next - one > 1s; });
+  ASSERT_NE(hole, history->at.end());
+  EXPECT_EQ(*hole, begin + 2h - 60s + 5min);
+  EXPECT_EQ(hole[1], begin + 3h);
+  EXPECT_EQ(history->at.back(), begin + 4h - 1s);
+  for (std::size_t i = 0; i < history->at.size(); ++i) {
+    const auto minute = (history->at[i] - begin) / 1min;
+    if (minute >= 120 && minute < 180) continue;
+    ASSERT_EQ(history->values[i], 2.0 * static_cast<double>(minute)) << i;
+  }
 }
 
 /// A Prometheus that shows a certificate of an authority of its own, and wants to see one and a password.

@@ -13,12 +13,12 @@ namespace {
 using namespace std::chrono_literals;
 using Status = Sample::Status;
 
-std::unique_ptr<const Policy> predictive(Duration interval = 15s, double confidence = 0.97) {
+std::unique_ptr<const Policy> predictive(Duration interval = 15s, double confidence = 0.97, const std::string& query = "load") {
   Group group;
   group.interval = interval;
   group.policies.push_back({.name = "it", .type = "predictive"});
   Settings& settings = group.policies[0].settings;
-  settings.set("query", std::string("load"));
+  settings.set("query", query);
   settings.set("target", 100.0);
   settings.set("capacity", 125.0);
   settings.set("confidence", confidence);
@@ -180,6 +180,18 @@ TEST(Predictive, forecasts_without_the_past_when_only_its_queries_fail) {
   const Vote vote = watch.vote(samples);
   EXPECT_TRUE(vote.forecast);
   EXPECT_EQ(stance_of(vote), "content");
+}
+
+TEST(Predictive, its_score_outlives_other_settings_and_ends_with_the_query) {
+  Watch watch{.load = [](TimePoint) { return 420.0; }};
+  watch.run(18h);
+  const double before = watch.score();
+  watch.policy = predictive(15s, 0.9);
+  (void)watch.turn();
+  EXPECT_NEAR(watch.score(), before, 10) << "it fades a little with time";
+  watch.policy = predictive(15s, 0.9, "another load");
+  (void)watch.turn();
+  EXPECT_LT(watch.score(), 2) << "what was learned of another load says nothing about this one";
 }
 
 // Found by thinking it through: a machine that once believed in a later year kept every promise it made since, for ever.

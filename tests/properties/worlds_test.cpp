@@ -78,6 +78,21 @@ PolicySpec asking(std::string name, std::string type, std::vector<std::pair<std:
   return spec;
 }
 
+Settings random_trust(const Roll& roll) {
+  Settings trust;
+  trust.set("age", std::string("age"));
+  trust.set("max_age", Duration(120'000));
+  if (roll(0, 1) == 0) {
+    trust.set("series", std::string("series"));
+    trust.set("max_loss", 10.0 * roll(0, 10));
+  }
+  if (roll(0, 1) == 0) {
+    trust.set("cross_check", std::string("other_load"));
+    trust.set("below", 1.0 * roll(0, 12));
+  }
+  return trust;
+}
+
 /// What a group may have beside its target tracking.
 void add_rules(Group& group, const Roll& roll) {
   const int least = group.balancers.empty() ? 0 : 1;
@@ -131,6 +146,8 @@ World random_world(std::uint64_t seed) {
     group.policies.push_back({"hot", "threshold", out});
   }
   if (roll(0, 2) == 0) group.policies.front().settings.set("server_label", std::string("server"));
+  if (roll(0, 4) == 0) group.policies.front().settings.set("rules", std::string("kubernetes"));
+  if (roll(0, 3) == 0) group.policies.front().settings.set("trust", Settings::Sections{random_trust(roll)});
   if (roll(0, 7) == 0) group.balancers.clear();
   // A balancer must not become empty, so its group cannot be configured to.
   if (!group.balancers.empty()) group.min = std::max(1, group.min);
@@ -162,6 +179,7 @@ struct Trouble {
     if (world.chance(50)) return faults;
     const Sample::Status bad[] = {Sample::Status::empty, Sample::Status::nan, Sample::Status::degraded, Sample::Status::failed};
     if (world.chance(25)) faults.samples = bad[world.between(0, 3)];
+    faults.doubtful = world.chance(20);
     faults.partial = world.chance(15);
     faults.list_fails = world.chance(15);
     faults.probe_blind = world.chance(10);

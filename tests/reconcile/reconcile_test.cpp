@@ -138,6 +138,20 @@ TEST(Reconcile, what_one_query_proved_says_nothing_for_the_next_of_the_same_name
   EXPECT_EQ(story.plan.decision.desired, 4);
 }
 
+// Half a day of score was lost with every edit of a cooldown.
+TEST(Reconcile, what_a_forecast_learned_of_the_load_outlives_new_rules) {
+  Story story(4);
+  story.memory.rules = story.group.rules = "before";
+  govern(story, {cpu_low(60s)});
+  cpu(story, 10);
+  story.turn();
+  const ForecastMemory learned{.load = "sum(rps)", .errors = {{1, 2, 3}}};
+  story.memory.policies.at(0).forecast = learned;
+  story.group.rules = "after";
+  story.turn();
+  EXPECT_EQ(story.memory.policies.at(0).forecast, learned);
+}
+
 TEST(Reconcile, a_short_pause_is_no_gap) {
   Story story(4);
   govern(story, {cpu_low(60s)});

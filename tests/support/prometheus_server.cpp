@@ -13,6 +13,7 @@
 #include <fstream>
 #include <sstream>
 
+#include "platform/command.h"
 #include "tests/support/free_port.h"
 #include "tests/support/wait_until.h"
 
@@ -38,10 +39,11 @@ std::string text_of(const std::filesystem::path& path) {
 }  // namespace
 
 Result<std::unique_ptr<PrometheusServer>> PrometheusServer::start(std::span<const Job> jobs, const std::string& scrape_interval,
-                                                                  Door door) {
+                                                                  Door door, const std::string& past) {
   std::unique_ptr<PrometheusServer> server(new PrometheusServer(free_port(), std::move(door)));
   std::ofstream(server->directory_.path() / "prometheus.yml") << config_for(jobs, scrape_interval);
   std::ofstream(server->directory_.path() / "web.yml") << server->door_.config;
+  if (const Result<void> written = server->write_past(past); !written) return std::unexpected(written.error());
   if (const Result<void> spawned = server->spawn(); !spawned) return std::unexpected(spawned.error());
   if (const Result<void> ready = server->wait_until_ready(); !ready) return std::unexpected(ready.error());
   return server;
@@ -56,6 +58,18 @@ void PrometheusServer::stop(int signal) {
   ::kill(process_, signal);
   ::waitpid(process_, nullptr, 0);
   process_ = -1;
+}
+
+Result<void> PrometheusServer::write_past(const std::string& past) const {
+  if (past.empty()) return {};
+  const std::filesystem::path text = directory_.path() / "past.om";
+  std::ofstream(text) << past << "# EOF\n";
+  const std::vector<std::string> arguments = {
+      "promtool", "tsdb", "create-blocks-from", "openmetrics", "--quiet", text.string(), (directory_.path() / "data").string()};
+  const auto made = run_command(arguments, std::chrono::seconds(60));
+  if (!made) return std::unexpected(made.error());
+  if (made->status == 0) return {};
+  return failure(ErrorKind::invalid, "promtool: " + made->output);
 }
 
 Result<void> PrometheusServer::spawn() {

@@ -29,9 +29,11 @@ class PrometheusServer {
     HttpAccess key;
   };
 
-  /// Starts `prometheus` (found on PATH) scraping the jobs every `scrape_interval` ("1s") and waits until it is ready.
+  /// Starts `prometheus` (found on PATH) scraping the jobs every `scrape_interval` ("1s") and waits until it is ready. `past`: what
+  /// it knows from the beginning, in OpenMetrics text with times.
   [[nodiscard]] static Result<std::unique_ptr<PrometheusServer>> start(std::span<const Job> jobs,
-                                                                       const std::string& scrape_interval, Door door = {});
+                                                                       const std::string& scrape_interval, Door door = {},
+                                                                       const std::string& past = {});
   ~PrometheusServer();
   PrometheusServer(const PrometheusServer&) = delete;
   PrometheusServer& operator=(const PrometheusServer&) = delete;
@@ -43,6 +45,7 @@ class PrometheusServer {
 
  private:
   PrometheusServer(int port, Door door) : door_(std::move(door)), port_(port) {}
+  [[nodiscard]] Result<void> write_past(const std::string& past) const;
   [[nodiscard]] Result<void> spawn();
   [[nodiscard]] Result<void> wait_until_ready() const;
 
