@@ -46,7 +46,7 @@ Result<Tuning> tune_group(const Config& config, const Group& group, const TuneAr
   tuning->notes.insert(tuning->notes.end(), found->notes.begin(), found->notes.end());
   if (arguments.capacity <= 0) {
     tuning->notes.push_back(
-        fmt::format("to simulate what was chosen say --capacity {:.6g}: without it, a target that was turned may be taken "
+        fmt::format("to simulate what was chosen say --capacity {}: without it, a target that was turned may be taken "
                     "for another capacity",
                     capacity));
   }
