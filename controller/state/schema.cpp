@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <string>
+#include <utility>
 
 namespace weir {
 namespace {
@@ -26,23 +27,42 @@ CREATE TABLE turns (id INTEGER PRIMARY KEY, group_id INTEGER NOT NULL, previous 
                     at INTEGER NOT NULL, record TEXT NOT NULL);
 )sql"};
 
+/// Whose a database is.
+struct Marks {
+  std::int64_t application = 0;
+  std::int64_t version = 0;
+  std::int64_t tables = 0;
+};
+
+Result<Marks> read_marks(Database& database) {
+  Marks marks;
+  for (const auto& [question, mark] :
+       {std::pair("PRAGMA application_id", &marks.application), std::pair("PRAGMA user_version", &marks.version),
+        std::pair("SELECT count(*) FROM sqlite_schema", &marks.tables)}) {
+    const Result<std::int64_t> answer = database.number(question);
+    if (!answer) return std::unexpected(answer.error());
+    *mark = *answer;
+  }
+  return marks;
+}
+
 }  // namespace
 
 Result<void> check_schema(Database& database, const std::filesystem::path& path) {
-  const Result<std::int64_t> application = database.number("PRAGMA application_id");
-  if (!application) return std::unexpected(application.error());
-  const Result<std::int64_t> version = database.number("PRAGMA user_version");
-  if (!version) return std::unexpected(version.error());
-  const Result<std::int64_t> tables = database.number("SELECT count(*) FROM sqlite_schema");
-  if (!tables) return std::unexpected(tables.error());
-  if (*application != kApplication && (*tables != 0 || *application != 0 || *version != 0)) {
+  // All at one instant: another process may be making it.
+  if (const Result<void> begun = database.execute("BEGIN"); !begun) return begun;
+  const Result<Marks> marks = read_marks(database);
+  if (const Result<void> ended = database.execute("COMMIT"); marks && !ended) return ended;
+  if (!marks) return std::unexpected(marks.error());
+  const auto& [application, version, tables] = *marks;
+  if (application != kApplication && (tables != 0 || application != 0 || version != 0)) {
     return failure(ErrorKind::invalid,
                    fmt::format("state {}: an SQLite database, but not one of weir's; choose another `state`", path.string()));
   }
-  if (*version > static_cast<std::int64_t>(kSteps.size())) {
+  if (version > static_cast<std::int64_t>(kSteps.size())) {
     return failure(ErrorKind::invalid,
                    fmt::format("state {}: has schema version {}, this weir knows {} at most; it was written by a newer weir",
-                               path.string(), *version, kSteps.size()));
+                               path.string(), version, kSteps.size()));
   }
   return {};
 }

@@ -37,7 +37,7 @@ TEST(PassThrough, wants_what_the_query_says_rounded_up) {
     double value;
     const char* stance;
   };
-  const Case cases[] = {{3, "wants 3"}, {2.1, "wants 3"},         {3.0000000001, "wants 3"}, {4, "content"},  {3.2, "content"},
+  const Case cases[] = {{3, "wants 3"}, {2.1, "wants 3"},        {3.0000000001, "wants 3"}, {4, "content"},  {3.2, "content"},
                         {0, "wants 0"}, {1e300, "wants 100000"}, {-0.5, "abstains"},        {7.5, "wants 8"}};
   for (const Case& test : cases)
     EXPECT_EQ(stance(*policy_of("pass_through", {}), ok(test.value), TestFleet(4, 4)), test.stance) << test.value;

@@ -35,8 +35,8 @@ TEST(TargetTracking, keeps_the_average_at_its_target) {
     const char* stance;
   };
   const Case cases[] = {
-      {70, 4, "content"}, {76, 4, "content"},          {77, 4, "content"},  {78, 4, "wants 5"}, {63, 4, "content"},
-      {62, 8, "content"}, {62, 10, "wants 9"},         {140, 4, "wants 8"}, {35, 4, "wants 2"}, {0, 4, "wants 0"},
+      {70, 4, "content"}, {76, 4, "content"},         {77, 4, "content"},  {78, 4, "wants 5"}, {63, 4, "content"},
+      {62, 8, "content"}, {62, 10, "wants 9"},        {140, 4, "wants 8"}, {35, 4, "wants 2"}, {0, 4, "wants 0"},
       {71, 0, "content"}, {1e300, 4, "wants 100000"}, {105, 2, "wants 3"}, {35, 3, "wants 2"},
   };
   for (const Case& test : cases) {
@@ -52,7 +52,7 @@ TEST(TargetTracking, keeps_the_total_at_its_target_per_server) {
     const char* stance;
   };
   const Case cases[] = {
-      {400, 4, "content"}, {440, 4, "content"}, {441, 4, "wants 5"}, {359, 4, "content"},         {300, 4, "wants 3"},
+      {400, 4, "content"}, {440, 4, "content"}, {441, 4, "wants 5"}, {359, 4, "content"},        {300, 4, "wants 3"},
       {0, 4, "wants 0"},   {0, 0, "content"},   {1, 0, "wants 1"},   {1e300, 4, "wants 100000"},
   };
   for (const Case& test : cases) {

@@ -134,6 +134,22 @@ TEST_F(StateReaderTest, reads_beside_a_running_controller_and_without_one) {
   EXPECT_EQ((*alone)->load("app"), memory_with(2));
 }
 
+// A reader that came while the first controller made the file took it for somebody else's database.
+TEST_F(StateReaderTest, a_file_that_is_being_made_is_not_there_yet_or_whole) {
+  for (int round = 0; round < 100; ++round) {
+    std::filesystem::remove_all(directory_.path());
+    std::filesystem::create_directories(directory_.path());
+    std::jthread maker([this] { open(); });
+    for (bool there = false; !there;) {
+      const auto opened = StateReader::open(path_);
+      there = opened.has_value();
+      ASSERT_TRUE(there || opened.error().kind == ErrorKind::not_found) << opened.error().message;
+    }
+    maker.join();
+    store_.reset();
+  }
+}
+
 TEST_F(StateReaderTest, every_read_is_of_one_instant_while_turns_are_written) {
   open();
   std::atomic<int> wrong = 0;
