@@ -63,7 +63,7 @@ class Text {
     for (const std::size_t always : {tuning_.chosen, std::size_t{0}}) {
       if (std::ranges::find(shown, always) == shown.end()) shown.push_back(always);
     }
-    std::ranges::stable_sort(shown, {}, [&](std::size_t index) { return cost_of(tuning_.candidates[index].history); });
+    std::ranges::sort(shown, {}, [&](std::size_t index) { return std::pair(cost_of(tuning_.candidates[index].history), index); });
     return shown;
   }
 

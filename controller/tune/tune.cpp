@@ -7,6 +7,7 @@
 #include <mutex>
 #include <span>
 #include <thread>
+#include <tuple>
 #include <utility>
 
 #include "controller/simulate/simulate.h"
@@ -239,7 +240,7 @@ class Tuner {
     for (std::size_t index = 0; index < order.size(); ++index) order[index] = index;
     std::vector<FoldScore> scores;
     for (const Rehearsed& each : rehearsed_) scores.push_back(whole(each));
-    std::ranges::stable_sort(order, {}, [&](std::size_t index) { return std::pair(scores[index].cost, scores[index].over); });
+    std::ranges::sort(order, {}, [&](std::size_t index) { return std::tuple(scores[index].cost, scores[index].over, index); });
     std::vector<std::size_t> kept;
     for (const std::size_t index : order) {
       if (kept.empty() || scores[index].over < scores[kept.back()].over) kept.push_back(index);
