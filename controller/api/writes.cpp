@@ -36,7 +36,10 @@ Digest digest_of(std::string_view text) {
 }
 
 bool is_same_secret(std::string_view shown, std::string_view wanted) {
-  return CRYPTO_memcmp(digest_of(shown).data(), digest_of(wanted).data(), SHA256_DIGEST_LENGTH) == 0;
+  const bool same = CRYPTO_memcmp(digest_of(shown).data(), digest_of(wanted).data(), SHA256_DIGEST_LENGTH) == 0;
+  // The listener's threads may end after OpenSSL has, and what it keeps for each of them would be lost.
+  ::OPENSSL_thread_stop();
+  return same;
 }
 
 /// The token of `Authorization: Bearer TOKEN`; empty without one.
