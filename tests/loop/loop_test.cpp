@@ -52,6 +52,14 @@ struct Cloud {
   [[nodiscard]] std::size_t size() const { return machines->servers().size(); }
 };
 
+/// Stands after the variables that the loop's events write to: the loop has stopped before they go, however the test ends.
+struct StopFirst {
+  std::unique_ptr<Loop>& loop;
+  ~StopFirst() {
+    if (loop) loop->stop();
+  }
+};
+
 /// A loop and all that surrounds it. The loop goes first.
 class LoopTest : public testing::Test {
  protected:
@@ -178,6 +186,7 @@ TEST_F(LoopTest, no_groups_turn_runs_twice_at_once) {
   std::atomic<int> most = 0;
   options.workers = 4;
   add(group("app", 1));
+  const StopFirst stop{loop};
   balancers.at("app")->on_read = [&] {
     most = std::max(most.load(), ++inside);
     std::this_thread::yield();
@@ -329,6 +338,7 @@ TEST_F(LoopTest, the_load_is_answered_with_servers) {
 
 TEST_F(LoopTest, nothing_is_done_that_could_not_be_saved) {
   std::atomic<int> told = 0;
+  const StopFirst stop{loop};
   events.not_saved = [&](const Group&) { ++told; };
   store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
   Group app = group("app", 2);
@@ -346,6 +356,7 @@ Order scale_to(int servers) { return {.kind = Order::Kind::scale, .servers = ser
 
 TEST_F(LoopTest, an_order_wakes_a_turn_that_obeys_it_and_is_saved) {
   std::atomic<bool> held = false;
+  const StopFirst stop{loop};
   events.by_hand = [&](const Group&, const Manual& manual) { held = manual.hold.has_value(); };
   add(group("app", 1));
   start();
@@ -541,6 +552,7 @@ TEST_F(LoopTest, a_balancer_that_says_written_but_is_not_does_not_make_the_loop_
 
 TEST_F(LoopTest, servers_of_unconfigured_groups_are_reported_and_logged_once) {
   std::atomic<int> reports = 0;
+  const StopFirst stop{loop};
   events.orphans = [&](const std::string& provider, const std::vector<Server>& orphans) {
     EXPECT_EQ(provider, "cloud");
     EXPECT_THAT(orphans, SizeIs(1));
@@ -564,6 +576,7 @@ TEST_F(LoopTest, servers_of_unconfigured_groups_are_reported_and_logged_once) {
 
 TEST_F(LoopTest, servers_left_behind_by_a_group_that_moved_to_another_provider_are_orphans) {
   std::atomic<int> reports = 0;
+  const StopFirst stop{loop};
   events.orphans = [&](const std::string& provider, const std::vector<Server>& orphans) {
     if (provider == "old" && orphans.size() == 1) ++reports;
   };
@@ -577,6 +590,7 @@ TEST_F(LoopTest, servers_left_behind_by_a_group_that_moved_to_another_provider_a
 // Found by review: a provider that no group used any more was never listed, and what it still ran was paid for unseen.
 TEST_F(LoopTest, servers_left_behind_at_a_provider_without_groups_are_orphans) {
   std::atomic<int> reports = 0;
+  const StopFirst stop{loop};
   events.orphans = [&](const std::string& provider, const std::vector<Server>& orphans) {
     if (provider == "old" && orphans.size() == 1) ++reports;
   };
@@ -682,6 +696,7 @@ TEST_F(LoopTest, it_can_be_destroyed_in_the_middle_of_its_work) {
 TEST_F(LoopTest, a_launched_server_is_reported_when_it_serves) {
   std::atomic<int> serving_told = 0;
   std::atomic<int> launched = 0;
+  const StopFirst stop{loop};
   events.serving = [&](const Group&, Duration took) {
     EXPECT_GE(took, Duration{0});
     ++serving_told;
@@ -699,6 +714,7 @@ TEST_F(LoopTest, a_launched_server_is_reported_when_it_serves) {
 
 TEST_F(LoopTest, requests_a_balancer_saw_lost_are_reported_once) {
   std::atomic<int> lost = -1;
+  const StopFirst stop{loop};
   events.lost = [&](const Group&, int requests) { lost += requests + (lost < 0 ? 1 : 0); };
   add(group("app", 1));
   balancers.at("app")->lose(3);
@@ -715,6 +731,7 @@ TEST_F(LoopTest, requests_a_balancer_saw_lost_are_reported_once) {
 TEST_F(LoopTest, what_it_makes_of_the_servers_is_reported) {
   std::atomic<bool> suspected = false;
   std::atomic<int> strangers = 0;
+  const StopFirst stop{loop};
   events.judged = [&](const Group&, bool probe_suspected, int orphans) {
     suspected = probe_suspected;
     strangers = orphans;
@@ -737,6 +754,7 @@ TEST_F(LoopTest, a_server_without_a_balancer_serves_when_it_is_in_service) {
   std::atomic<int> served = 0;
   std::atomic<bool> took_time = false;
   std::atomic<int> admitted = 0;
+  const StopFirst stop{loop};
   events.serving = [&](const Group&, Duration) { ++served; };
   events.turned = [&](const Group&, const Record&, std::chrono::nanoseconds took) { took_time = took_time || took > 0ns; };
   events.acted = [&](const Group&, Action::Kind kind, bool succeeded) {
