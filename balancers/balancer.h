@@ -42,6 +42,15 @@ struct BalancerRequest {
   const BalancerSpec& spec;
 };
 
+struct Network;  // platform/api_client.h
+
+/// What the controller gives the balancers it makes.
+struct BalancerOutside {
+  Network* network = nullptr;  ///< for those that call an API over it; outlives the balancers
+  /// The settings of an entry of `providers:` (its `type` among them), for balancers that use the same account; nullptr: no such.
+  std::function<const Settings*(const std::string& provider)> provider = {};
+};
+
 /// What balancers of one maker share; balancers/shared.h.
 struct BalancerShared;
 
@@ -63,7 +72,7 @@ struct BalancerType {
 /// reloads are coalesced. The maker must outlive what it made.
 class BalancerMaker {
  public:
-  BalancerMaker();
+  explicit BalancerMaker(BalancerOutside outside = {});
   ~BalancerMaker();
   BalancerMaker(const BalancerMaker&) = delete;
   BalancerMaker& operator=(const BalancerMaker&) = delete;

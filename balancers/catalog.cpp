@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "balancers/balancer.h"
 #include "balancers/file_sd/file_sd.h"
@@ -15,7 +16,9 @@ std::span<const BalancerType> balancer_catalog() {
   return types;
 }
 
-BalancerMaker::BalancerMaker() : shared_(std::make_unique<BalancerShared>()) {}
+BalancerMaker::BalancerMaker(BalancerOutside outside) : shared_(std::make_unique<BalancerShared>()) {
+  shared_->outside = std::move(outside);
+}
 BalancerMaker::~BalancerMaker() = default;
 
 Result<std::unique_ptr<Balancer>> BalancerMaker::make(const BalancerRequest& request) {

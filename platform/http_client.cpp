@@ -162,7 +162,9 @@ void set_method(CURL* easy, const HttpRequest& request) {
 
 void set_access(CURL* easy, const HttpAccess& access) {
   if (!access.username.empty()) {
-    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(CURLAUTH_BASIC));
+    const bool signs = !access.aws_sigv4.empty();
+    curl_easy_setopt(easy, CURLOPT_HTTPAUTH, static_cast<long>(signs ? CURLAUTH_AWS_SIGV4 : CURLAUTH_BASIC));
+    if (signs) curl_easy_setopt(easy, CURLOPT_AWS_SIGV4, access.aws_sigv4.c_str());
     curl_easy_setopt(easy, CURLOPT_USERNAME, access.username.c_str());
     curl_easy_setopt(easy, CURLOPT_PASSWORD, access.password.c_str());
   }
@@ -227,6 +229,15 @@ std::string_view reached(const Exchange& exchange) {
   return connected != 0 ? "no answer" : "no connection";
 }
 
+void read_headers(Exchange& exchange) {
+  curl_header* header = nullptr;
+  while ((header = curl_easy_nextheader(exchange.easy.get(), CURLH_HEADER, -1, header)) != nullptr) {
+    std::string name(header->name);
+    std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+    exchange.response.headers.emplace_back(std::move(name), header->value);
+  }
+}
+
 void read_answer(Exchange& exchange) {
   CURL* easy = exchange.easy.get();
   long status = 0;
@@ -238,6 +249,7 @@ void read_answer(Exchange& exchange) {
   exchange.response.status = static_cast<int>(status);
   exchange.response.elapsed = std::chrono::duration_cast<Duration>(std::chrono::microseconds(microseconds));
   if (content_type != nullptr) exchange.response.content_type = content_type;
+  if (exchange.request.keep_headers) read_headers(exchange);
 }
 
 CURLM* new_multi(int max_connections) {
@@ -251,6 +263,11 @@ CURLM* new_multi(int max_connections) {
 }
 
 }  // namespace
+
+std::string_view HttpResponse::header(std::string_view name) const {
+  const auto found = std::ranges::find(headers, name, &std::pair<std::string, std::string>::first);
+  return found == headers.end() ? std::string_view() : std::string_view(found->second);
+}
 
 std::string redacted_url(const std::string& url) {
   const std::unique_ptr<CURLU, FreeUrl> parsed(curl_url());

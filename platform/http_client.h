@@ -23,6 +23,7 @@ struct HttpAccess {
   std::string certificate_file = {};  ///< PEM; shown to servers that ask who we are (mutual TLS), with `key_file`
   std::string key_file = {};
   bool verify = true;
+  std::string aws_sigv4 = {};  ///< "aws:amz:REGION:SERVICE": signs with `username` and `password` as access key and secret key
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
@@ -39,6 +40,7 @@ struct HttpRequest {
   bool fresh_connection = false;       ///< no connection reuse: for health checks, load without keep-alive, and requests
                                        ///< that must never be sent twice
   bool connect_only = false;           ///< TCP check: success as soon as the connection stands
+  bool keep_headers = false;           ///< the answer's headers are wanted
 };
 
 /// The answer, whatever its status.
@@ -47,6 +49,10 @@ struct HttpResponse {
   std::string content_type = {};
   std::string body = {};
   Duration elapsed{0};
+  std::vector<std::pair<std::string, std::string>> headers = {};  ///< only if asked for; names in lower case
+
+  /// The first header of that name (in lower case); empty if there is none.
+  [[nodiscard]] std::string_view header(std::string_view name) const;
 };
 
 /// The URL without user, password, query and fragment: what may appear in a message.

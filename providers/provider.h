@@ -47,10 +47,24 @@ class Provider {
   [[nodiscard]] virtual Result<void> terminate(const Group& group, const std::string& server, std::stop_token stop) = 0;
 };
 
+struct Network;  // platform/api_client.h
+
 /// What the controller gives every provider.
 struct ProviderContext {
   std::string name;                       ///< key in `providers:`
   std::filesystem::path state_directory;  ///< a directory of its own for providers that must keep something on this host
+  Network* network = nullptr;             ///< for those that call an API over it; outlives the provider
+};
+
+/// What a kind of provider can do. docs/providers/README.md shows it as a table.
+struct ProviderAbilities {
+  enum class Sizing { single_servers, desired_count };
+  Sizing sizing = Sizing::single_servers;  ///< desired_count: the platform makes its servers itself, up to a number that weir sets
+  bool chooses_victim = true;              ///< terminate() removes the server it names; false: the platform picks one
+  bool reports_price = false;
+  bool reports_paid_until = false;
+  bool survives_restart = true;     ///< servers and their tags outlive weir
+  std::string_view tested_against;  ///< what the tests run it on: "real processes"
 };
 
 /// One kind of provider: its name, its keys, and how to build it. The list of all is catalog.cpp.
@@ -64,6 +78,7 @@ struct ProviderType {
   int (*fixed_size)(const Settings& server) = nullptr;
   /// Checks beyond the tables. Never touches the outside.
   std::vector<SettingsError> (*check)(const Settings& provider, const Group& group) = nullptr;
+  ProviderAbilities abilities = {};
   Result<std::unique_ptr<Provider>> (*make)(const Settings& provider, ProviderContext context) = nullptr;
 };
 

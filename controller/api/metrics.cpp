@@ -206,6 +206,7 @@ const FamilySpec kFamilies[] = {
 prometheus::Histogram::BucketBoundaries turn_buckets() {
   return {0.0001, 0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 10, 30};
 }
+prometheus::Histogram::BucketBoundaries call_buckets() { return {0.005, 0.02, 0.1, 0.5, 1, 2, 5, 10, 30}; }
 prometheus::Histogram::BucketBoundaries wait_buckets() { return {1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800}; }
 prometheus::Histogram::BucketBoundaries connection_buckets() { return {0, 1, 2, 5, 10, 50, 100, 1000}; }
 
@@ -236,6 +237,16 @@ struct Metrics::Impl {
       prometheus::BuildGauge()
           .Name("weir_unowned_servers")
           .Help("Servers with a tag of weir's whose group nobody configures: they may cost money.")
+          .Register(registry);
+  prometheus::Family<prometheus::Counter>& api_calls =
+      prometheus::BuildCounter()
+          .Name("weir_api_calls_total")
+          .Help("Attempts at calls to a provider's or balancer's API, by what became of them.")
+          .Register(registry);
+  prometheus::Family<prometheus::Histogram>& api_call_duration =
+      prometheus::BuildHistogram()
+          .Name("weir_api_call_duration_seconds")
+          .Help("One attempt at a call to a provider's or balancer's API, up to its answer.")
           .Register(registry);
   prometheus::Family<prometheus::Counter>& reload_family =
       prometheus::BuildCounter().Name("weir_config_reloads_total").Help("Reloads of the configuration.").Register(registry);
@@ -347,6 +358,13 @@ void Metrics::manual(const std::string& group, const Manual& manual) {
 
 void Metrics::balancer_write(const std::string& group, Success success) {
   impl_->with(group, [&](GroupNumbers& numbers) { numbers.balancer_writes[index(success)].add(1); });
+}
+
+void Metrics::api_call(const ApiReport& report) {
+  impl_->api_calls.Add({{"api", report.api}, {"operation", report.operation}, {"outcome", std::string(report.outcome)}})
+      .Increment();
+  if (report.outcome == "not_asked") return;
+  impl_->api_call_duration.Add({{"api", report.api}}, call_buckets()).Observe(seconds(report.elapsed));
 }
 
 void Metrics::config_reload(Success success) { impl_->reloads[index(success)]->Increment(); }

@@ -10,6 +10,7 @@
 #include "model/memory.h"
 #include "model/plan.h"
 #include "model/query.h"
+#include "platform/api_client.h"
 
 namespace weir {
 
@@ -55,6 +56,8 @@ class Metrics {
   /// What a person has ordered, as far as it is in force.
   void manual(const std::string& group, const Manual& manual);
   void balancer_write(const std::string& group, Success success);
+  /// An attempt at a call to a provider's or balancer's API.
+  void api_call(const ApiReport& report);
   void config_reload(Success success);
   void state_save_failed();
 

@@ -9,11 +9,12 @@
 namespace weir {
 namespace {
 
-Result<std::shared_ptr<Provider>> make_provider(const std::string& name, const ProviderSpec& spec, const Config& config) {
+Result<std::shared_ptr<Provider>> make_provider(const std::string& name, const ProviderSpec& spec, const Config& config,
+                                                Network& network) {
   const auto catalog = provider_catalog();
   const auto type = std::ranges::find(catalog, spec.type, &ProviderType::name);
   if (type == catalog.end()) return failure(ErrorKind::invalid, fmt::format("provider {}: no such type: {}", name, spec.type));
-  auto made = type->make(spec.settings, {name, config.controller.state.parent_path() / "servers" / name});
+  auto made = type->make(spec.settings, {name, config.controller.state.parent_path() / "servers" / name, &network});
   if (!made) return failure(made.error().kind, fmt::format("provider {}: {}", name, made.error().message));
   return std::shared_ptr<Provider>(std::move(*made));
 }
@@ -29,17 +30,23 @@ Result<std::unique_ptr<Assembly>> assemble(const Config& config, Outside& outsid
   std::string failed;
   Providers& providers = assembly->providers;
   for (const auto& [name, spec] : config.providers) {
-    auto provider = make_provider(name, spec, config);
+    assembly->provider_settings[name] = spec.settings;
+    auto provider = make_provider(name, spec, config, outside.network);
     if (!provider) {
       add(failed, provider.error().message);
       continue;
     }
     providers[name] = std::move(*provider);
   }
+  assembly->balancers = std::make_unique<BalancerMaker>(
+      BalancerOutside{.network = &outside.network, .provider = [settings = &assembly->provider_settings](const std::string& name) {
+                        const auto found = settings->find(name);
+                        return found == settings->end() ? nullptr : &found->second;
+                      }});
   for (const Group& group : config.groups) {
     Managed managed{.group = group, .policies = make_policies(group), .provider = providers[group.provider], .balancers = {}};
     for (const BalancerSpec& spec : group.balancers) {
-      auto balancer = assembly->balancers.make({group, spec});
+      auto balancer = assembly->balancers->make({group, spec});
       if (!balancer) {
         add(failed, fmt::format("group {}, balancer {}: {}", group.name, spec.name, balancer.error().message));
         continue;

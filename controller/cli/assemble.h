@@ -12,7 +12,10 @@
 #include "controller/observe/probe.h"
 #include "controller/observe/prometheus.h"
 #include "controller/ports/ports.h"
+#include "platform/api_client.h"
 #include "platform/http_client.h"
+#include "platform/token_bucket.h"
+#include "platform/waiting_clock.h"
 
 namespace weir {
 
@@ -26,14 +29,18 @@ class SystemClock final : public Clock {
 struct Outside {
   SystemClock clock;
   HttpClient http;
+  WaitingClock waiting;
+  TokenBuckets buckets{waiting};
+  Network network{http, waiting, buckets};
   NetworkProbe probe{http};
 };
 
 /// A configuration made real: its providers, balancers and policies. Must not outlive the Outside it was built over, and must
 /// outlive every Loop that runs its groups.
 struct Assembly {
-  std::unique_ptr<PrometheusSource> metrics;  ///< nullptr without `prometheus:`
-  BalancerMaker balancers;
+  std::map<std::string, Settings> provider_settings;  ///< for balancers that use a provider's account
+  std::unique_ptr<PrometheusSource> metrics;          ///< nullptr without `prometheus:`
+  std::unique_ptr<BalancerMaker> balancers;
   std::vector<Managed> groups;
   Providers providers;  ///< all, also those no group uses
 };

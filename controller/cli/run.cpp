@@ -4,6 +4,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <ctime>
 #include <mutex>
@@ -83,9 +84,25 @@ LoopEvents events_for(Metrics& metrics) {
           }};
 }
 
+void log_call(const Log& log, const ApiReport& report) {
+  log.info("api_call", {{"api", report.api},
+                        {"operation", report.operation},
+                        {"method", report.method},
+                        {"url", report.url},
+                        {"attempt", std::to_string(report.attempt)},
+                        {"status", std::to_string(report.status)},
+                        {"outcome", std::string(report.outcome)},
+                        {"ms", std::to_string(report.elapsed.count())},
+                        {"detail", report.detail}});
+}
+
 class Service {
  public:
   Service(const Log& log, SqliteStore& store) : log_(log), store_(store) {
+    outside_.network.told = [this](const ApiReport& report) {
+      metrics_.api_call(report);
+      if (log_calls_) log_call(log_, report);
+    };
     outside_.probe.on_change([this](const std::string& group) {
       const std::lock_guard lock(mutex_);
       if (running_) running_->loop->wake(group);
@@ -101,6 +118,7 @@ class Service {
   [[nodiscard]] Result<void> start(Config config) {
     auto running = std::make_unique<Running>();
     running->config = std::move(config);
+    log_calls_ = running->config.controller.log_calls;
     auto assembly = assemble(running->config, outside_);
     if (!assembly) return std::unexpected(assembly.error());
     // Whoever holds the loop, an answer of the API for instance, holds what the loop uses.
@@ -197,6 +215,7 @@ class Service {
   LiveData data_{store_.reader(), metrics_};
   SystemClock clock_;
   LiveControl control_{clock_, log_};
+  std::atomic<bool> log_calls_ = false;
   std::mutex mutex_;
   std::unique_ptr<Running> running_;
   /// Goes first: only then is the last change of health reported, which looks at all of the above.

@@ -172,6 +172,7 @@ class ConfigBuilder {
     controller.state = settings.text("state");
     controller.token = settings.text("token");
     controller.log_format = settings.text("log_format") == "json" ? LogFormat::json : LogFormat::text;
+    controller.log_calls = settings.boolean("log_calls");
     controller.workers = settings.integer("workers");
     controller.history_retention = settings.duration("history_retention");
     const bool other_store = settings.text("state").contains("://");

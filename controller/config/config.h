@@ -37,6 +37,7 @@ struct ControllerSettings {
   Listen listen;
   std::string token;  ///< bearer token of every API write; empty: no writes. Secret
   LogFormat log_format = LogFormat::text;
+  bool log_calls = false;         ///< one line for every call to an API
   int workers = 4;                ///< turns at the same time
   Duration history_retention{0};  ///< how long decisions are kept
 };

@@ -32,6 +32,11 @@ constexpr Key kController[] = {
      .type = KeyType::secret,
      .doc = "Bearer token that every write to the API needs; without one, none is allowed."},
     {.name = "log_format", .type = KeyType::choice, .doc = "key=value lines or JSON.", .fallback = "text", .choices = kLogFormats},
+    {.name = "log_calls",
+     .type = KeyType::boolean,
+     .doc = "Whether every call to a provider's or balancer's API is logged: what was asked, how it ended, how long it took; never "
+            "a secret.",
+     .fallback = "false"},
     {.name = "workers",
      .type = KeyType::integer,
      .doc = "How many groups are evaluated at the same time.",

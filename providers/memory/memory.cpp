@@ -235,6 +235,7 @@ ProviderType memory_provider_type() {
           .provider_keys = {},
           .server_keys = kServerKeys,
           .check = nullptr,
+          .abilities = {.survives_restart = false, .tested_against = "itself"},
           .make = make};
 }
 

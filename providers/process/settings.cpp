@@ -95,6 +95,7 @@ ProviderType process_provider_type() {
           .provider_keys = kProviderKeys,
           .server_keys = kServerKeys,
           .check = check,
+          .abilities = {.tested_against = "real processes"},
           .make = make};
 }
 

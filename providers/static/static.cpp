@@ -109,6 +109,7 @@ ProviderType static_provider_type() {
           .server_keys = kServerKeys,
           .fixed_size = fixed_size,
           .check = check,
+          .abilities = {.chooses_victim = false, .tested_against = "nothing but its list"},
           .make = make};
 }
 

@@ -40,6 +40,19 @@ TEST(HttpClient, returns_status_type_and_body_of_any_answer) {
   EXPECT_EQ(stub.requests().at(0).target, "/path?x=1");
 }
 
+TEST(HttpClient, keeps_the_headers_of_an_answer_if_it_is_asked_to) {
+  HttpStub stub(Answer{.headers = {{"X-Limit", "30"}, {"X-Limit", "31"}, {"Retry-After", " 5 "}}});
+  HttpClient client;
+  const auto plain = client.fetch({.url = stub.url()});
+  ASSERT_TRUE(plain) << failure_of(plain);
+  EXPECT_TRUE(plain->headers.empty());
+  const auto kept = client.fetch({.url = stub.url(), .keep_headers = true});
+  ASSERT_TRUE(kept) << failure_of(kept);
+  EXPECT_EQ(kept->header("x-limit"), "30");
+  EXPECT_EQ(kept->header("retry-after"), "5");
+  EXPECT_EQ(kept->header("x-other"), "");
+}
+
 TEST(HttpClient, sends_method_body_type_and_headers) {
   HttpStub stub;
   HttpClient client;
