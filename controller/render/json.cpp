@@ -242,6 +242,8 @@ void write_server(JsonWriter& out, const Server& server, std::string_view group)
   out.field_if("in_service_since", server.in_service_since);
   out.field("connections", server.connections);
   out.field_if("paid_until", server.paid_until);
+  if (server.price) out.field("price_per_hour", server.price->per_hour);
+  if (server.price) out.field("currency", server.price->currency);
   if (!server.listed) out.field("listed", false);
   out.field_if("failure", server.failure);
   out.field_if("protection", server.protection);
@@ -625,6 +627,9 @@ void read(Fields& in, Server& server) {
   in.read("in_service_since", server.in_service_since);
   in.read("connections", server.connections);
   in.read("paid_until", server.paid_until);
+  std::optional<double> per_hour;
+  in.read("price_per_hour", per_hour);
+  if (per_hour) in.read("currency", server.price.emplace(Price{.per_hour = *per_hour}).currency);
   in.read("listed", server.listed);
   in.read("failure", server.failure);
   in.read("protection", server.protection);
