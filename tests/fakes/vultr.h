@@ -68,7 +68,7 @@ class FakeVultr {
   struct Machine {
     int number = 0;
     std::string id;
-    nlohmann::json order;  ///< the body of its create
+    std::shared_ptr<const nlohmann::json> order;  ///< the body of its create
     std::string token;
     std::string group;
     TimePoint created{};
@@ -119,6 +119,7 @@ class FakeVultr {
   /// The most calls within any second.
   [[nodiscard]] std::size_t busiest_second() const;
   [[nodiscard]] bool is_up(const Machine& machine) const;
+  [[nodiscard]] bool is_up(const std::string& id);
   [[nodiscard]] std::string main_ip_of(const Machine& machine) const;
   [[nodiscard]] TimePoint wall_time() const;
 

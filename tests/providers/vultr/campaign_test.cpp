@@ -33,7 +33,7 @@ class MachineProbe final : public HealthProbe {
     for (const ProbeTarget& target : targets) {
       const bool heard = before.contains(target.server);
       known_[group][target.server] = !heard                 ? HealthStatus::unknown
-                                     : is_up(target.server) ? HealthStatus::healthy
+                                     : fake_.is_up(target.server) ? HealthStatus::healthy
                                                             : HealthStatus::unhealthy;
     }
   }
@@ -45,12 +45,6 @@ class MachineProbe final : public HealthProbe {
   }
 
  private:
-  [[nodiscard]] bool is_up(const std::string& id) const {
-    const auto machines = fake_.alive();
-    const auto machine = std::ranges::find(machines, id, &Machine::id);
-    return machine != machines.end() && fake_.is_up(*machine);
-  }
-
   FakeVultr& fake_;
   std::map<std::string, std::map<std::string, HealthStatus>> known_;
 };
@@ -128,7 +122,7 @@ class Story {
 
   /// Everything works again; so many servers are wanted, and time enough to give the others back when their hour ends.
   void calm_down() {
-    trouble_ = {};
+    trouble_ = {.dies_at_call = trouble_.dies_at_call, .after = trouble_.after};
     world_.fake.restock();
     world_.fake.set_quota(10'000);
     world_.fake.refuse_key(0);
@@ -262,13 +256,8 @@ class Story {
   }
 
   [[nodiscard]] int serving(const Fleet& fleet) {
-    int count = 0;
-    const auto machines = world_.fake.alive();
-    for (const Peer& peer : fleet.watch->peers()) {
-      const auto machine = std::ranges::find(machines, peer.server, &Machine::id);
-      if (machine != machines.end() && world_.fake.is_up(*machine)) ++count;
-    }
-    return count;
+    const auto peers = fleet.watch->peers();
+    return static_cast<int>(std::ranges::count_if(peers, [this](const Peer& peer) { return world_.fake.is_up(peer.server); }));
   }
 
   void check_min(Fleet& fleet) {
