@@ -401,20 +401,24 @@ void FakeVultr::check(const Call& call, const Reply& reply) {
   const bool known = std::ranges::count(documented, Json(reply.status)) > 0 || reply.status == 401 || reply.status == 403;
   if (!known) complain(fmt::format("{} answered {}, which is not documented", call.operation, reply.status));
   if (reply.schema.empty()) return;
-  const Json root{{"$defs", schema_.at("$defs")}, {"$ref", "#/$defs/" + reply.schema}};
-  Json body = reply.body;
   // Entries of a long list are all made by the same lines.
   constexpr std::size_t kEnough = 20;
-  if (reply.schema == "list_instances" && body["instances"].size() > kEnough) {
-    body["instances"].erase(body["instances"].begin() + kEnough, body["instances"].end());
-  }
-  const std::string complaint = schema_complaint(root, body);
+  const bool is_long = reply.schema == "list_instances" && reply.body["instances"].size() > kEnough;
+  Json part;
+  if (is_long) part = {{"instances", Json::array()}, {"meta", reply.body["meta"]}};
+  for (std::size_t at = 0; is_long && at < kEnough; ++at) part["instances"].push_back(reply.body["instances"][at]);
+  const std::string complaint = schema_complaint(schema_named(reply.schema), is_long ? part : reply.body);
   if (!complaint.empty()) complain(fmt::format("{} {}: {}", call.operation, reply.status, complaint));
 }
 
+const FakeVultr::Json& FakeVultr::schema_named(const std::string& name) {
+  Json& schema = schemas_[name];
+  if (schema.is_null()) schema = {{"$defs", schema_.at("$defs")}, {"$ref", "#/$defs/" + name}};
+  return schema;
+}
+
 void FakeVultr::check_order(const Json& order) {
-  const Json root{{"$defs", schema_.at("$defs")}, {"$ref", "#/$defs/create_body"}};
-  const std::string complaint = schema_complaint(root, order);
+  const std::string complaint = schema_complaint(schema_named("create_body"), order);
   if (!complaint.empty()) complain("order: " + complaint);
   if (order.value("tags", Json::array()).size() > kMostTags) complain("order: too many tags");
   if (!is_base64(order.value("user_data", ""))) complain("order: user_data is no base64");

@@ -148,6 +148,7 @@ class FakeVultr {
   [[nodiscard]] static HttpStub::Answer page_of_html(int status);
   void check(const Call& call, const Reply& reply);
   void check_order(const Json& order);
+  [[nodiscard]] const Json& schema_named(const std::string& name);
   void settle_locked();
   [[nodiscard]] bool is_throttled(const Call& call) const;
   [[nodiscard]] Json describe(const Machine& machine) const;
@@ -158,6 +159,7 @@ class FakeVultr {
   const Moment began_;
   const TimePoint epoch_;
   const Json schema_;
+  std::map<std::string, Json> schemas_;  ///< by name, each a whole
   mutable std::recursive_mutex mutex_;
   std::vector<Machine> machines_;
   std::set<std::string> booted_;
