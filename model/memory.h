@@ -64,6 +64,8 @@ struct ServerMemory {
   DrainCause drain_cause = DrainCause::surplus;
   std::optional<TimePoint> idle_since;    ///< draining, out of the balancer, no connections
   std::optional<TimePoint> terminate_at;  ///< removal asked for (repeated until it is gone)
+  /// Where the platform picks: one server fewer was asked for in this one's name. It serves on unless it is picked itself.
+  std::optional<TimePoint> release_at;
   bool found_serving = false;             ///< when we first met it a balancer had it already, by whoever's hand
   bool operator==(const ServerMemory&) const = default;
 };

@@ -44,6 +44,8 @@ class Provider {
 
   /// Begins or continues the removal of one server and returns at once; repeated every turn until list() no longer has it (that is
   /// where a grace period ends in force). Removing what is gone is success.
+  /// Where the platform picks (ProviderAbilities::chooses_victim is false) it means: one server fewer, this one if it can be so. It
+  /// is repeated, more slowly, until list() shows some server leaving; a repetition must not remove a second one.
   [[nodiscard]] virtual Result<void> terminate(const Group& group, const std::string& server, std::stop_token stop) = 0;
 };
 

@@ -292,6 +292,7 @@ class ConfigBuilder {
     if (!fixed) read_help(group, settings, place);
     check_budget(settings, place);
     if (type != nullptr) group.elastic = type->elastic;
+    if (type != nullptr) group.chooses_victim = type->abilities.chooses_victim;
     if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     read_balancers(group, place);
     if (settings.has("min") && !fixed) check_not_empty(group, settings, place);

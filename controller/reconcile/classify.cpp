@@ -50,6 +50,7 @@ void forget_future(TimePoint at, Memory& memory) {
     clamp(server.drain_at);
     clamp(server.idle_since);
     clamp(server.terminate_at);
+    clamp(server.release_at);
     server.launched_at = std::min(server.launched_at, at);
     server.seen_at = std::min(server.seen_at, at);
   }
@@ -214,7 +215,7 @@ class Join {
   std::vector<ServerMemory> joined_;
 };
 
-bool removal_expected(const ServerMemory& known) { return known.terminate_at.has_value(); }
+bool removal_expected(const ServerMemory& known) { return known.terminate_at || known.release_at; }
 
 bool is_gone(const Group& group, TimePoint at, const Server& server, const ServerMemory& known, bool list_suspected) {
   if (!group.elastic) return known.missed > 0;

@@ -22,6 +22,8 @@ constexpr Duration kPatience = 10s;
 constexpr Duration kAskAgain = 5s;
 /// What a provider takes to remove a server for good.
 constexpr Duration kLeaveTime = 60s;
+/// Where the platform picks who goes it is asked again only after this: a list made before it picked must not cost a second server.
+constexpr Duration kReleasePatience = 5s;
 /// A server that fails this soon after it was admitted still counts as a failed launch.
 constexpr Duration kProbation = 60s;
 
@@ -35,6 +37,7 @@ class Planner {
     note_admissions();
     if (group_.elastic) {
       learn_from_outcomes();
+      settle_releases();
       give_up_failed();
       replace_unhealthy();
       remove_strangers();
@@ -124,6 +127,27 @@ class Planner {
     act(Action::Kind::terminate, server(index), std::move(why));
   }
 
+  /// One server fewer was asked for, and the platform lets one go: that was it, whichever it picked.
+  void settle_releases() {
+    if (group_.chooses_victim || !observation_.listed) return;
+    for (std::size_t index = 0; index < size(); ++index) {
+      const bool vanished = known(index).missed == 1 && !known(index).release_at;
+      const bool leaves = server(index).phase == Phase::terminating && server(index).failure.empty();
+      if (known(index).terminate_at || !(vanished || leaves)) continue;
+      const auto asked = known(index).release_at ? memory_.servers.begin() + static_cast<std::ptrdiff_t>(index)
+                                                 : std::ranges::find_if(memory_.servers, is_here_and_released);
+      if (asked == memory_.servers.end()) continue;
+      // One that the list only lacks may turn up again; then it is its own removal that is asked for.
+      if (vanished) known(index).release_at = asked->release_at;
+      if (leaves) known(index).terminate_at = at_;
+      if (leaves || &*asked != &known(index)) asked->release_at.reset();
+      plan_.notes.push_back(fmt::format("the platform picked {} to go", server(index).id));
+    }
+  }
+
+  static bool is_released(const ServerMemory& one) { return one.release_at.has_value(); }
+  static bool is_here_and_released(const ServerMemory& one) { return one.release_at && one.missed == 0; }
+
   void give_up_failed() {
     if (!observation_.listed) return;
     for (std::size_t index = 0; index < size(); ++index) {
@@ -143,15 +167,22 @@ class Planner {
       }
       const bool never_healthy = one.phase == Phase::pending || one.phase == Phase::warming;
       if (!never_healthy || !one.protection.empty()) continue;
+      if (!group_.chooses_victim && now_.probe_suspected) continue;
       const TimePoint deadline = checked_since(one, memory) + group_.health.deadline;
       if (at_ < deadline) {
         revisit(deadline);
         continue;
       }
       count_launch_failure();
-      terminate(index, fmt::format("never healthy within {}{}{}", format_duration(group_.health.deadline),
-                                   one.health.detail.empty() ? "" : ": ", one.health.detail));
+      give_up(index, fmt::format("never healthy within {}{}{}", format_duration(group_.health.deadline),
+                                 one.health.detail.empty() ? "" : ": ", one.health.detail));
     }
+  }
+
+  /// Where the platform picks, a removal might hit a good server: the bad one is left out instead, and another takes its place.
+  void give_up(std::size_t index, std::string why) {
+    if (group_.chooses_victim) return terminate(index, std::move(why));
+    drain(index, DrainCause::unhealthy, std::move(why));
   }
 
   /// After a restart an old server may be one whose answers nobody has heard yet.
@@ -164,6 +195,7 @@ class Planner {
   void take_back_unhealthy() {
     for (std::size_t index = 0; index < size(); ++index) {
       if (server(index).phase != Phase::draining || known(index).drain_cause != DrainCause::unhealthy) continue;
+      if (!known(index).admitted_at) continue;
       readmit(index, "most servers look unhealthy, so the check is suspected");
     }
   }
@@ -249,6 +281,7 @@ class Planner {
       const bool counts = one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service;
       if (counts && !is_last_hope(one)) ++live;
     }
+    live -= static_cast<int>(std::ranges::count_if(memory_.servers, is_released));
     const int missing = *memory_.desired - live;
     if (!observation_.listed) {
       if (!observation_.listed_detail.empty()) plan_.notes.push_back("no launch and no removal: " + observation_.listed_detail);
@@ -262,10 +295,15 @@ class Planner {
       return;
     }
     abandon_launches(open_launches());
-    shrink(-missing);
+    group_.chooses_victim ? shrink(-missing) : release(-missing);
   }
 
   void grow(int missing) {
+    for (auto one = memory_.servers.begin(); one != memory_.servers.end() && missing > 0; ++one) {
+      if (!is_released(*one)) continue;
+      one->release_at.reset();
+      --missing;
+    }
     for (std::size_t index = 0; index < size() && missing > 0; ++index) {
       const ServerMemory& one = known(index);
       if (server(index).phase != Phase::draining || one.drain_cause != DrainCause::surplus) continue;
@@ -434,6 +472,29 @@ class Planner {
     }
   }
 
+  /// The platform picks who goes, so nobody can be drained before: as many fewer are asked for, each in the name of a server that
+  /// would do, and who really goes leaves the balancer when the list shows it.
+  void release(int surplus) {
+    const auto serves = [this](std::size_t index) { return can_serve(server(index), now_.probe_suspected); };
+    int spare = serving() - plan_.decision.min;
+    for (std::size_t index = 0; index < size(); ++index) {
+      if (is_released(known(index)) && serves(index)) --spare;
+    }
+    for (const std::size_t index : victims()) {
+      if (surplus == 0) break;
+      if (is_released(known(index)) || (serves(index) && spare <= 0)) continue;
+      if (serves(index)) --spare;
+      --surplus;
+      known(index).release_at = at_;
+      act(Action::Kind::terminate, server(index), fmt::format("{} desired; the platform picks who goes", *memory_.desired));
+      revisit(at_ + kSoon);
+    }
+    if (surplus > 0) {
+      plan_.notes.push_back(
+          fmt::format("{} servers too many stay: protected by the provider, or needed until others serve", surplus));
+    }
+  }
+
   static bool has_address(const BalancerView& view, const std::string& address) {
     return std::ranges::find(view.peers, address, &Peer::address) != view.peers.end();
   }
@@ -472,6 +533,10 @@ class Planner {
       Server& one = server(index);
       ServerMemory& memory = known(index);
       if (one.phase != Phase::draining) continue;
+      if (!group_.chooses_victim) {
+        take_back_recovered(index);
+        continue;
+      }
       revisit(at_ + kSoon);
       if (memory.drain_at == at_) continue;
       const bool expired = at_ - *memory.drain_at >= group_.drain_timeout;
@@ -492,8 +557,16 @@ class Planner {
     }
   }
 
+  /// Left out and not removed, for the platform would pick: it comes back when it can serve.
+  void take_back_recovered(std::size_t index) {
+    if (server(index).health.status != HealthStatus::healthy) return;
+    if (!known(index).admitted_at) known(index).admitted_at = at_;
+    readmit(index, "healthy again");
+  }
+
   void repeat_terminations() {
     for (std::size_t index = 0; index < size(); ++index) {
+      repeat_release(index);
       if (!known(index).terminate_at) continue;
       const Duration age = at_ - *known(index).terminate_at;
       revisit(at_ + (age < kPatience ? kSoon : kAskAgain));
@@ -501,8 +574,16 @@ class Planner {
     }
   }
 
+  void repeat_release(std::size_t index) {
+    const std::optional<TimePoint>& asked = known(index).release_at;
+    if (!asked || known(index).missed > 0) return;
+    revisit(at_ + kAskAgain);
+    if (observation_.listed && at_ - *asked >= kReleasePatience && due_again(at_ - *asked))
+      act(Action::Kind::terminate, server(index), std::string(kNotGoneYet));
+  }
+
   [[nodiscard]] bool due_again(Duration age) const {
-    if (age < kPatience || !memory_.turned_at) return true;
+    if ((age < kPatience && group_.chooses_victim) || !memory_.turned_at) return true;
     const Duration before = age - (at_ - *memory_.turned_at);
     return age / kAskAgain != before / kAskAgain;
   }

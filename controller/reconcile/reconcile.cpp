@@ -103,6 +103,7 @@ void take_back(TimePoint at, Plan& plan, Memory& memory) {
   for (ServerMemory& server : memory.servers) {
     if (server.drain_at == at) server.drain_at.reset();
     if (server.terminate_at == at) server.terminate_at.reset();
+    if (server.release_at == at) server.release_at.reset();
   }
   std::erase_if(memory.launches, [at](const LaunchIntent& intent) { return intent.decided_at == at; });
   std::erase_if(memory.events, [at](const ScaleEvent& event) { return event.at == at; });

@@ -24,7 +24,7 @@ std::string check_launches(const Classified& classified, const Plan& plan) {
   return fmt::format("{} launches on top of {} servers exceed max {}", launches, classified.servers.size(), max);
 }
 
-std::string check_drains(const Classified& classified, const Plan& plan) {
+std::string check_drains(const Classified& classified, const Memory& memory, const Plan& plan) {
   std::ptrdiff_t taken = 0;
   for (const Action& action : plan.actions) {
     if (action.kind != Action::Kind::drain) continue;
@@ -32,7 +32,9 @@ std::string check_drains(const Classified& classified, const Plan& plan) {
     if (server == classified.servers.end()) return "drain of a server that is not there: " + action.server;
     if (!server->protection.empty())
       return fmt::format("drain of {}, which may not be removed: {}", server->id, server->protection);
-    if (server->health.status != HealthStatus::unhealthy || classified.probe_suspected) ++taken;
+    const ServerMemory* known = remembered(memory, action.server);
+    const bool served = known != nullptr && known->admitted_at;
+    if (served && (server->health.status != HealthStatus::unhealthy || classified.probe_suspected)) ++taken;
   }
   const auto left = std::ranges::count_if(classified.servers,
                                           [&](const Server& server) { return can_serve(server, classified.probe_suspected); });
@@ -40,15 +42,30 @@ std::string check_drains(const Classified& classified, const Plan& plan) {
   return fmt::format("{} servers would be left in service, min is {}", left, plan.decision.min);
 }
 
+/// Where the platform picks, whoever serves may go.
+std::string check_releases(const Observation& observation, const Classified& classified, const Memory& memory, const Plan& plan) {
+  bool asks = false;
+  std::ptrdiff_t left = 0;
+  for (const Server& server : classified.servers) {
+    const ServerMemory* known = remembered(memory, server.id);
+    const bool released = known != nullptr && known->release_at;
+    if (released && *known->release_at == observation.at && can_serve(server, classified.probe_suspected)) asks = true;
+    if (!released && can_serve(server, classified.probe_suspected)) ++left;
+  }
+  if (!asks || left >= plan.decision.min) return {};
+  return fmt::format("{} servers would be left in service when the platform has picked, min is {}", left, plan.decision.min);
+}
+
 std::string check_termination(const Group& group, const Observation& observation, const Classified& classified,
                               const Memory& memory, const Action& action, const Plan& plan) {
   const auto server = std::ranges::find(classified.servers, action.server, &Server::id);
+  const ServerMemory* known = remembered(memory, action.server);
+  if (!group.chooses_victim && known != nullptr && known->release_at) return {};
   // The address of one that is gone may have been given to another since.
   const bool here = server == classified.servers.end() || server->listed;
   if (here && !action.address.empty() && is_peer(plan.peers, action.address))
     return "termination of a server that stays a peer: " + action.server;
   if (server == classified.servers.end() || !server->failure.empty()) return {};
-  const ServerMemory* known = remembered(memory, action.server);
   // A mark of this very instant was set by the plan under test.
   const auto earlier = [&](const std::optional<TimePoint>& mark) { return mark && *mark != observation.at; };
   if (known == nullptr || earlier(known->terminate_at) || !known->admitted_at) return {};
@@ -71,7 +88,8 @@ std::string verify(const Group& group, const Observation& observation, const Cla
   }
   if (group.elastic) {
     if (std::string wrong = check_launches(classified, plan); !wrong.empty()) return wrong;
-    if (std::string wrong = check_drains(classified, plan); !wrong.empty()) return wrong;
+    if (std::string wrong = check_drains(classified, memory, plan); !wrong.empty()) return wrong;
+    if (std::string wrong = check_releases(observation, classified, memory, plan); !wrong.empty()) return wrong;
   }
   for (const Action& action : plan.actions) {
     if (action.kind != Action::Kind::terminate) continue;

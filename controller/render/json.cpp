@@ -176,6 +176,7 @@ void write(JsonWriter& out, const ServerMemory& server) {
   if (server.drain_cause != DrainCause::surplus) out.field("drain_cause", to_string(server.drain_cause));
   out.field_if("idle_since", server.idle_since);
   out.field_if("terminate_at", server.terminate_at);
+  out.field_if("release_at", server.release_at);
   if (server.found_serving) out.field("found_serving", true);
 }
 
@@ -560,6 +561,7 @@ void read(Fields& in, ServerMemory& server) {
   in.read("drain_cause", server.drain_cause, kDrainCauses);
   in.read("idle_since", server.idle_since);
   in.read("terminate_at", server.terminate_at);
+  in.read("release_at", server.release_at);
   in.read("found_serving", server.found_serving);
 }
 

@@ -284,10 +284,32 @@ class World {
                         faults.launch_reply_lost ? std::optional(Error{ErrorKind::unavailable, "timeout"}) : std::nullopt});
   }
 
+  /// Where the platform picks: first what does not run, then anybody; nobody more while one is on its way out.
+  Machine& pick(Machine& named) {
+    const auto stays = [](const Machine& machine) { return !machine.going_at; };
+    for (const auto& useless : {std::function([](const Machine& machine) { return machine.dead; }),
+                                std::function([this](const Machine& machine) { return machine.boots_at > now; })}) {
+      const auto found = std::ranges::find_if(machines, [&](const Machine& machine) { return stays(machine) && useless(machine); });
+      if (found != machines.end()) return *found;
+    }
+    const auto any = machines.begin() + between(0, running() - 1);
+    return stays(*any) ? *any : named;
+  }
+
+  void let_one_go(Machine& named, const Turn& turn) {
+    const auto going = std::ranges::count_if(machines, [](const Machine& machine) { return machine.going_at.has_value(); });
+    if (named.going_at || going > 0) return;
+    Machine& machine = pick(named);
+    machine.going_at = now + std::chrono::seconds(between(1, 3));
+    const auto left = std::ranges::count_if(machines, [&](const Machine& one) { return !one.going_at; });
+    if (left < turn.plan.decision.min && !machine.dead) fail("fewer than min left when the platform had picked");
+  }
+
   void terminate(const Faults& faults, const Action& action, const Turn& turn) {
     if (dies(faults)) return;
     const auto machine = std::ranges::find(machines, action.server, &Machine::id);
     if (machine == machines.end() || faults.terminate_fails) return;
+    if (!group.chooses_victim) return let_one_go(*machine, turn);
     check_termination(*machine, turn);
     if (!machine->going_at) machine->going_at = now + std::chrono::seconds(1);
     if (dies(faults)) return;
@@ -419,7 +441,9 @@ class World {
       if (action.kind != Action::Kind::drain) continue;
       const auto server = std::ranges::find(seen.servers, action.server, &Server::id);
       const bool healthy = server != seen.servers.end() && server->health.status != HealthStatus::unhealthy;
-      if (healthy && left < turn.plan.decision.min) fail(action.server + " was drained below min");
+      const auto known = std::ranges::find(turn.memory.servers, action.server, &ServerMemory::id);
+      const bool served = known != turn.memory.servers.end() && known->admitted_at;
+      if (healthy && served && left < turn.plan.decision.min) fail(action.server + " was drained below min");
     }
   }
 

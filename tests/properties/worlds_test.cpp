@@ -156,6 +156,7 @@ World random_world(std::uint64_t seed) {
   // A balancer must not become empty, so its group cannot be configured to.
   if (!group.balancers.empty()) group.min = std::max(1, group.min);
   add_rules(group, roll);
+  group.chooses_victim = roll(0, 5) != 0;
   World world(group, dice());
   world.boot = std::chrono::milliseconds(roll(0, 6000));
   world.list_lag = std::chrono::milliseconds(roll(0, 1) * roll(0, 2500));
