@@ -80,12 +80,20 @@ struct BalancerSpec {
   bool operator==(const BalancerSpec&) const = default;
 };
 
+/// Where servers are made when the group's provider has no room.
+struct OverflowSpec {
+  std::string provider;  ///< key in `providers:`
+  Settings server;       ///< that provider's own keys
+  bool operator==(const OverflowSpec&) const = default;
+};
+
 /// What the user configured for one fleet, parsed and checked; immutable while it is in force.
 struct Group {
   std::string name;
   std::string provider;  ///< key in `providers:`
   std::string version;   ///< what the first servers run; afterwards Memory knows
   Settings server;       ///< the provider's own keys
+  std::optional<OverflowSpec> overflow;
   int min = 1;           ///< servers in service; >= 0
   int max = 1;           ///< servers launched; >= min
   bool elastic = true;   ///< false: the provider's list is fixed, weir only routes to the healthy ones

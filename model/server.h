@@ -34,6 +34,7 @@ struct Server {
   std::optional<TimePoint> in_service_since = {};  ///< filled in by classify(): when it was admitted
   std::optional<int> connections = {};             ///< from the balancer, counted now; absent = cannot be known
   std::optional<TimePoint> paid_until = {};        ///< end of the period already paid for
+  bool overflow = false;                           ///< at the provider that is only used when the first has no room: goes first
   bool listed = true;                              ///< false: we remember it, but the last list we had does not have it
   std::string failure = {};     ///< non-empty: the provider knows it can never serve (exited, suspended), and why
   std::string protection = {};  ///< non-empty: the provider would refuse to terminate it, and why

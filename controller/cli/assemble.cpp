@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "controller/loop/turn.h"
+#include "providers/overflow/overflow.h"
 #include "providers/provider.h"
 
 namespace weir {
@@ -18,6 +20,27 @@ Result<std::shared_ptr<Provider>> make_provider(const std::string& name, const P
   if (!made) return failure(made.error().kind, fmt::format("provider {}: {}", name, made.error().message));
   return std::shared_ptr<Provider>(std::move(*made));
 }
+
+/// Groups that have the same two share one.
+class OverflowMaker {
+ public:
+  OverflowMaker(const Providers& providers, std::filesystem::path directory)
+      : providers_(providers), directory_(std::move(directory)) {}
+
+  std::shared_ptr<Provider> provider_of(const Group& group) {
+    const std::shared_ptr<Provider> first = providers_.at(group.provider);
+    if (!group.overflow) return first;
+    const std::string both = lane_of(group);
+    std::shared_ptr<Provider>& made = made_[both];
+    if (!made) made = make_overflow_provider({first, providers_.at(group.overflow->provider), directory_ / both});
+    return made;
+  }
+
+ private:
+  const Providers& providers_;
+  const std::filesystem::path directory_;
+  Providers made_;
+};
 
 void add(std::string& all, const std::string& one) { all += (all.empty() ? "" : "; ") + one; }
 
@@ -38,13 +61,15 @@ Result<std::unique_ptr<Assembly>> assemble(const Config& config, Outside& outsid
     }
     providers[name] = std::move(*provider);
   }
+  if (!failed.empty()) return failure(ErrorKind::invalid, failed);
+  OverflowMaker overflow(providers, config.controller.state.parent_path() / "servers");
   assembly->balancers = std::make_unique<BalancerMaker>(
       BalancerOutside{.network = &outside.network, .provider = [settings = &assembly->provider_settings](const std::string& name) {
                         const auto found = settings->find(name);
                         return found == settings->end() ? nullptr : &found->second;
                       }});
   for (const Group& group : config.groups) {
-    Managed managed{.group = group, .policies = make_policies(group), .provider = providers[group.provider], .balancers = {}};
+    Managed managed{.group = group, .policies = make_policies(group), .provider = overflow.provider_of(group), .balancers = {}};
     for (const BalancerSpec& spec : group.balancers) {
       auto balancer = assembly->balancers->make({group, spec});
       if (!balancer) {

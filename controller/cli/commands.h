@@ -41,6 +41,11 @@ struct OrderArguments {
 /// Tells it to the controller that runs, or writes it into the state for the next one.
 [[nodiscard]] Exit command_order(const CommonOptions& options, const OrderArguments& arguments);
 
+enum class OrphanAction { report, remove };
+/// Servers that carry a tag of weir's and that nobody here knows. Exit status: 0 there are none, or they were removed; 2 there are
+/// some; 1 a provider could not be asked, or a removal did not come to its end.
+[[nodiscard]] Exit command_orphans(const CommonOptions& options, OrphanAction action);
+
 /// `from`: hpa or asg. `file`: a path, or - for standard input.
 [[nodiscard]] Exit command_import(const std::string& from, const std::string& file, bool json);
 

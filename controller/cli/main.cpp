@@ -33,6 +33,7 @@ struct Arguments {
   bool schema = false;
   bool reference = false;
   bool watch = false;
+  bool remove = false;
   int limit = 20;
   weir::OrderArguments order;
   weir::SimulateArguments simulate;
@@ -179,6 +180,19 @@ void add_question_commands(CLI::App& app, Arguments& arguments, Command& chosen)
   history->callback([&] { chosen = [&] { return weir::command_history(arguments.common, arguments.group, arguments.limit); }; });
 }
 
+void add_orphans_command(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* orphans =
+      add_command(app, arguments, "orphans",
+                  "Servers that carry a tag of weir's and that no group here knows: they may cost money. Exit status: "
+                  "0 none, or all removed; 2 there are some; 1 error");
+  orphans->add_flag("--remove", arguments.remove, "Remove them and wait until they are gone");
+  orphans->callback([&] {
+    chosen = [&] {
+      return weir::command_orphans(arguments.common, arguments.remove ? weir::OrphanAction::remove : weir::OrphanAction::report);
+    };
+  });
+}
+
 CLI::App* add_order(CLI::App& app, Arguments& arguments, weir::Order::Kind kind, const std::string& name, const std::string& what,
                     Command& chosen) {
   CLI::App* order = add_command(app, arguments, name, what);
@@ -250,6 +264,7 @@ int main(int argc, char** argv) {
   add_test_command(app, arguments, chosen);
   add_question_commands(app, arguments, chosen);
   add_order_commands(app, arguments, chosen);
+  add_orphans_command(app, arguments, chosen);
   add_import_command(app, arguments, chosen);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return unknown_command(app, argv[1]);
   try {

@@ -294,6 +294,7 @@ class ConfigBuilder {
     if (type != nullptr) group.elastic = type->elastic;
     if (type != nullptr) group.chooses_victim = type->abilities.chooses_victim;
     if (server_is_good && !group.name.empty()) check_server(group, *type, place);
+    if (type != nullptr && settings.has("overflow")) read_overflow(group, *type, settings.section("overflow"), place);
     read_balancers(group, place);
     if (settings.has("min") && !fixed) check_not_empty(group, settings, place);
     if (settings.has("max") && !fixed) check_schedules(group, place);
@@ -345,6 +346,26 @@ class ConfigBuilder {
     return nullptr;
   }
 
+  void read_overflow(Group& group, const ProviderType& first, const Settings& overflow, const Place& group_place) {
+    const Place place{child(group_place.node, "overflow"), join_path(group_place.path, "overflow")};
+    Group there = group;
+    there.provider = overflow.text("provider");
+    const ProviderType* type = provider_of(there, overflow, place);
+    if (type == nullptr) return;
+    if (there.provider == group.provider)
+      return complain(overflow, place, "provider", "expected another provider than the group's own");
+    for (const ProviderType* one : {&first, type}) {
+      if (one->elastic && one->abilities.chooses_victim) continue;
+      return complain(
+          overflow, place, "provider",
+          fmt::format("expected two providers that make servers and remove the one they are told to; type {} does not", one->name));
+    }
+    const std::size_t before = reader_.error_count();
+    there.server = read_server(*type, place);
+    if (reader_.error_count() == before && !group.name.empty()) check_server(there, *type, place);
+    group.overflow = OverflowSpec{.provider = there.provider, .server = std::move(there.server)};
+  }
+
   Settings read_server(const ProviderType& type, const Place& place) {
     const YamlNode* server = find(place.node, "server");
     const std::string path = join_path(place.path, "server");
@@ -356,7 +377,7 @@ class ConfigBuilder {
 
   void refuse_scaling(const ProviderType& type, const Settings& settings, const Place& place) {
     for (const std::string_view key :
-         {"min", "max", "policies", "guards", "maintenance", "did_it_help", "budget", "scale_out", "scale_in"}) {
+         {"overflow", "min", "max", "policies", "guards", "maintenance", "did_it_help", "budget", "scale_out", "scale_in"}) {
       const auto entry = std::ranges::find(place.node.entries, key, &YamlEntry::key);
       if (entry == place.node.entries.end()) continue;
       reader_.complain(

@@ -214,11 +214,20 @@ constexpr Key with_default(Key key, std::string_view fallback) {
 constexpr Key kScaleOut[] = {with_default(kCooldown, "60s"), with_default(kStabilizationWindow, "0s"), kLimits, kSelect};
 constexpr Key kScaleIn[] = {with_default(kCooldown, "300s"), with_default(kStabilizationWindow, "300s"), kLimits, kSelect};
 
+constexpr Key kOverflow[] = {
+    {.name = "provider", .doc = "Another key of `providers`.", .required = true},
+    {.name = "server", .type = KeyType::section, .doc = "What a server is there: the keys of that provider's type."},
+};
+
 constexpr Key kGroup[] = {
     {.name = "name", .doc = "The group's unique name: lower-case letters, digits, '-' and '_', at most 63.", .required = true},
     {.name = "provider", .doc = "A key of `providers`.", .required = true},
     {.name = "version", .doc = "What the group runs at first; afterwards deploys decide."},
     {.name = "server", .type = KeyType::section, .doc = "What a server is: the keys of the provider's type."},
+    {.name = "overflow",
+     .type = KeyType::section,
+     .doc = "Where servers are made when the provider is out of capacity; they are the first to go when the load falls.",
+     .keys = kOverflow},
     {.name = "min",
      .type = KeyType::integer,
      .doc = "Fewest servers in service. Required unless the provider's servers are fixed.",

@@ -85,7 +85,7 @@ class Loop::Impl {
       slot->horizon = horizon_of(managed.group, *memory);
       slot->queries = queries_of(managed.policies, slot->horizon);
       slot->memory = std::move(*memory);
-      slot->provider_name = managed.group.provider;
+      slot->provider_name = lane_of(managed.group);
       slot->managed = std::move(managed);
       slot->due = slot->metrics_due = begin;
       by_name_[slot->managed.group.name] = slot.get();
@@ -346,12 +346,16 @@ class Loop::Impl {
     if (answer) report_orphans(waiting.front()->provider_name, by_group);
   }
 
+  static bool uses(const Group& group, const std::string& provider) {
+    return group.provider == provider || lane_of(group) == provider || (group.overflow && group.overflow->provider == provider);
+  }
+
   /// What is left belongs to groups that were not due just now, or to no group at all. Called under the mutex.
   void report_orphans(const std::string& provider, std::unordered_map<std::string, std::vector<Server>>& by_group) {
     std::vector<Server> orphans;
     for (auto& [group, servers] : by_group) {
       const auto configured = by_name_.find(group);
-      if (configured != by_name_.end() && configured->second->provider_name == provider) continue;
+      if (configured != by_name_.end() && uses(configured->second->managed.group, provider)) continue;
       std::ranges::move(servers, std::back_inserter(orphans));
     }
     std::string names;

@@ -40,6 +40,10 @@ Record record_of_orders(const std::string& group, std::vector<Order> orders, con
   return record;
 }
 
+std::string lane_of(const Group& group) {
+  return group.overflow ? fmt::format("{}+{}", group.provider, group.overflow->provider) : group.provider;
+}
+
 Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, std::vector<Sample> samples,
                     HealthProbe& probe, TimePoint at, std::stop_token stop) {
   Observation seen{.at = at, .listed = listing.listed, .listed_detail = listing.detail, .samples = std::move(samples)};

@@ -41,6 +41,9 @@ struct Listing {
 [[nodiscard]] Record record_of_orders(const std::string& group, std::vector<Order> orders, const Memory& memory, const Record* last,
                                       TimePoint at);
 
+/// Names what the group's servers are listed and made by: its provider, or that and the one of its overflow.
+[[nodiscard]] std::string lane_of(const Group& group);
+
 /// Gathers the facts of one instant: whom the provider lists, how they are, what the balancers say. Tells the probe whom to watch.
 [[nodiscard]] Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, std::vector<Sample> samples,
                                   HealthProbe& probe, TimePoint at, std::stop_token stop);

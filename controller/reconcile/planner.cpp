@@ -418,7 +418,8 @@ class Planner {
         std::ranges::count_if(now_.servers, [&](const Server& one) { return can_serve(one, now_.probe_suspected); }));
   }
 
-  /// Whom to let go first: what serves nobody, then the unhealthy, then whose paid time ends soonest, then the youngest.
+  /// Whom to let go first: what serves nobody, then the unhealthy, then the overflow, then whose paid time ends soonest, then the
+  /// youngest.
   [[nodiscard]] std::vector<std::size_t> victims() const {
     std::vector<std::size_t> order;
     for (std::size_t index = 0; index < now_.servers.size(); ++index) {
@@ -429,7 +430,7 @@ class Planner {
     const auto rank = [this](std::size_t index) {
       const Server& one = now_.servers[index];
       const int use = one.phase != Phase::in_service ? 0 : one.health.status == HealthStatus::unhealthy ? 1 : 2;
-      return std::tuple(use, one.paid_until.value_or(TimePoint::max()), -one.launched_at.time_since_epoch(), index);
+      return std::tuple(use, one.overflow ? 0 : 1, one.paid_until.value_or(TimePoint::max()), -one.launched_at.time_since_epoch(), index);
     };
     std::ranges::sort(order, [&](std::size_t left, std::size_t right) { return rank(left) < rank(right); });
     return order;

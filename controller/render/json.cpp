@@ -243,6 +243,7 @@ void write_server(JsonWriter& out, const Server& server, std::string_view group)
   out.field_if("in_service_since", server.in_service_since);
   out.field("connections", server.connections);
   out.field_if("paid_until", server.paid_until);
+  if (server.overflow) out.field("overflow", true);
   if (!server.listed) out.field("listed", false);
   out.field_if("failure", server.failure);
   out.field_if("protection", server.protection);
@@ -627,6 +628,7 @@ void read(Fields& in, Server& server) {
   in.read("in_service_since", server.in_service_since);
   in.read("connections", server.connections);
   in.read("paid_until", server.paid_until);
+  in.read("overflow", server.overflow);
   in.read("listed", server.listed);
   in.read("failure", server.failure);
   in.read("protection", server.protection);

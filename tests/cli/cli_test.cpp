@@ -636,5 +636,55 @@ TEST_F(Cli, import_writes_nothing_of_what_it_does_not_understand) {
   EXPECT_EQ(weir({"import", "hpa", file(".").string()}).status, 1);
 }
 
+// ---- orphans --------------------------------------------------------------------------------------------------------------
+
+/// Real processes of a group that is then taken out of the configuration.
+class OrphansCli : public Cli {
+ protected:
+  void write_processes(const std::string& group) const {
+    write(fmt::format(R"(
+controller: {{state: "{}"}}
+providers: {{local: {{type: process, directory: "{}"}}}}
+groups:
+  - name: {}
+    provider: local
+    version: v1
+    server: {{command: [sleep, "{{port}}"], ports: "{}-{}", stop_grace: 0s}}
+    min: 1
+    max: 1
+)",
+                      file("state.db").string(), file("servers").string(), group, port_, port_));
+  }
+
+  const int port_ = free_port();
+};
+
+TEST_F(OrphansCli, servers_of_a_group_that_is_gone_are_shown_and_removed) {
+  write_processes("old");
+  ASSERT_EQ(weir_here({"plan", "--out", file("plan.json").string()}).status, 2);
+  ASSERT_EQ(weir({"apply", file("plan.json").string()}).status, 0);
+  EXPECT_THAT(weir_here({"orphans"}).output, HasSubstr("no orphans"));
+  write_processes("fresh");
+  const CommandResult shown = weir_here({"orphans"});
+  EXPECT_EQ(shown.status, 2) << shown.output;
+  EXPECT_THAT(shown.output, AllOf(HasSubstr("PROVIDER"), HasSubstr("no group old is configured for provider local")));
+  const nlohmann::json listed = json_of(weir_here({"orphans", "--json"}));
+  ASSERT_EQ(listed["orphans"].size(), 1U);
+  EXPECT_EQ(listed["orphans"][0]["group"], "old");
+  const CommandResult removed = weir_here({"orphans", "--remove"});
+  EXPECT_EQ(removed.status, 0) << removed.output;
+  EXPECT_THAT(removed.output, HasSubstr("removed " + listed["orphans"][0]["server"].get<std::string>()));
+  EXPECT_EQ(weir_here({"orphans"}).status, 0);
+}
+
+TEST_F(OrphansCli, a_provider_that_cannot_be_asked_is_an_error_and_not_an_empty_list) {
+  write_processes("old");
+  std::ofstream(file("servers")) << "not a directory";
+  const CommandResult asked = weir_here({"orphans"});
+  EXPECT_EQ(asked.status, 1);
+  EXPECT_THAT(asked.output, HasSubstr("provider local"));
+  EXPECT_THAT(asked.output, Not(HasSubstr("no orphans")));
+}
+
 }  // namespace
 }  // namespace weir

@@ -24,6 +24,15 @@ TEST(Backoff, doubles_from_five_seconds_to_five_minutes) {
   for (const auto& [failures, wait] : cases) EXPECT_EQ(backoff_after(failures), wait) << failures;
 }
 
+// --- overflow --------------------------------------------------------------------------------------------------------------------
+
+TEST(Overflow, goes_first_when_the_load_falls_however_young_the_others_are) {
+  Story story(4);
+  story.find("s2")->overflow = true;
+  story.memory.desired = 3;
+  EXPECT_THAT(story.turn(), ElementsAre("drain s2"));
+}
+
 // --- growing ---------------------------------------------------------------------------------------------------------------------
 
 TEST(Growing, launches_what_is_missing_with_a_token_each) {
