@@ -21,6 +21,13 @@ struct Health {
   bool operator==(const Health&) const = default;
 };
 
+/// What one server costs.
+struct Price {
+  double per_hour = 0;
+  std::string currency = {};  ///< ISO 4217
+  bool operator==(const Price&) const = default;
+};
+
 /// One app server, as seen at one instant.
 struct Server {
   std::string id;       ///< the provider's name for it; unique within the provider for ever
@@ -36,8 +43,9 @@ struct Server {
   std::optional<TimePoint> paid_until = {};        ///< end of the period already paid for
   bool overflow = false;                           ///< at the provider that is only used when the first has no room: goes first
   bool listed = true;                              ///< false: we remember it, but the last list we had does not have it
-  std::string failure = {};     ///< non-empty: the provider knows it can never serve (exited, suspended), and why
-  std::string protection = {};  ///< non-empty: the provider would refuse to terminate it, and why
+  std::string failure = {};         ///< non-empty: the provider knows it can never serve (exited, suspended), and why
+  std::string protection = {};      ///< non-empty: the provider would refuse to terminate it, and why
+  std::optional<Price> price = {};  ///< as the provider says
   bool operator==(const Server&) const = default;
 };
 

@@ -4,6 +4,7 @@
 #include "providers/process/process.h"
 #include "providers/provider.h"
 #include "providers/static/static.h"
+#include "providers/vultr/vultr.h"
 
 namespace weir {
 
@@ -12,6 +13,7 @@ std::span<const ProviderType> provider_catalog() {
       memory_provider_type(),
       process_provider_type(),
       static_provider_type(),
+      vultr_provider_type(),
   };
   return catalog;
 }
