@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "controller/loop/turn.h"
-#include "providers/overflow/overflow.h"
+#include "providers/overflow.h"
 #include "providers/provider.h"
 
 namespace weir {

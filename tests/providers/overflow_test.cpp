@@ -1,4 +1,4 @@
-#include "providers/overflow/overflow.h"
+#include "providers/overflow.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

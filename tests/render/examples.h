@@ -30,8 +30,8 @@ namespace weir {
   memory.events = {{at, 2}, {at + 1s, -1}};
   memory.policies = {{"cpu", at, at + 1s, at + 2s, 70.1, 2}, {"rps", {}, {}, {}, 0, 0}};
   memory.servers = {{"i-1", "app-a1b2c3-1", "10.0.0.5:3000", "v1", at, at + 1s, 2, at + 2s, at + 3s, DrainCause::unhealthy, at + 4s,
-                     at + 5s, true},
-                    {"i-2", "", "", "", at, at, 0, {}, {}, DrainCause::surplus, {}, {}, false}};
+                     at + 5s, at + 6s, true},
+                    {"i-2", "", "", "", at, at, 0, {}, {}, DrainCause::surplus, {}, {}, {}, false}};
   memory.launches = {{"app-a1b2c3-2", "v2", at, 3, at + 30s, "vultr: 503\nafter 2 s — \x01"}, {"app-a1b2c3-3", "", at, 0, at, ""}};
   memory.launches[0].abandoned_at = at + 7s;
   memory.launch_failures = 2;

@@ -1,4 +1,4 @@
-#include "providers/overflow/overflow.h"
+#include "providers/overflow.h"
 
 #include <fmt/format.h>
 
