@@ -94,9 +94,9 @@ struct Group {
   std::string version;   ///< what the first servers run; afterwards Memory knows
   Settings server;       ///< the provider's own keys
   std::optional<OverflowSpec> overflow;
-  int min = 1;           ///< servers in service; >= 0
-  int max = 1;           ///< servers launched; >= min
-  bool elastic = true;   ///< false: the provider's list is fixed, weir only routes to the healthy ones
+  int min = 1;                 ///< servers in service; >= 0
+  int max = 1;                 ///< servers launched; >= min
+  bool elastic = true;         ///< false: the provider's list is fixed, weir only routes to the healthy ones
   bool chooses_victim = true;  ///< false: the platform picks the server that goes when there is to be one fewer
   Duration interval{15'000};
   Duration warm_up{60'000};  ///< after admission, before its effect on the metrics is believed

@@ -66,7 +66,7 @@ struct ServerMemory {
   std::optional<TimePoint> terminate_at;  ///< removal asked for (repeated until it is gone)
   /// Where the platform picks: one server fewer was asked for in this one's name. It serves on unless it is picked itself.
   std::optional<TimePoint> release_at;
-  bool found_serving = false;             ///< when we first met it a balancer had it already, by whoever's hand
+  bool found_serving = false;  ///< when we first met it a balancer had it already, by whoever's hand
   bool operator==(const ServerMemory&) const = default;
 };
 

@@ -28,7 +28,7 @@ class OverflowMaker {
       : providers_(providers), directory_(std::move(directory)) {}
 
   std::shared_ptr<Provider> provider_of(const Group& group) {
-    const std::shared_ptr<Provider> first = providers_.at(group.provider);
+    const std::shared_ptr<Provider>& first = providers_.at(group.provider);
     if (!group.overflow) return first;
     const std::string both = lane_of(group);
     std::shared_ptr<Provider>& made = made_[both];

@@ -430,7 +430,8 @@ class Planner {
     const auto rank = [this](std::size_t index) {
       const Server& one = now_.servers[index];
       const int use = one.phase != Phase::in_service ? 0 : one.health.status == HealthStatus::unhealthy ? 1 : 2;
-      return std::tuple(use, one.overflow ? 0 : 1, one.paid_until.value_or(TimePoint::max()), -one.launched_at.time_since_epoch(), index);
+      return std::tuple(use, one.overflow ? 0 : 1, one.paid_until.value_or(TimePoint::max()), -one.launched_at.time_since_epoch(),
+                        index);
     };
     std::ranges::sort(order, [&](std::size_t left, std::size_t right) { return rank(left) < rank(right); });
     return order;

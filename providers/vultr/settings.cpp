@@ -131,6 +131,7 @@ std::vector<SettingsError> check(const Settings& /*provider*/, const Group& grou
   return complaints.take();
 }
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the signature is the catalog's
 Result<std::unique_ptr<Provider>> make(const Settings& provider, ProviderContext context) {
   VultrOptions options{.api_url = provider.text("api_url"), .api_key = provider.text("api_key"), .owner = provider.text("owner")};
   while (options.api_url.ends_with('/')) options.api_url.pop_back();
