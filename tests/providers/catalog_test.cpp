@@ -1,3 +1,4 @@
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -6,6 +7,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "platform/file.h"
 #include "providers/provider.h"
 
 namespace weir {
@@ -39,6 +41,28 @@ TEST(ProviderCatalog, every_key_has_a_sentence_and_stands_in_the_docs_page_of_it
         EXPECT_THAT(docs, testing::HasSubstr("`" + std::string(key.name) + "`")) << type.name;
       }
     }
+  }
+}
+
+/// What the table in docs/providers/README.md says of a type.
+std::string row_of(const ProviderType& type) {
+  const ProviderAbilities& can = type.abilities;
+  const bool counts = can.sizing == ProviderAbilities::Sizing::desired_count;
+  const auto yes = [](bool it_is) { return it_is ? "yes" : "no"; };
+  return fmt::format("| [{0}]({0}.md) | {1} | {2} | {3} | {4} | {5} | {6} |", type.name,
+                     !type.elastic ? "a fixed list"
+                     : counts      ? "a desired count"
+                                   : "single servers",
+                     yes(can.chooses_victim), yes(can.reports_price), yes(can.reports_paid_until), yes(can.survives_restart),
+                     can.tested_against);
+}
+
+TEST(ProviderCatalog, is_shown_as_it_is_in_the_documentation) {
+  const auto page = read_file(std::filesystem::path(WEIR_SOURCE_DIR) / "docs/providers/README.md");
+  ASSERT_TRUE(page);
+  for (const ProviderType& type : provider_catalog()) {
+    EXPECT_FALSE(type.abilities.tested_against.empty()) << type.name;
+    EXPECT_TRUE(page->contains(row_of(type) + "\n")) << row_of(type);
   }
 }
 
