@@ -125,5 +125,40 @@ TEST(Command, begins_with_the_default_signal_handling) {
   EXPECT_EQ(result->status, 128 + SIGPIPE);
 }
 
+TEST(Command, finds_what_it_is_given_on_its_standard_input) {
+  const std::string much(std::size_t{300} << 10, 'x');
+  const auto result = run_command({.argv = shell("wc -c; wc -c </dev/stdin >/dev/null"), .input = much}, 20s);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(result->status, 0);
+  EXPECT_EQ(std::stoul(result->output), much.size());
+}
+
+TEST(Command, that_does_not_read_its_input_ends_as_it_likes) {
+  const auto result = run_command({.argv = shell("exit 4"), .input = std::string(std::size_t{300} << 10, 'x')}, 20s);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(result->status, 4);
+}
+
+TEST(Command, keeps_errors_apart_if_asked_to) {
+  const auto result = run_command({.argv = shell("echo out; echo err >&2"), .errors = Command::Errors::apart}, 20s);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(result->output, "out\n");
+  EXPECT_EQ(result->errors, "err\n");
+  EXPECT_TRUE(result->complete);
+}
+
+TEST(Command, that_says_too_much_is_cut_off_and_known_to_be) {
+  const auto result = run_command(shell("head -c 2000000 /dev/zero"), 20s);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(result->output.size(), std::size_t{1} << 20);
+  EXPECT_FALSE(result->complete);
+}
+
+TEST(Command, that_never_stops_talking_is_still_killed_in_time) {
+  const auto result = run_command({"yes"}, 100ms);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().kind, ErrorKind::unavailable);
+}
+
 }  // namespace
 }  // namespace weir
