@@ -58,7 +58,7 @@ TEST(Command, a_file_that_is_no_program_is_denied) {
   EXPECT_EQ(result.error().kind, ErrorKind::denied);
 }
 
-TEST(Command, an_empty_command_is_invalid) { EXPECT_EQ(run_command({}, 20s).error().kind, ErrorKind::invalid); }
+TEST(Command, an_empty_command_is_invalid) { EXPECT_EQ(run_command(std::vector<std::string>{}, 20s).error().kind, ErrorKind::invalid); }
 
 TEST(Command, death_by_signal_is_128_and_its_number) {
   const auto result = run_command(shell("kill -9 $$"), 20s);
