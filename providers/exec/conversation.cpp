@@ -383,9 +383,11 @@ class Conversation::Keeper {
     const std::string ended = fmt::format("{} {}{}", program(), end, said());
     child_.reset();
     outgoing_.clear();
-    const bool greeted = !hello_;
+    // What was asked since it broke off with it is the next one's.
+    const bool broken_off = farewell_ && farewell_->counted;
+    const bool greeted = !hello_ || broken_off;
     hello_.reset();
-    if (!farewell_ || !farewell_->counted) failed(ended);
+    if (!broken_off) failed(ended);
     fail_locked(greeted ? Which::sent : Which::all, ended + "; whether it did something is unknown");
     farewell_.reset();
   }
