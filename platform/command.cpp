@@ -26,7 +26,6 @@ extern "C" {  // which glibc 2.36 forgets to say itself
 namespace weir {
 namespace {
 
-constexpr std::size_t kMaxOutput = 1024UL * 1024;
 using Deadline = std::chrono::steady_clock::time_point;
 
 std::unexpected<Error> cannot_run(const std::vector<std::string>& argv, int error) {
@@ -77,21 +76,21 @@ pid_t spawn(const std::vector<std::string>& argv, int output) {
 }
 
 /// Takes what the pipe holds now; false at its end.
-bool drain(int pipe, std::string& output) {
+bool drain(int pipe, std::string& output, std::size_t most) {
   std::array<char, 16384> part{};
   for (;;) {
     const ssize_t count = ::read(pipe, part.data(), part.size());
     if (count < 0 && errno == EINTR) continue;
     if (count < 0) return true;  // EAGAIN: empty for now
     if (count == 0) return false;
-    output.append(part.data(), std::min(static_cast<std::size_t>(count), kMaxOutput - output.size()));
+    output.append(part.data(), std::min(static_cast<std::size_t>(count), most - output.size()));
   }
 }
 
 enum class Ending { exited, timeout, stopped };
 
 /// Collects output until the process itself has ended: what it left running in the background may keep the pipe open.
-Ending collect(int process, Descriptor& pipe, int stop, Deadline deadline, std::string& output) {
+Ending collect(int process, Descriptor& pipe, int stop, Deadline deadline, std::string& output, std::size_t most) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     if (left <= 0) return Ending::timeout;
@@ -99,9 +98,9 @@ Ending collect(int process, Descriptor& pipe, int stop, Deadline deadline, std::
     const int ready = ::poll(waits.data(), waits.size(), static_cast<int>(std::min<std::int64_t>(left, 60'000)));
     if (ready < 0 && errno != EINTR) return Ending::timeout;
     if (ready <= 0) continue;
-    if (waits[2].revents != 0 && !drain(pipe.get(), output)) pipe.reset();
+    if (waits[2].revents != 0 && !drain(pipe.get(), output, most)) pipe.reset();
     if (waits[0].revents != 0) {
-      if (pipe.get() >= 0) (void)drain(pipe.get(), output);
+      if (pipe.get() >= 0) (void)drain(pipe.get(), output, most);
       return Ending::exited;
     }
     if (waits[1].revents != 0) return Ending::stopped;
@@ -122,7 +121,8 @@ int kill_group(pid_t pid) {
 
 }  // namespace
 
-Result<CommandResult> run_command(const std::vector<std::string>& argv, Duration timeout, std::stop_token stop) {
+Result<CommandResult> run_command(const std::vector<std::string>& argv, Duration timeout, std::stop_token stop,
+                                  std::size_t most_output) {
   if (argv.empty()) return failure(ErrorKind::invalid, "cannot run an empty command");
   if (stop.stop_requested())
     return failure(ErrorKind::cancelled, fmt::format("{}: not started, we are stopping", fmt::join(argv, " ")));
@@ -145,7 +145,8 @@ Result<CommandResult> run_command(const std::vector<std::string>& argv, Duration
 
   const std::stop_callback on_stop(stop, [&wake] { (void)::eventfd_write(wake.get(), 1); });
   CommandResult result;
-  const Ending ending = collect(process.get(), pipe, wake.get(), std::chrono::steady_clock::now() + timeout, result.output);
+  const Ending ending =
+      collect(process.get(), pipe, wake.get(), std::chrono::steady_clock::now() + timeout, result.output, most_output);
   result.status = ending == Ending::exited ? wait_for(pid) : kill_group(pid);
   if (ending == Ending::stopped)
     return failure(ErrorKind::cancelled, fmt::format("{}: killed, we are stopping", fmt::join(argv, " ")));

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "providers/memory/memory.h"
+#include "providers/pm2/pm2.h"
 #include "providers/process/process.h"
 #include "providers/provider.h"
 #include "providers/static/static.h"
@@ -10,6 +11,7 @@ namespace weir {
 std::span<const ProviderType> provider_catalog() {
   static const std::array catalog{
       memory_provider_type(),
+      pm2_provider_type(),
       process_provider_type(),
       static_provider_type(),
   };
