@@ -19,13 +19,13 @@ class VultrHarness final : public ProviderHarness {
     using Fault = FakeVultr::Fault;
     constexpr Fault kFaults[] = {Fault::reset_after, Fault::reset, Fault::error_after, Fault::cut_off};
     std::stop_source weir;
-    world_.fake.choose = [&, fault = kFaults[attempt % 4]](const FakeVultr::Call& call) {
+    world_.fake.choose([&, fault = kFaults[attempt % 4]](const FakeVultr::Call& call) {
       if (call.operation != "instances.create") return Fault::none;
       weir.request_stop();
       return fault;
-    };
+    });
     EXPECT_FALSE(open()->launch(request, weir.get_token()));
-    world_.fake.choose = {};
+    world_.fake.choose({});
   }
 
  private:

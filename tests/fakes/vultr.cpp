@@ -134,6 +134,16 @@ void FakeVultr::change(const std::string& id, const std::function<void(Machine&)
   if (Machine* machine = find(id)) change(*machine);
 }
 
+void FakeVultr::choose(std::function<Fault(const Call&)> choose) {
+  const std::lock_guard lock(mutex_);
+  choose_ = std::move(choose);
+}
+
+void FakeVultr::on_call(std::function<void(const Call&, bool done)> told) {
+  const std::lock_guard lock(mutex_);
+  on_call_ = std::move(told);
+}
+
 void FakeVultr::distort(std::function<void(const Call&, Json&)> distort) {
   const std::lock_guard lock(mutex_);
   distort_ = std::move(distort);
@@ -210,7 +220,7 @@ HttpStub::Answer FakeVultr::answer(const HttpStub::Request& request) {
   call.fault = fault_for(call);
   calls_.push_back(call);
   const std::size_t index = calls_.size() - 1;
-  if (on_call) on_call(call, false);
+  if (on_call_) on_call_(call, false);
   const bool before = call.fault == Fault::error || call.fault == Fault::reset || call.fault == Fault::html;
   HttpStub::Answer answer;
   if (call.fault == Fault::throttled || is_throttled(call)) {
@@ -245,7 +255,7 @@ HttpStub::Answer FakeVultr::answer(const HttpStub::Request& request) {
   }
   call.status = answer.ending == HttpStub::Ending::reset ? 0 : answer.status;
   calls_[index] = call;
-  if (on_call) on_call(call, true);
+  if (on_call_) on_call_(call, true);
   return answer;
 }
 
@@ -268,7 +278,7 @@ FakeVultr::Call FakeVultr::read_call(const HttpStub::Request& request) const {
 
 FakeVultr::Fault FakeVultr::fault_for(const Call& call) {
   std::vector<Fault>& waiting = faults_[call.operation];
-  if (waiting.empty()) return choose ? choose(call) : Fault::none;
+  if (waiting.empty()) return choose_ ? choose_(call) : Fault::none;
   const Fault fault = waiting.front();
   waiting.erase(waiting.begin());
   return fault;

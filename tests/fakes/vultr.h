@@ -85,10 +85,10 @@ class FakeVultr {
 
   [[nodiscard]] HttpStub::Answer answer(const HttpStub::Request& request);
 
-  /// Asked for every call which fault it meets; empty: none. Called under a lock, as are the two below.
-  std::function<Fault(const Call&)> choose = {};
+  /// Asked for every call which fault it meets; empty: none. Called under a lock, as are those below.
+  void choose(std::function<Fault(const Call&)> choose);
   /// Told of every call: when it came, and when it has been carried out and is about to be answered.
-  std::function<void(const Call&, bool done)> on_call = {};
+  void on_call(std::function<void(const Call&, bool done)> told);
   /// An instance is up or gone; for those who run something for it.
   std::function<void(const Machine&)> on_boot = {};
   std::function<void(const Machine&)> on_gone = {};
@@ -165,6 +165,8 @@ class FakeVultr {
   std::vector<std::string> violations_;
   std::map<std::string, std::vector<Fault>> faults_;
   std::function<void(const Call&, Json&)> distort_;
+  std::function<Fault(const Call&)> choose_;
+  std::function<void(const Call&, bool done)> on_call_;
   std::set<std::string> sold_out_;
   std::size_t quota_;
   int refused_with_ = 0;

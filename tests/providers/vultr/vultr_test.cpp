@@ -116,11 +116,11 @@ TEST_F(Vultr, what_a_weir_that_died_may_have_posted_is_given_time_to_turn_up) {
   world.clock.pass(10s);
   auto provider = world.open();
   std::stop_source died;
-  world.fake.on_call = [&](const FakeVultr::Call& call, bool done) {
+  world.fake.on_call([&](const FakeVultr::Call& call, bool done) {
     if (done && call.operation == "instances.create") died.request_stop();
-  };
+  });
   (void)provider->launch({app_, "t", "v1"}, died.get_token());
-  world.fake.on_call = {};
+  world.fake.on_call({});
   provider = world.open();
   EXPECT_TRUE(provider->launch({app_, "t", "v1"}, {}));
   EXPECT_EQ(world.fake.alive().size(), 1U);
@@ -170,11 +170,11 @@ TEST_F(Vultr, of_two_with_one_token_none_is_accused_by_a_weir_that_knows_neither
 
 TEST_F(Vultr, a_failed_search_after_an_unknown_create_is_never_a_refusal) {
   settle();
-  world_.fake.choose = [this](const FakeVultr::Call& call) {
+  world_.fake.choose([this](const FakeVultr::Call& call) {
     if (call.operation != "instances.create") return Fault::none;
     world_.fake.refuse_key(401);
     return Fault::reset;
-  };
+  });
   const auto made = launch("t");
   ASSERT_FALSE(made);
   EXPECT_EQ(made.error().kind, ErrorKind::unavailable) << "denied would mean that nothing was made";
@@ -263,13 +263,13 @@ TEST_F(Vultr, a_list_that_is_not_whole_is_unavailable) {
   world.fake.add_foreign(8);
   const auto provider = world.open();
   for (const Fault fault : {Fault::lacks_page, Fault::lacks_one}) {
-    world.fake.choose = [fault](const FakeVultr::Call&) { return fault; };
+    world.fake.choose([fault](const FakeVultr::Call&) { return fault; });
     const auto servers = provider->list({}, {});
     ASSERT_FALSE(servers);
     EXPECT_EQ(servers.error().kind, ErrorKind::unavailable);
     EXPECT_THAT(servers.error().message, HasSubstr("not a whole list"));
   }
-  world.fake.choose = {};
+  world.fake.choose({});
   world.fake.fail("instances.list", {Fault::lacks_one});
   EXPECT_TRUE(provider->list({}, {})) << "one that changed between two pages is read again";
 }
@@ -278,12 +278,12 @@ TEST_F(Vultr, html_a_broken_answer_and_no_answer_are_unavailable_and_never_an_em
   ASSERT_TRUE(launch("t"));
   for (const Fault fault : {Fault::html, Fault::cut_off, Fault::reset, Fault::error}) {
     world_.clock.pass(60s);
-    world_.fake.choose = [fault](const FakeVultr::Call&) { return fault; };
+    world_.fake.choose([fault](const FakeVultr::Call&) { return fault; });
     const auto servers = list();
     ASSERT_FALSE(servers);
     EXPECT_EQ(servers.error().kind, ErrorKind::unavailable);
   }
-  world_.fake.choose = {};
+  world_.fake.choose({});
   world_.clock.pass(60s);
   EXPECT_EQ(only().token, "t");
 }
@@ -368,12 +368,12 @@ TEST_F(Vultr, prices_are_asked_for_once_and_paid_hours_count_from_the_creation) 
 
 TEST_F(Vultr, without_prices_servers_are_listed_all_the_same) {
   ASSERT_TRUE(launch("t"));
-  world_.fake.choose = [](const FakeVultr::Call& call) { return call.operation == "plans.list" ? Fault::html : Fault::none; };
+  world_.fake.choose([](const FakeVultr::Call& call) { return call.operation == "plans.list" ? Fault::html : Fault::none; });
   EXPECT_FALSE(only().price);
   const int asked = world_.fake.count("plans.list");
   EXPECT_FALSE(only().price);
   EXPECT_EQ(world_.fake.count("plans.list"), asked) << "not at every turn";
-  world_.fake.choose = {};
+  world_.fake.choose({});
   world_.clock.pass(15min);
   EXPECT_TRUE(only().price);
 }
@@ -464,11 +464,11 @@ TEST_F(Vultr, two_hundred_groups_of_several_entries_stay_within_ten_calls_a_seco
 TEST_F(Vultr, a_stop_ends_a_search_at_once) {
   settle();
   std::stop_source weir;
-  world_.fake.choose = [&](const FakeVultr::Call& call) {
+  world_.fake.choose([&](const FakeVultr::Call& call) {
     if (call.operation != "instances.create") return Fault::none;
     weir.request_stop();
     return Fault::reset;
-  };
+  });
   const auto made = provider_->launch({app_, "t", "v1"}, weir.get_token());
   ASSERT_FALSE(made);
   EXPECT_THAT(lists_after_create(), IsEmpty());
