@@ -122,7 +122,8 @@ Result<HttpResponse> ApiClient::ask(const ApiCall& call, Attempt& now, const std
   request.timeout = std::min(request.timeout, std::chrono::ceil<Duration>(now.deadline - begun));
   request.keep_headers = true;
   if (call.repeat == Repeat::never) request.fresh_connection = true;
-  Result<HttpResponse> answer = network_.http.fetch(std::move(request), stop);
+  Result<HttpResponse> answer =
+      network_.exchange ? network_.exchange(request, stop) : network_.http.fetch(std::move(request), stop);
   const Duration elapsed = std::chrono::floor<Duration>(network_.clock.now() - begun);
   if (!answer) {
     Error& error = answer.error();

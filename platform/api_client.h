@@ -76,6 +76,8 @@ struct Network {
   std::function<void(const ApiReport&)> told = {};  ///< called from any thread; may be empty
   /// A number in [0, 1), for jitter; from any thread. Empty: the system's randomness.
   std::function<double()> random = {};
+  /// Makes one exchange, from any thread. Empty: `http` does.
+  std::function<Result<HttpResponse>(const HttpRequest&, const std::stop_token&)> exchange = {};
 };
 
 /// Calls one HTTP API as its owner would wish: no faster than its rate, again after a random wait (full jitter; Retry-After where
