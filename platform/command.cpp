@@ -16,6 +16,8 @@
 #include <csignal>
 #include <cstring>
 #include <optional>
+#include <string_view>
+#include <utility>
 
 #include "platform/descriptor.h"
 
@@ -52,13 +54,32 @@ struct SpawnPlan {
   posix_spawnattr_t attributes{};
 };
 
-/// Starts the program as leader of its own process group, its output going to `output`, with the signal handling of a fresh
-/// process whatever ours is. Returns its pid, or the errno as a negative number.
-pid_t spawn(const std::vector<std::string>& argv, int output) {
+std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
+  std::vector<char*> pointers;
+  for (const std::string& text : texts) pointers.push_back(const_cast<char*>(text.c_str()));
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+/// Our environment with these on top.
+std::vector<std::string> environment_with(const std::vector<std::pair<std::string, std::string>>& added) {
+  std::vector<std::string> result;
+  for (char** variable = environ; variable != nullptr && *variable != nullptr; ++variable) {
+    const std::string_view text(*variable);
+    const bool replaced = std::ranges::any_of(added, [&](const auto& one) { return text.starts_with(one.first + "="); });
+    if (!replaced) result.emplace_back(text);
+  }
+  for (const auto& [name, value] : added) result.push_back(fmt::format("{}={}", name, value));
+  return result;
+}
+
+/// Starts the program as leader of its own process group, its output going to `output` and `errors`, with the signal handling of a
+/// fresh process whatever ours is. Returns its pid, or the errno as a negative number.
+pid_t spawn(const std::vector<std::string>& argv, const std::vector<std::string>& environment, int output, int errors) {
   SpawnPlan plan;
   ::posix_spawn_file_actions_addopen(&plan.files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_adddup2(&plan.files, output, STDOUT_FILENO);
-  ::posix_spawn_file_actions_adddup2(&plan.files, output, STDERR_FILENO);
+  ::posix_spawn_file_actions_adddup2(&plan.files, errors, STDERR_FILENO);
   sigset_t none;
   sigset_t all;
   ::sigemptyset(&none);
@@ -68,11 +89,10 @@ pid_t spawn(const std::vector<std::string>& argv, int output) {
   ::posix_spawnattr_setpgroup(&plan.attributes, 0);
   ::posix_spawnattr_setflags(&plan.attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
-  std::vector<char*> words;
-  for (const std::string& word : argv) words.push_back(const_cast<char*>(word.c_str()));
-  words.push_back(nullptr);
+  std::vector<char*> words = pointers_to(argv);
+  std::vector<char*> variables = pointers_to(environment);
   pid_t pid = 0;
-  const int error = ::posix_spawnp(&pid, words.front(), &plan.files, &plan.attributes, words.data(), environ);
+  const int error = ::posix_spawnp(&pid, words.front(), &plan.files, &plan.attributes, words.data(), variables.data());
   return error == 0 ? pid : -error;
 }
 
@@ -90,20 +110,40 @@ bool drain(int pipe, std::string& output) {
 
 enum class Ending { exited, timeout, stopped };
 
-/// Collects output until the process itself has ended: what it left running in the background may keep the pipe open.
-Ending collect(int process, Descriptor& pipe, int stop, Deadline deadline, std::string& output) {
+/// One end of a pipe, and what came out of it.
+struct Stream {
+  Descriptor pipe;
+  std::string text = {};
+
+  void read() {
+    if (pipe.get() >= 0 && !drain(pipe.get(), text)) pipe.reset();
+  }
+};
+
+/// A pipe for the program to write into; its other end is what this returns.
+Result<Descriptor> open_pipe(const std::vector<std::string>& argv, Stream& stream) {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return cannot_run(argv, errno);
+  stream.pipe = Descriptor(ends[0]);
+  Descriptor write_end(ends[1]);
+  if (::fcntl(stream.pipe.get(), F_SETFL, O_NONBLOCK) != 0) return cannot_run(argv, errno);
+  return write_end;
+}
+
+/// Collects output until the process itself has ended: what it left running in the background may keep the pipes open.
+Ending collect(int process, Stream& output, Stream& errors, int stop, Deadline deadline) {
   for (;;) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
     if (left <= 0) return Ending::timeout;
-    std::array<pollfd, 3> waits{{{process, POLLIN, 0}, {stop, POLLIN, 0}, {pipe.get(), POLLIN, 0}}};
+    std::array<pollfd, 4> waits{
+        {{process, POLLIN, 0}, {stop, POLLIN, 0}, {output.pipe.get(), POLLIN, 0}, {errors.pipe.get(), POLLIN, 0}}};
     const int ready = ::poll(waits.data(), waits.size(), static_cast<int>(std::min<std::int64_t>(left, 60'000)));
     if (ready < 0 && errno != EINTR) return Ending::timeout;
     if (ready <= 0) continue;
-    if (waits[2].revents != 0 && !drain(pipe.get(), output)) pipe.reset();
-    if (waits[0].revents != 0) {
-      if (pipe.get() >= 0) (void)drain(pipe.get(), output);
-      return Ending::exited;
-    }
+    const bool exited = waits[0].revents != 0;
+    if (exited || waits[2].revents != 0) output.read();
+    if (exited || waits[3].revents != 0) errors.read();
+    if (exited) return Ending::exited;
     if (waits[1].revents != 0) return Ending::stopped;
   }
 }
@@ -123,19 +163,28 @@ int kill_group(pid_t pid) {
 }  // namespace
 
 Result<CommandResult> run_command(const std::vector<std::string>& argv, Duration timeout, std::stop_token stop) {
+  return run_command(argv, CommandOptions{}, timeout, std::move(stop));
+}
+
+Result<CommandResult> run_command(const std::vector<std::string>& argv, const CommandOptions& options, Duration timeout,
+                                  std::stop_token stop) {
   if (argv.empty()) return failure(ErrorKind::invalid, "cannot run an empty command");
   if (stop.stop_requested())
     return failure(ErrorKind::cancelled, fmt::format("{}: not started, we are stopping", fmt::join(argv, " ")));
-  std::array<int, 2> ends{};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return cannot_run(argv, errno);
-  Descriptor pipe(ends[0]);
-  Descriptor write_end(ends[1]);
+  Stream output;
+  Stream errors;
+  Result<Descriptor> output_end = open_pipe(argv, output);
+  if (!output_end) return std::unexpected(output_end.error());
+  Result<Descriptor> errors_end = options.errors_apart ? open_pipe(argv, errors) : Descriptor();
+  if (!errors_end) return std::unexpected(errors_end.error());
   const Descriptor wake(::eventfd(0, EFD_CLOEXEC));
-  if (wake.get() < 0 || ::fcntl(pipe.get(), F_SETFL, O_NONBLOCK) != 0) return cannot_run(argv, errno);
+  if (wake.get() < 0) return cannot_run(argv, errno);
 
-  const pid_t pid = spawn(argv, write_end.get());
+  const int error_file = options.errors_apart ? errors_end->get() : output_end->get();
+  const pid_t pid = spawn(argv, environment_with(options.environment), output_end->get(), error_file);
   if (pid < 0) return cannot_run(argv, -pid);
-  write_end.reset();
+  output_end->reset();
+  errors_end->reset();
   const Descriptor process(::pidfd_open(pid, 0));
   if (process.get() < 0) {
     const int error = errno;
@@ -144,8 +193,8 @@ Result<CommandResult> run_command(const std::vector<std::string>& argv, Duration
   }
 
   const std::stop_callback on_stop(stop, [&wake] { (void)::eventfd_write(wake.get(), 1); });
-  CommandResult result;
-  const Ending ending = collect(process.get(), pipe, wake.get(), std::chrono::steady_clock::now() + timeout, result.output);
+  const Ending ending = collect(process.get(), output, errors, wake.get(), std::chrono::steady_clock::now() + timeout);
+  CommandResult result{.output = std::move(output.text), .errors = std::move(errors.text)};
   result.status = ending == Ending::exited ? wait_for(pid) : kill_group(pid);
   if (ending == Ending::stopped)
     return failure(ErrorKind::cancelled, fmt::format("{}: killed, we are stopping", fmt::join(argv, " ")));
