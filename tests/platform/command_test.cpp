@@ -38,6 +38,16 @@ TEST(Command, gives_status_and_both_outputs) {
   EXPECT_EQ(result->output, "out\nerr\n");
 }
 
+TEST(Command, has_the_variables_it_is_given_on_top_of_ours_and_its_errors_apart_if_wanted) {
+  ::setenv("WEIR_TEST_KEPT", "kept", 1);
+  ::setenv("WEIR_TEST_REPLACED", "old", 1);
+  const CommandOptions options{.environment = {{"WEIR_TEST_REPLACED", "new"}}, .errors_apart = true};
+  const auto result = run_command(shell("echo $WEIR_TEST_KEPT $WEIR_TEST_REPLACED; echo err >&2"), options, 20s);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(result->output, "kept new\n");
+  EXPECT_EQ(result->errors, "err\n");
+}
+
 TEST(Command, words_are_not_read_by_a_shell) {
   const auto result = run_command({"echo", "$HOME; *"}, 20s);
   ASSERT_TRUE(result.has_value());
