@@ -59,7 +59,7 @@ KubernetesApi::KubernetesApi(Network& network, const std::string& name, Credenti
 
 std::string KubernetesApi::own_namespace(const std::stop_token& stop) {
   const Result<ClusterAccess> access = credentials_.current(stop);
-  return access ? access->namespace_ : std::string();
+  return access ? access->space : std::string();
 }
 
 /// Refused credentials are got anew once.
@@ -92,7 +92,7 @@ std::unexpected<Error> KubernetesApi::refusal(const ApiRequest& request, const E
   if (response.status == 401) detail = fmt::format("the credentials are not accepted{}{}", detail.empty() ? "" : ": ", detail);
   if (lacks_permission(response, detail)) {
     detail = fmt::format("the verb `{}` on {} in namespace {} is not granted to us{}{}", request.verb, request.resource,
-                         request.namespace_, detail.empty() ? "" : ": ", detail);
+                         request.space, detail.empty() ? "" : ": ", detail);
   }
   return failure(kind_by_status(response.status), client_.message(answer.call, response, detail));
 }
@@ -117,7 +117,7 @@ Result<std::vector<nlohmann::json>> KubernetesApi::list(const ApiRequest& reques
     if (!pages->expired) return std::move(pages->items);
   }
   return failure(ErrorKind::unavailable, fmt::format("{}: the list of {} in namespace {} expired {} times before its last page",
-                                                     name_, request.resource, request.namespace_, kListAttempts));
+                                                     name_, request.resource, request.space, kListAttempts));
 }
 
 Result<KubernetesApi::Pages> KubernetesApi::read_pages(const ApiRequest& request, const std::stop_token& stop) {

@@ -16,7 +16,7 @@ namespace weir::kubernetes {
 struct ApiRequest {
   std::string verb;      ///< get | list | patch | update | delete
   std::string resource;  ///< deployments.apps, pods, deployments.apps/scale …
-  std::string namespace_;
+  std::string space;
   std::string path;
   std::string query = {};
   std::string body = {};  ///< JSON

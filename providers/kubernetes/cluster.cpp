@@ -19,11 +19,11 @@ std::string apps_path(const std::string& name, std::string_view resource) {
 }
 
 std::string workload_path(const Target& target) {
-  return fmt::format("{}/{}", apps_path(target.namespace_, plural(target.kind)), url_encoded(target.name));
+  return fmt::format("{}/{}", apps_path(target.space, plural(target.kind)), url_encoded(target.name));
 }
 
 std::string pod_path(const Target& target, const Pod& pod) {
-  return fmt::format("/api/v1/namespaces/{}/pods/{}", url_encoded(target.namespace_), url_encoded(pod.name));
+  return fmt::format("/api/v1/namespaces/{}/pods/{}", url_encoded(target.space), url_encoded(pod.name));
 }
 
 std::string resource_of(Kind kind) { return fmt::format("{}.apps", plural(kind)); }
@@ -32,7 +32,7 @@ ApiRequest list_request(const std::string& name, const std::string& resource, co
                         const std::string& selector) {
   return {.verb = "list",
           .resource = resource,
-          .namespace_ = name,
+          .space = name,
           .path = path,
           .query = selector.empty() ? "" : "labelSelector=" + url_encoded(selector)};
 }
@@ -69,8 +69,8 @@ LedgerFacts facts_of(const View& view) {
 }
 
 Result<Workload> Cluster::read_workload(const Target& target, const std::stop_token& stop) {
-  const Result<nlohmann::json> object = api_.get(
-      {.verb = "get", .resource = resource_of(target.kind), .namespace_ = target.namespace_, .path = workload_path(target)}, stop);
+  const Result<nlohmann::json> object =
+      api_.get({.verb = "get", .resource = resource_of(target.kind), .space = target.space, .path = workload_path(target)}, stop);
   if (!object) return std::unexpected(object.error());
   return parse_workload(target.kind, *object);
 }
@@ -79,24 +79,24 @@ Result<View> Cluster::look(const Wanted& wanted, const std::stop_token& stop) {
   Result<Workload> workload = read_workload(wanted.target, stop);
   if (!workload) return std::unexpected(workload.error());
   const Result<Objects> objects =
-      read_objects(wanted.target.namespace_, {workload->selector}, wanted.target.kind == Kind::deployment, stop);
+      read_objects(wanted.target.space, {workload->selector}, wanted.target.kind == Kind::deployment, stop);
   if (!objects) return std::unexpected(objects.error());
   return join(std::move(*workload), *objects, wanted.container, stop);
 }
 
-Result<std::vector<View>> Cluster::look_at_all(std::span<const Wanted> wanted, std::set<std::string> namespaces,
+Result<std::vector<View>> Cluster::look_at_all(std::span<const Wanted> wanted, const std::set<std::string>& namespaces,
                                                const std::stop_token& stop) {
   std::map<std::string, std::vector<Wanted>> by_namespace;
   for (const std::string& name : namespaces) by_namespace[name];
-  for (const Wanted& one : wanted) by_namespace[one.target.namespace_].push_back(one);
+  for (const Wanted& one : wanted) by_namespace[one.target.space].push_back(one);
   std::vector<View> views;
-  for (auto& [name, inside] : by_namespace) {
-    if (const Result<void> looked = look_in(name, std::move(inside), views, stop); !looked) return std::unexpected(looked.error());
+  for (const auto& [name, inside] : by_namespace) {
+    if (const Result<void> looked = look_in(name, inside, views, stop); !looked) return std::unexpected(looked.error());
   }
   return views;
 }
 
-Result<void> Cluster::look_in(const std::string& name, std::vector<Wanted> wanted, std::vector<View>& views,
+Result<void> Cluster::look_in(const std::string& name, const std::vector<Wanted>& wanted, std::vector<View>& views,
                               const std::stop_token& stop) {
   std::vector<Workload> workloads;
   if (const Result<void> found = find_labelled(name, workloads, stop); !found) return found;
@@ -217,9 +217,8 @@ Result<void> Cluster::read_ledger(View& view) {
   }
   Result<Ledger> ledger = parse_ledger(text);
   if (!ledger) {
-    return failure(ledger.error().kind,
-                   fmt::format("{} {}/{}: {}", singular(view.workload.target.kind), view.workload.target.namespace_,
-                               view.workload.target.name, ledger.error().message));
+    return failure(ledger.error().kind, fmt::format("{} {}/{}: {}", singular(view.workload.target.kind), view.workload.target.space,
+                                                    view.workload.target.name, ledger.error().message));
   }
   view.stored = std::move(*ledger);
   return {};
@@ -245,7 +244,7 @@ Result<Written> Cluster::change(const View& view, std::optional<int> replicas, c
   if (replicas) patch["spec"] = {{"replicas", *replicas}};
   Result<Written> written = api_.write({.verb = "patch",
                                         .resource = resource_of(target.kind),
-                                        .namespace_ = target.namespace_,
+                                        .space = target.space,
                                         .path = workload_path(target),
                                         .body = patch.dump()},
                                        stop);
@@ -267,13 +266,13 @@ Result<Written> Cluster::change_scale(const View& view, std::optional<int> repli
                              {"kind", "Scale"},
                              {"metadata",
                               {{"name", target.name},
-                               {"namespace", target.namespace_},
+                               {"namespace", target.space},
                                {"uid", view.workload.uid},
                                {"resourceVersion", view.workload.resource_version}}},
                              {"spec", {{"replicas", *replicas}}}};
   Result<Written> written = api_.write({.verb = "update",
                                         .resource = resource_of(target.kind) + "/scale",
-                                        .namespace_ = target.namespace_,
+                                        .space = target.space,
                                         .path = workload_path(target) + "/scale",
                                         .body = scale.dump()},
                                        stop);
@@ -286,18 +285,13 @@ Result<Written> Cluster::change_scale(const View& view, std::optional<int> repli
 Result<Written> Cluster::mark(const Target& target, const Pod& pod, const std::stop_token& stop) {
   const nlohmann::json patch{{"metadata", {{"uid", pod.uid}, {"annotations", {{kDeletionCost, kLowestCost}}}}}};
   return api_.write(
-      {.verb = "patch", .resource = "pods", .namespace_ = target.namespace_, .path = pod_path(target, pod), .body = patch.dump()},
-      stop);
+      {.verb = "patch", .resource = "pods", .space = target.space, .path = pod_path(target, pod), .body = patch.dump()}, stop);
 }
 
 Result<Written> Cluster::remove(const Target& target, const Pod& pod, const std::stop_token& stop) {
   const nlohmann::json options{{"apiVersion", "v1"}, {"kind", "DeleteOptions"}, {"preconditions", {{"uid", pod.uid}}}};
-  return api_.write({.verb = "delete",
-                     .resource = "pods",
-                     .namespace_ = target.namespace_,
-                     .path = pod_path(target, pod),
-                     .body = options.dump()},
-                    stop);
+  return api_.write(
+      {.verb = "delete", .resource = "pods", .space = target.space, .path = pod_path(target, pod), .body = options.dump()}, stop);
 }
 
 }  // namespace weir::kubernetes

@@ -47,7 +47,7 @@ class Cluster {
   /// Errors: not_found (no such workload or namespace), denied, unavailable, invalid, cancelled.
   [[nodiscard]] Result<View> look(const Wanted& wanted, const std::stop_token& stop);
   /// Those wanted, and all with our label in their namespaces and in these.
-  [[nodiscard]] Result<std::vector<View>> look_at_all(std::span<const Wanted> wanted, std::set<std::string> namespaces,
+  [[nodiscard]] Result<std::vector<View>> look_at_all(std::span<const Wanted> wanted, const std::set<std::string>& namespaces,
                                                       const std::stop_token& stop);
 
   /// Writes the ledger, and the number of replicas with it if there is one, unless the workload has changed since it was looked at.
@@ -63,7 +63,7 @@ class Cluster {
   struct Objects;
   using Selectors = std::vector<std::string>;
   [[nodiscard]] Result<Workload> read_workload(const Target& target, const std::stop_token& stop);
-  [[nodiscard]] Result<void> look_in(const std::string& name, std::vector<Wanted> wanted, std::vector<View>& views,
+  [[nodiscard]] Result<void> look_in(const std::string& name, const std::vector<Wanted>& wanted, std::vector<View>& views,
                                      const std::stop_token& stop);
   [[nodiscard]] Result<void> find_labelled(const std::string& name, std::vector<Workload>& workloads, const std::stop_token& stop);
   [[nodiscard]] Result<Objects> read_objects(const std::string& name, const Selectors& selectors, bool deployments,

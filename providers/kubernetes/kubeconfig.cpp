@@ -151,7 +151,7 @@ ClusterAccess read_config(const std::string& text, const std::filesystem::path& 
   const std::string user = text_of(context, "user", where);
   if (cluster.empty()) complain("{} names no cluster", where);
   ClusterAccess access;
-  access.namespace_ = text_of(context, "namespace", where);
+  access.space = text_of(context, "namespace", where);
   read_cluster(named(root, "clusters", "cluster", cluster), fmt::format("cluster '{}'", cluster), directory, access);
   if (!user.empty()) read_user(named(root, "users", "user", user), fmt::format("user '{}'", user), directory, access);
   return access;

@@ -25,8 +25,8 @@ struct ExecPlugin {
 
 /// Which API server is spoken to, and as whom.
 struct ClusterAccess {
-  std::string server;      ///< without a slash at its end
-  std::string namespace_;  ///< the context's own
+  std::string server;  ///< without a slash at its end
+  std::string space;   ///< the context's own
   HttpAccess http;
   std::filesystem::path token_file;  ///< read again and again: it is replaced while it is in use
   std::optional<ExecPlugin> exec;

@@ -37,17 +37,17 @@ Wanted wanted_of(const Group& group) {
   const Settings& server = group.server;
   const bool deployment = server.has("deployment");
   return {.target = {.kind = deployment ? Kind::deployment : Kind::stateful_set,
-                     .namespace_ = server.text("namespace"),
+                     .space = server.text("namespace"),
                      .name = server.text(deployment ? "deployment" : "statefulset")},
           .container = server.text("container")};
 }
 
 std::string name_of(const Target& target) {
-  return fmt::format("{} {}/{}", kubernetes::singular(target.kind), target.namespace_, target.name);
+  return fmt::format("{} {}/{}", kubernetes::singular(target.kind), target.space, target.name);
 }
 
 /// Unique for ever, since a StatefulSet gives the names of its pods out again.
-std::string id_of(const Target& target, const Pod& pod) { return fmt::format("{}/{}/{}", target.namespace_, pod.name, pod.uid); }
+std::string id_of(const Target& target, const Pod& pod) { return fmt::format("{}/{}/{}", target.space, pod.name, pod.uid); }
 
 std::string address_of(const std::string& ip, int port) {
   if (ip.empty() || port == 0) return "";
@@ -181,7 +181,7 @@ std::set<std::string> KubernetesProvider::namespaces(const std::vector<Wanted>& 
   std::set<std::string> result = options_.namespaces;
   {
     const std::lock_guard lock(mutex_);
-    for (const Wanted& one : wanted) known_namespaces_.insert(one.target.namespace_);
+    for (const Wanted& one : wanted) known_namespaces_.insert(one.target.space);
     result.insert(known_namespaces_.begin(), known_namespaces_.end());
   }
   if (!result.empty()) return result;
@@ -342,7 +342,7 @@ Result<void> KubernetesProvider::terminate(const Group& group, const std::string
 
 Result<bool> KubernetesProvider::try_terminate(const Group& group, const std::string& server, const std::stop_token& stop) {
   const Wanted wanted = wanted_of(group);
-  if (!server.starts_with(wanted.target.namespace_ + "/")) return true;
+  if (!server.starts_with(wanted.target.space + "/")) return true;
   const Result<View> view = cluster_.look(wanted, stop);
   if (!view) return std::unexpected(view.error());
   const auto pod = std::ranges::find_if(view->pods, [&](const Pod& each) { return id_of(view->workload.target, each) == server; });

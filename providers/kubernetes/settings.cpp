@@ -99,7 +99,7 @@ Result<kubernetes::ClusterAccess> load_service_account() {
   };
   Result<kubernetes::ClusterAccess> access = kubernetes::in_cluster_access(variable, kServiceAccount);
   if (!access) return access;
-  access->namespace_ = read_file(std::filesystem::path(kServiceAccount) / "namespace").value_or("");
+  access->space = read_file(std::filesystem::path(kServiceAccount) / "namespace").value_or("");
   return access;
 }
 

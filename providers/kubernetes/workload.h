@@ -21,7 +21,7 @@ enum class Kind { deployment, stateful_set };
 /// Where a workload is.
 struct Target {
   Kind kind = Kind::deployment;
-  std::string namespace_;
+  std::string space;
   std::string name;
   auto operator<=>(const Target&) const = default;
 };

@@ -41,7 +41,7 @@ TEST(Kubeconfig, gives_the_current_context_or_the_one_that_is_named) {
   const auto current = parse(config(kCluster, "token: secret"));
   ASSERT_TRUE(current) << current.error().message;
   EXPECT_EQ(current->server, "https://c:6443");
-  EXPECT_EQ(current->namespace_, "shop");
+  EXPECT_EQ(current->space, "shop");
   EXPECT_EQ(current->http.bearer_token, "secret");
   EXPECT_TRUE(current->http.verify);
   const auto other = parse(config(kCluster, "token: secret"), "other");
