@@ -263,12 +263,14 @@ Result<void> KubernetesProvider::may_launch(const LaunchRequest& request, const 
   const Duration grace = request.group.server.duration("pending_grace");
   for (const Pod& pod : view.pods) {
     const bool waits = pod.alive && !pod.unschedulable.empty() && now_() - pod.since >= grace;
-    if (waits)
+    if (waits) {
       return refused(ErrorKind::out_of_capacity, fmt::format("pod {} of {} already waits: {}", pod.name, where, pod.unschedulable));
+    }
     const bool returns = view.workload.target.kind == Kind::stateful_set && is_leaving(view, pod);
-    if (returns)
+    if (returns) {
       return refused(ErrorKind::unavailable,
                      fmt::format("pod {} of {} is still going, and its number comes next", pod.name, where));
+    }
   }
   return {};
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <ranges>
 #include <set>
 
 #include "providers/kubernetes/json_fields.h"
@@ -104,8 +105,8 @@ Ledger settled(Ledger ledger, const LedgerFacts& facts, const std::map<std::stri
       dropped.insert(index);
     }
   }
-  for (auto index = dropped.rbegin(); index != dropped.rend(); ++index) {
-    ledger.entries.erase(ledger.entries.begin() + static_cast<std::ptrdiff_t>(*index));
+  for (const std::size_t index : std::ranges::reverse_view(dropped)) {
+    ledger.entries.erase(ledger.entries.begin() + static_cast<std::ptrdiff_t>(index));
   }
   return ledger;
 }

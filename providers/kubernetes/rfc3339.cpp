@@ -1,6 +1,7 @@
 #include "providers/kubernetes/rfc3339.h"
 
 #include <charconv>
+#include <string>
 
 namespace weir::kubernetes {
 namespace {
@@ -13,8 +14,10 @@ class Scanner {
   int number(std::size_t digits) {
     int value = -1;
     if (rest_.size() < digits) return fail();
-    const auto [end, error] = std::from_chars(rest_.data(), rest_.data() + digits, value);
-    if (error != std::errc{} || end != rest_.data() + digits || value < 0) return fail();
+    const std::string part(rest_.substr(0, digits));
+    const char* const last = part.data() + part.size();
+    const auto [end, error] = std::from_chars(part.data(), last, value);
+    if (error != std::errc{} || end != last || value < 0) return fail();
     rest_.remove_prefix(digits);
     return value;
   }
