@@ -64,9 +64,9 @@ void Credentials::refused() {
 Result<void> Credentials::run_plugin(const std::stop_token& stop) {
   const ExecPlugin& plugin = *access_->exec;
   const std::string& program = plugin.command.front();
-  CommandOptions options{.environment = plugin.environment, .errors_apart = true};
-  options.environment.emplace_back("KUBERNETES_EXEC_INFO", exec_info(*access_));
-  const Result<CommandResult> ran = run_command(plugin.command, options, kPluginTimeout, stop);
+  Command command{.argv = plugin.command, .environment = plugin.environment, .errors = Command::Errors::apart};
+  command.environment.emplace_back("KUBERNETES_EXEC_INFO", exec_info(*access_));
+  const Result<CommandResult> ran = run_command(command, kPluginTimeout, stop);
   if (!ran && ran.error().kind == ErrorKind::cancelled) return std::unexpected(ran.error());
   if (!ran) {
     // The words of the command may hold a secret.
