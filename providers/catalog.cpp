@@ -1,5 +1,6 @@
 #include <array>
 
+#include "providers/exec/exec.h"
 #include "providers/kubernetes/kubernetes.h"
 #include "providers/memory/memory.h"
 #include "providers/process/process.h"
@@ -11,6 +12,7 @@ namespace weir {
 
 std::span<const ProviderType> provider_catalog() {
   static const std::array catalog{
+      exec_provider_type(),
       kubernetes_provider_type(),
       memory_provider_type(),
       process_provider_type(),
