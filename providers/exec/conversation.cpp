@@ -122,7 +122,6 @@ class Conversation::Keeper {
   void wake() const { (void)::eventfd_write(wake_.get(), 1); }
 
   // --- with the mutex held
-  // ---------------------------------------------------------------------------------------------------------
   void give_up(Id id, Waiting& waiting, bool stopped) {
     std::erase_if(queue_, [&](const Question& question) { return question.id == id; });
     if (waiting.sent) abandoned_.insert(id);
@@ -147,7 +146,6 @@ class Conversation::Keeper {
   }
 
   // --- the thread's
-  // ----------------------------------------------------------------------------------------------------------------
   [[nodiscard]] const std::string& program() const { return options_.command.front(); }
 
   void keep() {
@@ -383,9 +381,11 @@ class Conversation::Keeper {
     const std::string ended = fmt::format("{} {}{}", program(), end, said());
     child_.reset();
     outgoing_.clear();
-    const bool greeted = !hello_;
+    // What was asked since it broke off with it is the next one's.
+    const bool broken_off = farewell_ && farewell_->counted;
+    const bool greeted = !hello_ || broken_off;
     hello_.reset();
-    if (!farewell_ || !farewell_->counted) failed(ended);
+    if (!broken_off) failed(ended);
     fail_locked(greeted ? Which::sent : Which::all, ended + "; whether it did something is unknown");
     farewell_.reset();
   }

@@ -1,4 +1,6 @@
 // The examples keep the contract that every provider keeps.
+#include <fmt/format.h>
+
 #include "tests/contract/provider_contract.h"
 #include "tests/providers/exec/exec_world.h"
 
@@ -9,7 +11,7 @@ class ExecHarness final : public ProviderHarness {
  public:
   explicit ExecHarness(std::string example) : example_(std::move(example)) {}
   std::unique_ptr<Provider> open() override {
-    return world_.open(world_.settings({std::string(WEIR_SOURCE_DIR) + "/examples/providers/" + example_}));
+    return world_.open(world_.settings({fmt::format("{}/examples/providers/{}", WEIR_SOURCE_DIR, example_)}));
   }
   Group group(const std::string& name) override {
     Group group;
