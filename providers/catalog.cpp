@@ -11,6 +11,7 @@
 namespace weir {
 
 std::span<const ProviderType> provider_catalog() {
+  // clang-format off: one on a line, not in columns that move with every new type
   static const std::array catalog{
       exec_provider_type(),
       kubernetes_provider_type(),
@@ -19,6 +20,7 @@ std::span<const ProviderType> provider_catalog() {
       static_provider_type(),
       vultr_provider_type(),
   };
+  // clang-format on
   return catalog;
 }
 

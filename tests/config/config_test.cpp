@@ -239,10 +239,11 @@ TEST(Config, variables_are_replaced_in_every_kind_of_value) {
 
 /// The text of what a provider of a type that takes any keys gets for its `server` section.
 std::string passed_through(const std::string& server) {
-  const Config config = good(R"(
+  const std::string text = R"(
 providers: {own: {type: exec, command: [./own], timeout: 5s, endpoint: "https://x.example", retries: 3}}
 groups:
-  - {name: app, provider: own, min: 1, max: 3, server: )" + server + "}\n");
+  - {name: app, provider: own, min: 1, max: 3, server: )";
+  const Config config = good(text + server + "}\n");
   EXPECT_EQ(config.providers.at("own").settings.text(kRestKey), R"({"endpoint":"https://x.example","retries":3})");
   return config.groups.empty() ? "" : config.groups.front().server.text(kRestKey);
 }
