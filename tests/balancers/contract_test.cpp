@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include "balancers/nginx/balancer.h"
+#include "tests/balancers/exec/world.h"
+#include "tests/balancers/haproxy/fake_world.h"
 #include "tests/balancers/settings.h"
 #include "tests/contract/balancer_file_contract.h"
 #include "tests/support/temp_directory.h"
@@ -46,11 +48,19 @@ std::vector<FileBalancerWorldKind> worlds() {
                                 [] { return std::make_unique<BlindNginxWorld>(NginxStaging::private_mount); }},
           FileBalancerWorldKind{"nginx_tested_in_place", [] { return std::make_unique<BlindNginxWorld>(NginxStaging::in_place); }},
           FileBalancerWorldKind{"file_sd_json", [] { return std::make_unique<FileSdWorld>("app.json"); }},
-          FileBalancerWorldKind{"file_sd_yaml", [] { return std::make_unique<FileSdWorld>("app.yml"); }}};
+          FileBalancerWorldKind{"file_sd_yaml", [] { return std::make_unique<FileSdWorld>("app.yml"); }},
+          FileBalancerWorldKind{"haproxy_with_a_file", [] { return std::make_unique<FakeHaproxyWorld>(); }}};
 }
 
-INSTANTIATE_TEST_SUITE_P(, BalancerContract, ::testing::ValuesIn(as_any_balancer(worlds())),
-                         [](const auto& each) { return each.param.name; });
+/// Besides these, worlds of balancers without a file.
+std::vector<BalancerWorldKind> all_worlds() {
+  auto all = as_any_balancer(worlds());
+  all.push_back({"haproxy_without_a_file", [] { return std::make_unique<FakeHaproxyWorld>(FakeHaproxyWorld::File::none); }});
+  all.push_back({"exec", [] { return std::make_unique<ExecWorld>(); }});
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(, BalancerContract, ::testing::ValuesIn(all_worlds()), [](const auto& each) { return each.param.name; });
 INSTANTIATE_TEST_SUITE_P(, BalancerFileContract, ::testing::ValuesIn(worlds()), [](const auto& each) { return each.param.name; });
 
 }  // namespace
