@@ -183,7 +183,8 @@ Result<std::vector<HaproxyServer>> parse_servers(std::string_view answer, std::s
   const auto state = table(answer, kState, ' ');
   const auto connections = table(answer, kConnections, ' ');
   const auto statistics = table(answer, kStatistics, ',');
-  if (!state && !quote(answer).empty() && !answer.starts_with("1\n")) return refused(answer);
+  const std::string said = quote(answer);
+  if (!state && answer.contains('\n') && !said.empty() && said != "1") return refused(answer);  // "1": the format's version
   const auto garbled = [&] {
     return failure(ErrorKind::unavailable, fmt::format("an answer that is not complete: '{}'", quote(answer)));
   };

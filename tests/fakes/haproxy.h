@@ -59,6 +59,11 @@ class FakeHaproxy {
     const std::lock_guard lock(mutex_);
     change(servers_);
   }
+  /// What checks of servers added from now on find.
+  void check_finds(bool healthy) {
+    const std::lock_guard lock(mutex_);
+    healthy_ = healthy;
+  }
   [[nodiscard]] std::vector<Server> servers() const {
     const std::lock_guard lock(mutex_);
     return servers_;
@@ -180,7 +185,7 @@ class FakeHaproxy {
     if (std::ranges::find(servers_, name, &Server::name) != servers_.end())
       return "Already exists a server with the same name in backend.\n\n";
     const std::size_t colon = words[3].rfind(':');
-    Server server{.name = name, .ip = words[3].substr(0, colon), .port = words[3].substr(colon + 1)};
+    Server server{.name = name, .ip = words[3].substr(0, colon), .port = words[3].substr(colon + 1), .healthy = healthy_};
     if (server.ip.starts_with('[')) server.ip = server.ip.substr(1, server.ip.size() - 2);
     for (std::size_t at = 4; at < words.size(); ++at) {
       if (words[at] == "weight") server.weight = std::stoi(words[at + 1]);
@@ -246,6 +251,7 @@ class FakeHaproxy {
   std::vector<Server> servers_;
   std::vector<std::string> changes_;
   std::size_t fewest_ = 0;
+  bool healthy_ = true;
   Script script_;
   Descriptor listener_;
   std::atomic<bool> listening_{false};

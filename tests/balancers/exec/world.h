@@ -8,7 +8,7 @@
 
 #include "platform/file.h"
 #include "tests/balancers/settings.h"
-#include "tests/contract/balancer_contract.h"
+#include "tests/contract/balancer_world.h"
 #include "tests/support/temp_directory.h"
 
 namespace weir {

@@ -204,10 +204,11 @@ TEST_F(HaproxyBalancerTest, a_server_that_haproxys_own_check_finds_down_is_a_pee
 }
 
 TEST_F(HaproxyBalancerTest, nobody_leaves_for_servers_that_haproxy_finds_down) {
+  place_.format.checks = true;
+  place_.format.options = {"check"};
+  make();
   write({kOne});
-  haproxy_.with([](auto& servers) {
-    servers.push_back({.name = "srv-2", .ip = "10.0.0.2", .port = "80", .admin = 1, .healthy = false, .checking = true});
-  });
+  haproxy_.check_finds(false);
   const Error error = refused({kTwo});
   EXPECT_EQ(error.kind, ErrorKind::unavailable);
   EXPECT_TRUE(error.message.contains("those that leave stay too")) << error.message;
