@@ -43,13 +43,14 @@ void add_detail(BalancerView& view, const std::string& text) {
 }
 
 std::vector<BalancerView::Connections> count_sessions(const std::vector<HaproxyServer>& servers,
+                                                      const std::vector<HaproxyServer>& old,
                                                       std::span<const std::string> addresses) {
   std::vector<BalancerView::Connections> counts;
   for (const std::string& address : addresses) {
     int count = 0;
     const auto plain = plain_address(address);
-    for (const HaproxyServer& server : servers) {
-      if (server.address == plain) count += server.sessions;
+    for (const auto* some : {&servers, &old}) {
+      for (const HaproxyServer& server : *some) count += server.address == plain ? server.sessions : 0;
     }
     counts.push_back({address, count});
   }
@@ -124,7 +125,7 @@ BalancerView HaproxyBalancer::read(std::span<const std::string> addresses, std::
   }
   view.known = true;
   view.peers = peers_of(*now, *text);
-  view.connections = count_sessions(*now, addresses);
+  count(*now, addresses, stop, view);
   const auto rendered = render_backend(place_.format, view.peers);
   view.in_force = place_.file.empty() || (*text && rendered && *rendered == **text);
   if (!view.in_force)
@@ -133,6 +134,16 @@ BalancerView HaproxyBalancer::read(std::span<const std::string> addresses, std::
     if (server.ready && !server.up) add_detail(view, fmt::format("HAProxy's own check finds {} down", server.name));
   }
   return view;
+}
+
+void HaproxyBalancer::count(const Servers& servers, std::span<const std::string> addresses, const std::stop_token& stop,
+                            BalancerView& view) const {
+  const auto old = addresses.empty() ? Result<Servers>{} : place_.runtime.old_servers(place_.format.backend, stop);
+  if (old) {
+    view.connections = count_sessions(servers, *old, addresses);
+  } else {
+    add_detail(view, fmt::format("connections unknown: {}", old.error().message));
+  }
 }
 
 void HaproxyBalancer::write(std::vector<Peer> peers, Done done) { writer_.submit(std::move(peers), std::move(done)); }
@@ -185,9 +196,9 @@ Result<void> HaproxyBalancer::make_so(std::span<const Peer> peers, const std::st
     if (auto written = replace_file(place_.file, *wanted); !written) return written;
   }
   if (now) return take_out(peers, stop);
-  const std::string consequence = place_.file.empty()
-                                      ? "nothing is written"
-                                      : fmt::format("{} is written and will be in force when it starts or reloads", place_.file.string());
+  const std::string consequence =
+      place_.file.empty() ? "nothing is written"
+                          : fmt::format("{} is written and will be in force when it starts or reloads", place_.file.string());
   return failure(now.error().kind, fmt::format("{}; {}", now.error().message, consequence));
 }
 

@@ -40,6 +40,8 @@ class HaproxyBalancer : public Balancer {
   [[nodiscard]] std::string refusal(const FileText& text) const;
   /// The backend's servers without those of the user's own lines.
   [[nodiscard]] Result<Servers> servers(const std::stop_token& stop) const;
+  /// Fills in the open connections to these addresses, of workers that a reload replaced, too.
+  void count(const Servers& servers, std::span<const std::string> addresses, const std::stop_token& stop, BalancerView& view) const;
   /// Who gets traffic, as weir names them.
   [[nodiscard]] std::vector<Peer> peers_of(const Servers& servers, const FileText& text) const;
 

@@ -52,6 +52,9 @@ constexpr Key kServerOptions[] = {
 constexpr Key kKeys[] = {
     {.name = "socket", .doc = "Absolute path of HAProxy's `stats socket`, which must have level admin.", .required = true},
     {.name = "backend", .doc = "Name of the backend; all its servers are weir's.", .required = true},
+    {.name = "master_socket",
+     .doc = "Absolute path of the master's socket (haproxy -W -S PATH), by which requests count that run in workers a reload "
+            "replaced."},
     {.name = "file",
      .doc = "Absolute path of the file weir owns, which holds the backend section: HAProxy gets it as one more -f, so that it "
             "starts with "
@@ -148,6 +151,8 @@ std::vector<SettingsError> check(const BalancerRequest& request) {
   const Settings& options = settings.section("server_options");
   Complaints complaints(settings);
   complaints.expect(settings.text("socket").starts_with('/'), "socket", "expected an absolute path");
+  complaints.expect(!settings.has("master_socket") || settings.text("master_socket").starts_with('/'), "master_socket",
+                    "expected an absolute path");
   complaints.expect(is_name(settings.text("backend")), "backend", "expected a name: letters, digits, '_', '.', ':', '-'");
   check_file_keys(settings, complaints);
   complaints.expect(!options.has("slowstart") || options.boolean("check"), "server_options.slowstart", "needs check: true");
@@ -183,7 +188,7 @@ Result<std::unique_ptr<Balancer>> make(const BalancerRequest& request, BalancerS
   const Settings& settings = request.spec.settings;
   const Settings& options = settings.section("server_options");
   return std::make_unique<HaproxyBalancer>(
-      HaproxyPlace{.runtime = HaproxyRuntime(settings.text("socket"), settings.duration("timeout")),
+      HaproxyPlace{.runtime = HaproxyRuntime(settings.text("socket"), settings.duration("timeout"), settings.text("master_socket")),
                    .format = {.group = request.group.name,
                               .backend = settings.text("backend"),
                               .defaults = settings.text("defaults"),

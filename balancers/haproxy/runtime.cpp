@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <utility>
@@ -158,6 +159,7 @@ constexpr std::array kTexts = {
     Text{"No such backend", ErrorKind::not_found},
     Text{"Can't find backend", ErrorKind::not_found},
     Text{"No such server", ErrorKind::not_found},
+    Text{"Can't find the target PID", ErrorKind::not_found},
     Text{"Already exists a server with the same name", ErrorKind::unavailable},
     Text{"Only servers in maintenance mode", ErrorKind::unavailable},
     Text{"Server still has connections", ErrorKind::unavailable},
@@ -210,14 +212,50 @@ Result<void> judge_answer(std::string_view answer) {
   return refused(answer);
 }
 
-Result<std::vector<HaproxyServer>> HaproxyRuntime::servers(const std::string& backend, const std::stop_token& stop) const {
+Result<std::vector<int>> parse_old_workers(std::string_view answer) {
+  const auto garbled = [&] { return failure(ErrorKind::unavailable, fmt::format("no list of processes: '{}'", quote(answer))); };
+  if (!answer.starts_with("#<PID>") || !answer.ends_with("\n\n") || !answer.contains("\n# workers\n")) return garbled();
+  std::vector<int> pids;
+  bool old = false;
+  for (const std::string_view line : split(answer, '\n')) {
+    if (line.starts_with('#')) old = line == "# old workers";
+    if (!old || line.empty() || line.starts_with('#')) continue;
+    const auto pid = number(line.substr(0, line.find(' ')));
+    if (!pid) return garbled();
+    pids.push_back(*pid);
+  }
+  return pids;
+}
+
+Result<std::vector<HaproxyServer>> HaproxyRuntime::ask(const std::filesystem::path& socket, const std::string& prefix,
+                                                       const std::string& backend, const std::stop_token& stop) const {
+  // 4: servers; -1: all of them.
   const std::string command =
-      fmt::format("show servers state {0}; show servers conn {0}; show stat {0} 4 -1", backend);  // 4: servers; -1: all of them
-  auto answer = ask_unix_socket(socket_, command + "\n", timeout_, stop);
-  if (!answer) return says(socket_, "show servers state", answer.error());
-  auto servers = parse_servers(*answer, backend);
-  if (!servers) return says(socket_, fmt::format("show servers state {}", backend), servers.error());
+      fmt::format("{0}show servers state {1}; {0}show servers conn {1}; {0}show stat {1} 4 -1", prefix, backend);
+  const auto answer = ask_unix_socket(socket, command + "\n", timeout_, stop);
+  auto servers = answer ? parse_servers(*answer, backend) : std::unexpected(answer.error());
+  if (!servers) return says(socket, fmt::format("{}show servers state {}", prefix, backend), servers.error());
   return servers;
+}
+
+Result<std::vector<HaproxyServer>> HaproxyRuntime::servers(const std::string& backend, const std::stop_token& stop) const {
+  return ask(socket_, "", backend, stop);
+}
+
+Result<std::vector<HaproxyServer>> HaproxyRuntime::old_servers(const std::string& backend, const std::stop_token& stop) const {
+  std::vector<HaproxyServer> all;
+  if (master_.empty()) return all;
+  const auto answer = ask_unix_socket(master_, "show proc\n", timeout_, stop);
+  const auto workers = answer ? parse_old_workers(*answer) : std::unexpected(answer.error());
+  if (!workers) return says(master_, "show proc", workers.error());
+  for (const int pid : *workers) {
+    auto servers = ask(master_, fmt::format("@!{} ", pid), backend, stop);
+    const bool gone =
+        !servers && servers.error().kind == ErrorKind::not_found;  // the worker meanwhile, or it never had the backend
+    if (!servers && !gone) return servers;
+    if (servers) std::ranges::move(*servers, std::back_inserter(all));
+  }
+  return all;
 }
 
 Result<void> HaproxyRuntime::change(const std::string& command, const std::stop_token& stop) const {

@@ -30,21 +30,34 @@ struct HaproxyServer {
 /// denied, invalid (HAProxy cannot take it), unavailable (not now).
 [[nodiscard]] Result<void> judge_answer(std::string_view answer);
 
+/// Process ids of workers that a reload replaced and that still finish what they began, from what `show proc` says. Errors:
+/// unavailable.
+[[nodiscard]] Result<std::vector<int>> parse_old_workers(std::string_view answer);
+
 /// HAProxy's runtime API on a unix socket of level admin. Thread-safe.
 class HaproxyRuntime {
  public:
-  HaproxyRuntime(std::filesystem::path socket, Duration timeout) : socket_(std::move(socket)), timeout_(timeout) {}
+  /// `master`: the socket of a master process, by which workers that a reload replaced can be asked, too; empty: they cannot.
+  HaproxyRuntime(std::filesystem::path socket, Duration timeout, std::filesystem::path master = {})
+      : socket_(std::move(socket)), timeout_(timeout), master_(std::move(master)) {}
 
   /// Errors: as parse_servers(), and those of the socket.
   [[nodiscard]] Result<std::vector<HaproxyServer>> servers(const std::string& backend, const std::stop_token& stop) const;
+  /// The same of all workers that a reload replaced; none without a master's socket. Their servers get nothing new, whatever they
+  /// say.
+  [[nodiscard]] Result<std::vector<HaproxyServer>> old_servers(const std::string& backend, const std::stop_token& stop) const;
   /// One command that changes something. Errors: as judge_answer(), and those of the socket.
   [[nodiscard]] Result<void> change(const std::string& command, const std::stop_token& stop) const;
 
   [[nodiscard]] const std::filesystem::path& socket() const { return socket_; }
 
  private:
+  [[nodiscard]] Result<std::vector<HaproxyServer>> ask(const std::filesystem::path& socket, const std::string& prefix,
+                                                       const std::string& backend, const std::stop_token& stop) const;
+
   std::filesystem::path socket_;
   Duration timeout_;
+  std::filesystem::path master_;
 };
 
 }  // namespace weir

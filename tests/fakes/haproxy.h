@@ -151,7 +151,9 @@ class FakeHaproxy {
     const std::lock_guard lock(mutex_);
     std::istringstream words(command);
     std::vector<std::string> all;
-    for (std::string word; words >> word;) all.push_back(word);
+    for (std::string word; words >> word;) {
+      if (!word.starts_with("@!")) all.push_back(word);  // which worker of a master
+    }
     std::string answer = act(all);
     fewest_ = std::min(fewest_, count_serving());
     return answer;

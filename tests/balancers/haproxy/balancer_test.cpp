@@ -109,6 +109,33 @@ TEST_F(HaproxyBalancerTest, what_runs_waits_or_is_connected_counts) {
   EXPECT_EQ(read({kOne.address}).connections, (std::vector<BalancerView::Connections>{{kOne.address, 5}}));
 }
 
+TEST_F(HaproxyBalancerTest, requests_in_workers_that_a_reload_replaced_count) {
+  FakeHaproxy old;
+  place_.runtime = HaproxyRuntime(haproxy_.socket(), 20s, old.socket());
+  make();
+  write({kOne});
+  old.with([](auto& servers) { servers.push_back({.name = "srv-2", .ip = "10.0.0.2", .port = "80", .admin = 0, .running = 2}); });
+  const auto say = [&](const std::string& processes) {
+    old.script([processes](const std::string& command) -> std::optional<std::string> {
+      if (command == "show proc") return processes;
+      return command.starts_with("@!5 ") ? std::nullopt
+                                         : std::optional<std::string>("Can't find the target PID matching the prefix\n");
+    });
+  };
+  const std::string workers = "#<PID> <type> <reloads> <uptime> <version>\n1 master 1\n# workers\n7 worker 0\n";
+  say(workers + "# old workers\n5 worker 1\n# programs\n\n");
+  EXPECT_EQ(read({kOne.address, kTwo.address}).connections,
+            (std::vector<BalancerView::Connections>{{kOne.address, 0}, {kTwo.address, 2}}));
+  EXPECT_EQ(read({kOne.address}).peers, std::vector<Peer>{kOne});
+  say(workers + "# old workers\n6 worker 1\n# programs\n\n");
+  EXPECT_EQ(read({kTwo.address}).connections, (std::vector<BalancerView::Connections>{{kTwo.address, 0}})) << "it is gone";
+  say("Permission denied\n\n");
+  const BalancerView view = read({kTwo.address});
+  EXPECT_FALSE(view.connections.has_value());
+  EXPECT_TRUE(view.detail.contains("connections unknown")) << view.detail;
+  EXPECT_TRUE(view.in_force);
+}
+
 TEST_F(HaproxyBalancerTest, a_server_whose_deletion_haproxy_refuses_is_deleted_later) {
   write({kOne, kTwo});
   std::atomic<int> refusals = 2;

@@ -170,6 +170,29 @@ TEST(HaproxyRuntime, a_socket_nobody_made_is_not_found_and_one_nobody_listens_on
   EXPECT_EQ(runtime.servers("be_app", {}).error().kind, ErrorKind::not_found);
 }
 
+constexpr const char* kProcesses =
+    "#<PID>          <type>          <reloads>       <uptime>        <version>      \n"
+    "20489           master          1 [failed: 0]   0d00h00m07s     2.6.12-1+deb12u4\n"
+    "# workers\n22922           worker          0               0d00h00m04s     2.6.12-1+deb12u4\n";
+
+TEST(HaproxyWorkers, those_a_reload_replaced_are_known_by_their_heading) {
+  const std::string processes = kProcesses;
+  EXPECT_EQ(parse_old_workers(processes + "# programs\n\n"), std::vector<int>{});
+  EXPECT_EQ(
+      parse_old_workers(processes +
+                        "# old workers\n20602           worker          1               0d00h00m07s     2.6.12\n# programs\n\n"),
+      std::vector<int>{20602});
+}
+
+TEST(HaproxyWorkers, half_a_list_is_none) {
+  const std::string whole =
+      std::string(kProcesses) + "# old workers\n20602           worker          1   0d00h00m07s     2.6.12\n# programs\n\n";
+  for (std::size_t length = 0; length < whole.size(); ++length) {
+    EXPECT_FALSE(parse_old_workers(whole.substr(0, length)).has_value()) << length;
+  }
+  EXPECT_FALSE(parse_old_workers(std::string(kProcesses) + "# old workers\nmany\n# programs\n\n").has_value());
+}
+
 TEST(HaproxyRuntime, a_silent_haproxy_is_left_at_the_deadline_or_a_stop_request) {
   FakeHaproxy haproxy;
   std::stop_source held;
