@@ -1,8 +1,12 @@
+#include <fmt/format.h>
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "balancers/balancer.h"
+#include "platform/file.h"
 #include "tests/balancers/settings.h"
 
 namespace weir {
@@ -49,6 +53,23 @@ TEST(BalancerCatalog, every_type_is_made_from_checked_settings) {
   EXPECT_TRUE(maker.make({group, exec}).has_value());
   EXPECT_TRUE(maker.make({group, haproxy}).has_value());
   EXPECT_TRUE(maker.make({group, file_sd}).has_value());
+}
+
+void expect_documented(const std::string& page, std::span<const Key> keys) {
+  for (const Key& key : keys) {
+    EXPECT_THAT(std::string(key.doc), testing::EndsWith(".")) << key.name;
+    EXPECT_THAT(page, testing::HasSubstr(fmt::format("| `{}` |", key.name)));
+    expect_documented(page, key.keys);
+  }
+}
+
+TEST(BalancerCatalog, every_key_has_a_sentence_and_stands_in_the_docs_page_of_its_balancer) {
+  for (const BalancerType& type : balancer_catalog()) {
+    SCOPED_TRACE(std::string(type.name));
+    const auto page = read_file(std::filesystem::path(WEIR_SOURCE_DIR) / "docs/balancers" / fmt::format("{}.md", type.name));
+    ASSERT_TRUE(page);
+    expect_documented(*page, type.keys);
+  }
 }
 
 TEST(NginxKeys, the_defaults_are_good) { EXPECT_EQ(complaints("nginx", nginx_settings("/etc/nginx/upstream.conf")), Paths{}); }

@@ -140,7 +140,7 @@ TEST(ExecExample, keeps_a_file_of_addresses) {
   if (!std::filesystem::exists("/usr/bin/python3")) GTEST_SKIP() << "there is no python3 here to run the example with";
   TempDirectory directory;
   const std::string file = directory.path() / "app.txt";
-  ExecWorld world({"/usr/bin/python3", WEIR_SOURCE_DIR "/examples/exec/balancer.py", file});
+  ExecWorld world({"/usr/bin/python3", WEIR_SOURCE_DIR "/examples/balancers/balancer.py", file});
   const auto balancer = world.make();
   EXPECT_TRUE(balancer->read({}, {}).known) << balancer->read({}, {}).detail;
   EXPECT_TRUE(balancer->diff(kPeers).contains("10.0.0.2:80"));
