@@ -5,14 +5,21 @@
 #include <utility>
 
 #include "balancers/balancer.h"
+#include "balancers/exec/exec.h"
 #include "balancers/file_sd/file_sd.h"
+#include "balancers/haproxy/haproxy.h"
 #include "balancers/nginx/nginx.h"
 #include "balancers/shared.h"
 
 namespace weir {
 
 std::span<const BalancerType> balancer_catalog() {
-  static const std::array types{nginx_balancer(), file_sd_balancer()};
+  static const std::array types{
+      exec_balancer(),
+      file_sd_balancer(),
+      haproxy_balancer(),
+      nginx_balancer(),
+  };
   return types;
 }
 

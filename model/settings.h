@@ -31,7 +31,11 @@ enum class KeyType {
   fallback,   ///< hold | zero | last | {last, for: 5m} | {at_least: N}
   section,    ///< a mapping with the keys in `keys`
   sections,   ///< a list of such mappings
+  rest,       ///< every key that the table does not name, with whatever value: kept together as the text of one JSON object
 };
+
+/// What the key of type `rest` is called: no key of a file can be in its way, for those are all in it.
+inline constexpr std::string_view kRestKey = "*";
 
 /// One key of a configuration table. Tables are constant data: `constexpr Key kKeys[] = {…}`.
 struct Key {
@@ -86,7 +90,7 @@ class Settings {
       std::variant<std::string, std::int64_t, double, bool, Duration, Texts, TextMap, Change, Fallback, TimeZone, Sections>;
 
   [[nodiscard]] bool has(std::string_view key) const;
-  [[nodiscard]] const std::string& text(std::string_view key) const;  ///< text, secret, choice; "" if absent
+  [[nodiscard]] const std::string& text(std::string_view key) const;  ///< text, secret, choice, rest; "" if absent
   [[nodiscard]] int integer(std::string_view key) const;
   [[nodiscard]] double number(std::string_view key) const;
   [[nodiscard]] bool boolean(std::string_view key) const;        ///< false if absent

@@ -84,6 +84,7 @@ struct Exchange {
   std::string host;
   Easy easy;  ///< set while it is under way
   Headers headers;
+  Headers connect_to;
   HttpResponse response;
   bool too_large = false;
   int socket_error = 0;  ///< why there is not even a socket
@@ -160,6 +161,13 @@ void set_method(CURL* easy, const HttpRequest& request) {
   if (method != (sends_body ? "POST" : "GET")) curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
 }
 
+void set_blob(CURL* easy, CURLoption option, const std::string& text) {
+  if (text.empty()) return;
+  // libcurl's own type wants a pointer to what it only reads.
+  curl_blob blob{const_cast<char*>(text.data()), text.size(), CURL_BLOB_COPY};
+  curl_easy_setopt(easy, option, &blob);
+}
+
 void set_access(CURL* easy, const HttpAccess& access) {
   if (!access.username.empty()) {
     const bool signs = !access.aws_sigv4.empty();
@@ -173,6 +181,34 @@ void set_access(CURL* easy, const HttpAccess& access) {
   if (!access.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, access.ca_file.c_str());
   if (!access.certificate_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, access.certificate_file.c_str());
   if (!access.key_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, access.key_file.c_str());
+  set_blob(easy, CURLOPT_CAINFO_BLOB, access.ca_pem);
+  set_blob(easy, CURLOPT_SSLCERT_BLOB, access.certificate_pem);
+  set_blob(easy, CURLOPT_SSLKEY_BLOB, access.key_pem);
+}
+
+std::string part_of(CURLU* url, CURLUPart part) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, CURLU_DEFAULT_PORT) != CURLUE_OK) return "";
+  std::string result(text);
+  curl_free(text);
+  return result;
+}
+
+/// Asks for a server of another name than the one that is connected to: the name goes into the URL, from which libcurl takes what
+/// it asks for and checks in TLS, and the connection and the Host header keep the address.
+void set_server_name(Exchange& exchange) {
+  const std::string& name = exchange.request.access.tls_server_name;
+  if (name.empty()) return;
+  const std::unique_ptr<CURLU, FreeUrl> url(curl_url());
+  if (curl_url_set(url.get(), CURLUPART_URL, exchange.request.url.c_str(), 0) != CURLUE_OK) return;
+  const std::string host = part_of(url.get(), CURLUPART_HOST);
+  const std::string port = part_of(url.get(), CURLUPART_PORT);
+  if (curl_url_set(url.get(), CURLUPART_HOST, name.c_str(), 0) != CURLUE_OK) return;
+  append(exchange.connect_to, fmt::format("{}:{}:{}:{}", name, port, host, port));
+  append(exchange.headers, fmt::format("Host: {}:{}", host, port));
+  curl_easy_setopt(exchange.easy.get(), CURLOPT_URL, part_of(url.get(), CURLUPART_URL).c_str());
+  curl_easy_setopt(exchange.easy.get(), CURLOPT_CONNECT_TO, exchange.connect_to.get());
+  curl_easy_setopt(exchange.easy.get(), CURLOPT_HTTPHEADER, exchange.headers.get());
 }
 
 void set_connection(CURL* easy, const HttpRequest& request) {
@@ -453,6 +489,7 @@ struct HttpClient::Impl {
     curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(exchange.request.max_body));
     set_connection(easy, exchange.request);
     set_access(easy, exchange.request.access);
+    set_server_name(exchange);
     set_method(easy, exchange.request);
     curl_multi_add_handle(multi_.get(), easy);
   }

@@ -22,7 +22,12 @@ struct HttpAccess {
   std::string ca_file = {};           ///< PEM; empty = the system's
   std::string certificate_file = {};  ///< PEM; shown to servers that ask who we are (mutual TLS), with `key_file`
   std::string key_file = {};
+  std::string ca_pem = {};           ///< the same three as text, for those who have no file of them; the text counts
+  std::string certificate_pem = {};  ///< may be followed by intermediate certificates
+  std::string key_pem = {};
   bool verify = true;
+  std::string tls_server_name =
+      {};                      ///< what the server's certificate must say, and what it is asked for, where that is not its address
   std::string aws_sigv4 = {};  ///< "aws:amz:REGION:SERVICE": signs with `username` and `password` as access key and secret key
   std::vector<std::pair<std::string, std::string>> headers = {};
 };

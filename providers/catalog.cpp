@@ -1,5 +1,7 @@
 #include <array>
 
+#include "providers/exec/exec.h"
+#include "providers/kubernetes/kubernetes.h"
 #include "providers/memory/memory.h"
 #include "providers/process/process.h"
 #include "providers/provider.h"
@@ -9,12 +11,16 @@
 namespace weir {
 
 std::span<const ProviderType> provider_catalog() {
+  // clang-format off: one on a line, not in columns that move with every new type
   static const std::array catalog{
+      exec_provider_type(),
+      kubernetes_provider_type(),
       memory_provider_type(),
       process_provider_type(),
       static_provider_type(),
       vultr_provider_type(),
   };
+  // clang-format on
   return catalog;
 }
 

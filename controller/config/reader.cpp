@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -51,6 +52,11 @@ std::string found(const YamlNode& node) {
 
 const Key* key_named(std::span<const Key> table, std::string_view name) {
   const auto key = std::ranges::find(table, name, &Key::name);
+  return key == table.end() || key->type == KeyType::rest ? nullptr : &*key;
+}
+
+const Key* rest_of(std::span<const Key> table) {
+  const auto key = std::ranges::find(table, KeyType::rest, &Key::type);
   return key == table.end() ? nullptr : &*key;
 }
 
@@ -63,7 +69,9 @@ const Key* secret_from_file(std::span<const Key> table, std::string_view name) {
 
 std::vector<std::string_view> names_of(std::span<const Key> table) {
   std::vector<std::string_view> names;
-  for (const Key& key : table) names.push_back(key.name);
+  for (const Key& key : table) {
+    if (key.type != KeyType::rest) names.push_back(key.name);
+  }
   return names;
 }
 
@@ -169,6 +177,7 @@ Settings Reader::read(const YamlNode& node, std::span<const Key> table, const st
   Settings settings;
   const auto found_entries = entries(node, path);
   read_entries(found_entries, table, path, settings);
+  if (const Key* rest = rest_of(table)) settings.set(rest->name, read_rest(found_entries, table, path), node.mark);
   const bool is_mapping = node.kind == YamlNode::Kind::mapping || node.kind == YamlNode::Kind::nothing;
   for (const Key& key : table) {
     const std::string from_file = fmt::format("{}{}", key.name, kFileSuffix);
@@ -193,10 +202,56 @@ void Reader::read_entry(const YamlEntry& entry, std::span<const Key> table, cons
   if (key == nullptr) {
     const Key* secret = secret_from_file(table, entry.key);
     if (secret != nullptr) return read_secret_file(entry, *secret, path, into);
+    if (rest_of(table) != nullptr) return;
     return complain_unknown(entry.mark, here, "key", entry.key, names_of(table));
   }
   if (is_typed_section(*key)) return;
   if (auto read_value = value(entry.value, *key, here)) into.set(key->name, *std::move(read_value), entry.value.mark);
+}
+
+std::string Reader::read_rest(std::span<const YamlEntry* const> found, std::span<const Key> table, const std::string& path) {
+  std::string members;
+  for (const YamlEntry* entry : found) {
+    const bool is_ours = key_named(table, entry->key) != nullptr || secret_from_file(table, entry->key) != nullptr;
+    if (!is_ours) append_member(members, *entry, path);
+  }
+  return fmt::format("{{{}}}", members);
+}
+
+void Reader::append_member(std::string& members, const YamlEntry& entry, const std::string& path) {
+  const std::string here = join_path(path, entry.key);
+  if (!is_utf8(entry.key)) return complain(entry.mark, here, "expected a key in UTF-8");
+  members += fmt::format("{}{}:{}", members.empty() ? "" : ",", nlohmann::json(entry.key).dump(), json_text(entry.value, here));
+}
+
+/// The value as JSON. A scalar without quotes is what JSON takes it for: a number, true, false or null; all else is text.
+std::string Reader::json_text(const YamlNode& node, const std::string& path) {
+  switch (node.kind) {
+    case YamlNode::Kind::nothing:
+      return "null";
+    case YamlNode::Kind::scalar:
+      return json_scalar(node, path);
+    case YamlNode::Kind::list: {
+      std::vector<std::string> texts;
+      for (const YamlNode& item : node.items) texts.push_back(json_text(item, join_path(path, texts.size())));
+      return fmt::format("[{}]", fmt::join(texts, ","));
+    }
+    case YamlNode::Kind::mapping: {
+      std::string members;
+      for (const YamlEntry* entry : entries(node, path)) append_member(members, *entry, path);
+      return fmt::format("{{{}}}", members);
+    }
+  }
+  std::abort();
+}
+
+std::string Reader::json_scalar(const YamlNode& node, const std::string& path) {
+  const auto text = scalar(node, path, "text, a number, true or false");
+  if (!text) return "null";
+  if (node.quoted) return nlohmann::json(*text).dump();
+  const auto value = nlohmann::json::parse(*text, nullptr, false);
+  const bool literal = value.is_number() || value.is_boolean() || value.is_null();
+  return (literal ? value : nlohmann::json(*text)).dump();
 }
 
 void Reader::read_secret_file(const YamlEntry& entry, const Key& key, const std::string& path, Settings& into) {
@@ -256,6 +311,8 @@ Reader::Value Reader::value(const YamlNode& node, const Key& key, const std::str
       return Settings::Sections{read(node, key.keys, path)};
     case KeyType::sections:
       return sections(node, key, path);
+    case KeyType::rest:
+      break;  // no single entry is its value
   }
   std::abort();
 }

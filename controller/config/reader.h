@@ -44,6 +44,10 @@ class Reader {
 
   void read_entries(std::span<const YamlEntry* const> found, std::span<const Key> table, const std::string& path, Settings& into);
   void read_entry(const YamlEntry& entry, std::span<const Key> table, const std::string& path, Settings& into);
+  [[nodiscard]] std::string read_rest(std::span<const YamlEntry* const> found, std::span<const Key> table, const std::string& path);
+  void append_member(std::string& members, const YamlEntry& entry, const std::string& path);
+  [[nodiscard]] std::string json_text(const YamlNode& node, const std::string& path);
+  [[nodiscard]] std::string json_scalar(const YamlNode& node, const std::string& path);
   void read_secret_file(const YamlEntry& entry, const Key& key, const std::string& path, Settings& into);
   [[nodiscard]] Value value(const YamlNode& node, const Key& key, const std::string& path);
   [[nodiscard]] Value default_value(const Key& key, const std::string& path);

@@ -63,6 +63,8 @@ std::string takes(const Key& key) {
       return "section";
     case KeyType::sections:
       return "list of sections";
+    case KeyType::rest:
+      return "any further keys, with any values";
   }
   std::abort();
 }

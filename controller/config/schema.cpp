@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 
@@ -68,6 +69,8 @@ Json type_schema(const Key& key) {
       return reference("change");
     case KeyType::fallback:
       return reference("fallback");
+    case KeyType::rest:
+      break;  // no property of its own
   }
   std::abort();
 }
@@ -95,7 +98,12 @@ Json object_schema(std::span<const Key> table) {
   Json properties = Json::object();
   Json required = Json::array();
   Json conditions = Json::array();
+  Json others = false;
   for (const Key& key : table) {
+    if (key.type == KeyType::rest) {
+      others = {{"description", key.doc}};
+      continue;
+    }
     properties[std::string(key.name)] = key_schema(key);
     if (key.type == KeyType::secret) {
       properties[fmt::format("{}_file", key.name)] = {
@@ -104,7 +112,7 @@ Json object_schema(std::span<const Key> table) {
     if (key.required && key.type == KeyType::secret) conditions.push_back(required_secret(key));
     if (key.required && key.type != KeyType::secret) required.push_back(key.name);
   }
-  Json schema = {{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", false}};
+  Json schema = {{"type", "object"}, {"properties", std::move(properties)}, {"additionalProperties", std::move(others)}};
   if (!required.empty()) schema["required"] = std::move(required);
   if (!conditions.empty()) schema["allOf"] = std::move(conditions);
   return schema;
@@ -131,11 +139,30 @@ Json family_schema(std::span<const Type> catalog, std::span<const Key> common, K
           {"allOf", std::move(branches)}};
 }
 
+bool takes_any_keys(const ProviderType& type) {
+  return std::ranges::find(type.server_keys, KeyType::rest, &Key::type) != type.server_keys.end();
+}
+
 /// The `server` section of a group. Which provider the group has is out of the schema's sight, so any type's keys will do.
 Json server_schema(std::span<const ProviderType> catalog) {
   Json any = Json::array();
   for (const ProviderType& type : catalog) any.push_back(object_schema(type.server_keys));
   return {{"anyOf", std::move(any)}};
+}
+
+/// As long as a file has no provider of a type that takes any keys, an unknown key of `server` is a mistake.
+Json known_server_keys(std::span<const ProviderType> catalog) {
+  Json types = Json::array();
+  Json any = Json::array();
+  for (const ProviderType& type : catalog) {
+    if (takes_any_keys(type)) continue;
+    types.push_back(type.name);
+    any.push_back(object_schema(type.server_keys));
+  }
+  Json known = {
+      {"properties", {{"providers", {{"additionalProperties", {{"properties", {{"type", {{"enum", std::move(types)}}}}}}}}}}}};
+  Json server = {{"properties", {{"server", {{"anyOf", std::move(any)}}}}}};
+  return {{"if", std::move(known)}, {"then", {{"properties", {{"groups", {{"items", std::move(server)}}}}}}}};
 }
 
 Json fallback_schema() {
@@ -187,6 +214,8 @@ Json definitions(const Catalogs& catalogs) {
 std::string config_schema(const Catalogs& catalogs) {
   Json schema = {{"$schema", "https://json-schema.org/draft/2020-12/schema"}, {"title", "weir configuration"}};
   schema.update(object_schema(root_keys()));
+  if (std::ranges::any_of(catalogs.providers, takes_any_keys))
+    schema["allOf"] = Json::array({known_server_keys(catalogs.providers)});
   schema["$defs"] = definitions(catalogs);
   return schema.dump(2) + "\n";
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "balancers/balancer.h"
 
@@ -23,6 +24,25 @@ namespace weir {
 [[nodiscard]] inline Settings file_sd_settings(const std::string& file) {
   Settings settings;
   settings.set("file", file);
+  return settings;
+}
+
+/// What the configuration makes of `{type: exec, command: …}`.
+[[nodiscard]] inline Settings exec_settings(const std::vector<std::string>& command, Duration timeout = Duration{10'000}) {
+  Settings settings;
+  settings.set("command", command);
+  settings.set("timeout", timeout);
+  return settings;
+}
+
+/// What the configuration makes of `{type: haproxy, socket: …, backend: app, file: …}`.
+[[nodiscard]] inline Settings haproxy_settings(const std::string& socket, const std::string& file) {
+  Settings settings;
+  settings.set("socket", socket);
+  settings.set("backend", std::string("app"));
+  settings.set("file", file);
+  settings.set("timeout", Duration{5000});
+  settings.set("adopt", false);
   return settings;
 }
 

@@ -237,6 +237,39 @@ TEST(Config, variables_are_replaced_in_every_kind_of_value) {
   EXPECT_EQ(nginx.integer("keepalive"), 7);
 }
 
+/// The text of what a provider of a type that takes any keys gets for its `server` section.
+std::string passed_through(const std::string& server) {
+  const std::string text = R"(
+providers: {own: {type: exec, command: [./own], timeout: 5s, endpoint: "https://x.example", retries: 3}}
+groups:
+  - {name: app, provider: own, min: 1, max: 3, server: )";
+  const Config config = good(text + server + "}\n");
+  EXPECT_EQ(config.providers.at("own").settings.text(kRestKey), R"({"endpoint":"https://x.example","retries":3})");
+  return config.groups.empty() ? "" : config.groups.front().server.text(kRestKey);
+}
+
+TEST(Config, keys_that_are_a_programs_own_reach_it_as_json_whatever_they_are) {
+  EXPECT_EQ(passed_through("{}"), "{}");
+  EXPECT_EQ(passed_through(R"({size: 2, share: 0.5, on: true, none: ~, nothing: null, word: yes, text: "2", version: 1.2.3})"),
+            R"({"size":2,"share":0.5,"on":true,"none":null,"nothing":null,"word":"yes","text":"2","version":"1.2.3"})");
+  EXPECT_EQ(passed_through(R"({tags: [a, [b]], disk: {size: 10, kind: 'it"s'}, name: "${NAME}-é", port: "${PORT}"})"),
+            R"({"tags":["a",["b"]],"disk":{"size":10,"kind":"it\"s"},"name":"app-é","port":"9000"})");
+  EXPECT_EQ(passed_through("{far: 1e999, zeros: 007, hex: 0x10, '*': star}"),
+            R"({"far":"1e999","zeros":"007","hex":"0x10","*":"star"})");
+}
+
+TEST(Config, mistakes_among_a_programs_own_keys_are_found_where_they_are) {
+  const auto result = parse_test_config(R"(
+providers: {own: {type: exec, command: [./own], timeout: soon}}
+groups:
+  - {name: app, provider: own, min: 1, max: 3, server: {a: {b: 1, b: 2}, c: "${MISSING}"}}
+)");
+  EXPECT_EQ(complaints(result),
+            "weir.yaml:2:58: providers.own.timeout: expected a duration such as 90s, 5m, 1h30m or 250ms, found 'soon'\n"
+            "weir.yaml:4:67: groups[0].server.a.b: the key stands here twice, first in line 4\n"
+            "weir.yaml:4:77: groups[0].server.c: the environment variable MISSING is not set\n");
+}
+
 TEST(Config, anchors_aliases_and_merge_keys_work) {
   const Config config = good(R"(
 prometheus: {url: "http://127.0.0.1:9090"}

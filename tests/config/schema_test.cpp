@@ -84,6 +84,18 @@ TEST(ConfigSchema, refuses_an_unknown_key_in_every_section) {
   }
 }
 
+TEST(ConfigSchema, accepts_any_keys_only_where_a_program_takes_them) {
+  json text = good_config();
+  text["providers"]["own"] = {{"type", "exec"}, {"command", "./own"}, {"endpoint", {{"url", "x"}}}};
+  text["groups"][0]["provider"] = "own";
+  text["groups"][0]["server"] = {{"size", 2}, {"tags", json::array({"a"})}};
+  EXPECT_EQ(schema_complaint(schema(), text), "");
+  text["groups"][0]["policies"][0]["change"] = "+1";
+  EXPECT_EQ(complaints(parse_test_config(text.dump())), "");
+  text["groups"][0]["surprise"] = 1;
+  EXPECT_NE(schema_complaint(schema(), text), "");
+}
+
 TEST(ConfigSchema, refuses_what_is_missing_and_what_is_of_the_wrong_kind) {
   for (const char* path : {"/providers", "/groups", "/prometheus/url", "/groups/0/name", "/groups/0/policies/0/type",
                            "/groups/0/policies/0/change", "/groups/0/balancers/0/file", "/groups/0/scale_out/limits/0/per"}) {

@@ -38,6 +38,15 @@ TEST(Command, gives_status_and_both_outputs) {
   EXPECT_EQ(result->output, "out\nerr\n");
 }
 
+TEST(Command, has_the_variables_it_is_given_on_top_of_ours) {
+  ::setenv("WEIR_TEST_KEPT", "kept", 1);
+  ::setenv("WEIR_TEST_REPLACED", "old", 1);
+  const Command command{.argv = shell("echo $WEIR_TEST_KEPT $WEIR_TEST_REPLACED"), .environment = {{"WEIR_TEST_REPLACED", "new"}}};
+  const auto result = run_command(command, 20s);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(result->output, "kept new\n");
+}
+
 TEST(Command, words_are_not_read_by_a_shell) {
   const auto result = run_command({"echo", "$HOME; *"}, 20s);
   ASSERT_TRUE(result.has_value());
@@ -58,7 +67,9 @@ TEST(Command, a_file_that_is_no_program_is_denied) {
   EXPECT_EQ(result.error().kind, ErrorKind::denied);
 }
 
-TEST(Command, an_empty_command_is_invalid) { EXPECT_EQ(run_command({}, 20s).error().kind, ErrorKind::invalid); }
+TEST(Command, an_empty_command_is_invalid) {
+  EXPECT_EQ(run_command(std::vector<std::string>{}, 20s).error().kind, ErrorKind::invalid);
+}
 
 TEST(Command, death_by_signal_is_128_and_its_number) {
   const auto result = run_command(shell("kill -9 $$"), 20s);
@@ -123,6 +134,45 @@ TEST(Command, begins_with_the_default_signal_handling) {
   ::signal(SIGPIPE, SIG_DFL);
   ASSERT_TRUE(result.has_value());
   EXPECT_EQ(result->status, 128 + SIGPIPE);
+}
+
+TEST(Command, finds_what_it_is_given_on_its_standard_input) {
+  const std::string much(std::size_t{300} << 10, 'x');
+  const auto result = run_command({.argv = shell("wc -c; wc -c </dev/stdin >/dev/null"), .input = much}, 20s);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(result->status, 0);
+  EXPECT_EQ(std::stoul(result->output), much.size());
+}
+
+TEST(Command, that_does_not_read_its_input_ends_as_it_likes) {
+  const auto result = run_command({.argv = shell("exit 4"), .input = std::string(std::size_t{300} << 10, 'x')}, 20s);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(result->status, 4);
+}
+
+TEST(Command, keeps_errors_apart_if_asked_to) {
+  const auto result = run_command({.argv = shell("echo out; echo err >&2"), .errors = Command::Errors::apart}, 20s);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(result->output, "out\n");
+  EXPECT_EQ(result->errors, "err\n");
+  EXPECT_TRUE(result->complete);
+}
+
+TEST(Command, that_says_too_much_is_cut_off_and_known_to_be) {
+  const auto result = run_command(shell("head -c 2000000 /dev/zero"), 20s);
+  ASSERT_TRUE(result.has_value()) << result.error().message;
+  EXPECT_EQ(result->output.size(), kMostCommandOutput);
+  EXPECT_FALSE(result->complete);
+  const auto all = run_command({.argv = shell("head -c 2000000 /dev/zero"), .most_output = 2'000'000}, 20s);
+  ASSERT_TRUE(all.has_value()) << all.error().message;
+  EXPECT_EQ(all->output.size(), 2'000'000U);
+  EXPECT_TRUE(all->complete);
+}
+
+TEST(Command, that_never_stops_talking_is_still_killed_in_time) {
+  const auto result = run_command({"yes"}, 100ms);
+  ASSERT_FALSE(result.has_value());
+  EXPECT_EQ(result.error().kind, ErrorKind::unavailable);
 }
 
 }  // namespace
