@@ -1,5 +1,6 @@
 #include <array>
 
+#include "providers/aws_asg/aws_asg.h"
 #include "providers/memory/memory.h"
 #include "providers/process/process.h"
 #include "providers/provider.h"
@@ -10,6 +11,7 @@ namespace weir {
 
 std::span<const ProviderType> provider_catalog() {
   static const std::array catalog{
+      aws_asg_provider_type(),
       memory_provider_type(),
       process_provider_type(),
       static_provider_type(),
