@@ -2,14 +2,14 @@
 
 #include "balancers/nginx/balancer.h"
 #include "tests/balancers/settings.h"
-#include "tests/contract/balancer_contract.h"
+#include "tests/contract/balancer_file_contract.h"
 #include "tests/support/temp_directory.h"
 
 namespace weir {
 namespace {
 
 /// nginx on another host, as far as weir can see: both commands succeed and do nothing.
-class BlindNginxWorld : public BalancerWorld {
+class BlindNginxWorld : public FileBalancerWorld {
  public:
   explicit BlindNginxWorld(NginxStaging staging)
       : reloader_({.test = {"true"}, .reload = {"true"}, .pid_file = {}}, {.between_reloads = Duration{0}}, staging) {}
@@ -24,7 +24,7 @@ class BlindNginxWorld : public BalancerWorld {
   NginxReloader reloader_;
 };
 
-class FileSdWorld : public BalancerWorld {
+class FileSdWorld : public FileBalancerWorld {
  public:
   explicit FileSdWorld(std::string name) : name_(std::move(name)) { group_.name = "app"; }
   std::unique_ptr<Balancer> make() override {
@@ -41,15 +41,17 @@ class FileSdWorld : public BalancerWorld {
   BalancerMaker maker_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    , BalancerContract,
-    ::testing::Values(BalancerWorldKind{"nginx_tested_in_a_private_mount",
-                                        [] { return std::make_unique<BlindNginxWorld>(NginxStaging::private_mount); }},
-                      BalancerWorldKind{"nginx_tested_in_place",
-                                        [] { return std::make_unique<BlindNginxWorld>(NginxStaging::in_place); }},
-                      BalancerWorldKind{"file_sd_json", [] { return std::make_unique<FileSdWorld>("app.json"); }},
-                      BalancerWorldKind{"file_sd_yaml", [] { return std::make_unique<FileSdWorld>("app.yml"); }}),
-    [](const auto& each) { return each.param.name; });
+std::vector<FileBalancerWorldKind> worlds() {
+  return {FileBalancerWorldKind{"nginx_tested_in_a_private_mount",
+                                [] { return std::make_unique<BlindNginxWorld>(NginxStaging::private_mount); }},
+          FileBalancerWorldKind{"nginx_tested_in_place", [] { return std::make_unique<BlindNginxWorld>(NginxStaging::in_place); }},
+          FileBalancerWorldKind{"file_sd_json", [] { return std::make_unique<FileSdWorld>("app.json"); }},
+          FileBalancerWorldKind{"file_sd_yaml", [] { return std::make_unique<FileSdWorld>("app.yml"); }}};
+}
+
+INSTANTIATE_TEST_SUITE_P(, BalancerContract, ::testing::ValuesIn(as_any_balancer(worlds())),
+                         [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(, BalancerFileContract, ::testing::ValuesIn(worlds()), [](const auto& each) { return each.param.name; });
 
 }  // namespace
 }  // namespace weir

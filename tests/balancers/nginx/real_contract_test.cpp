@@ -1,14 +1,14 @@
 #include <gtest/gtest.h>
 
 #include "balancers/nginx/balancer.h"
-#include "tests/contract/balancer_contract.h"
+#include "tests/contract/balancer_file_contract.h"
 #include "tests/support/nginx_server.h"
 
 namespace weir {
 namespace {
 
 /// A running nginx that starts without the file.
-class RealNginxWorld : public BalancerWorld {
+class RealNginxWorld : public FileBalancerWorld {
  public:
   explicit RealNginxWorld(NginxStaging staging)
       : nginx_("include {directory}/weir/upstream[.]conf;\nserver { listen 127.0.0.1:{port}; location / { return 204; } }"),
@@ -30,13 +30,16 @@ class RealNginxWorld : public BalancerWorld {
   NginxReloader reloader_;
 };
 
-INSTANTIATE_TEST_SUITE_P(
-    RealNginx, BalancerContract,
-    ::testing::Values(BalancerWorldKind{"tested_in_a_private_mount",
-                                        [] { return std::make_unique<RealNginxWorld>(NginxStaging::private_mount); }},
-                      BalancerWorldKind{"tested_in_place",
-                                        [] { return std::make_unique<RealNginxWorld>(NginxStaging::in_place); }}),
-    [](const auto& each) { return each.param.name; });
+std::vector<FileBalancerWorldKind> worlds() {
+  return {FileBalancerWorldKind{"tested_in_a_private_mount",
+                                [] { return std::make_unique<RealNginxWorld>(NginxStaging::private_mount); }},
+          FileBalancerWorldKind{"tested_in_place", [] { return std::make_unique<RealNginxWorld>(NginxStaging::in_place); }}};
+}
+
+INSTANTIATE_TEST_SUITE_P(RealNginx, BalancerContract, ::testing::ValuesIn(as_any_balancer(worlds())),
+                         [](const auto& each) { return each.param.name; });
+INSTANTIATE_TEST_SUITE_P(RealNginx, BalancerFileContract, ::testing::ValuesIn(worlds()),
+                         [](const auto& each) { return each.param.name; });
 
 }  // namespace
 }  // namespace weir
