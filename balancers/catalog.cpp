@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "balancers/aws_target_group/aws_target_group.h"
 #include "balancers/balancer.h"
 #include "balancers/file_sd/file_sd.h"
 #include "balancers/nginx/nginx.h"
@@ -12,7 +13,7 @@
 namespace weir {
 
 std::span<const BalancerType> balancer_catalog() {
-  static const std::array types{nginx_balancer(), file_sd_balancer()};
+  static const std::array types{nginx_balancer(), file_sd_balancer(), aws_target_group_balancer()};
   return types;
 }
 

@@ -17,10 +17,10 @@ namespace {
 using namespace std::chrono_literals;
 using Moment = WaitingClock::Moment;
 
-/// How long one launch waits for its instance; afterwards weir asks again with the same token.
-constexpr Duration kLaunchPatience = 15s;
-constexpr Duration kFirstLook = 1s;
-constexpr Duration kNextLook = 3s;
+/// So often one launch looks for its instance, with these pauses; afterwards weir asks again with the same token.
+constexpr int kLooks = 6;
+constexpr Duration kFirstPause = 1s;
+constexpr Duration kPause = 3s;
 /// A removal whose answer was lost is not asked for again before AWS must have shown that it began.
 constexpr Duration kRemovalPause = 15s;
 constexpr Duration kHeartbeatPause = 20s;
@@ -99,10 +99,10 @@ class AwsAsgProvider final : public Provider {
   [[nodiscard]] bool is_free(const AsgMember& member, const Ec2Instance& instance, const Group& group, const Fleet& fleet) const;
   [[nodiscard]] Result<std::optional<Server>> claim(const LaunchRequest& request, Fleet& fleet, const Look& look,
                                                     const std::stop_token& stop);
-  [[nodiscard]] Result<void> cover(const LaunchRequest& request, Fleet& fleet, AutoScalingGroup& group,
-                                   const std::stop_token& stop);
+  [[nodiscard]] int taken(const Look& look, const Group& group, const Fleet& fleet) const;
+  [[nodiscard]] Result<void> cover(const LaunchRequest& request, Fleet& fleet, Look& look, const std::stop_token& stop);
   [[nodiscard]] Result<void> make_room(const Group& group, AutoScalingGroup& asg, const std::stop_token& stop);
-  [[nodiscard]] Result<void> learn_of_failure(const LaunchRequest& request, Fleet& fleet, const AutoScalingGroup& group,
+  [[nodiscard]] Result<void> learn_of_failure(const LaunchRequest& request, Fleet& fleet, const Look& look,
                                               const std::stop_token& stop);
   [[nodiscard]] Result<void> own_bounds(const Group& group, AutoScalingGroup& asg, const std::stop_token& stop);
 
@@ -288,8 +288,7 @@ Result<Server> AwsAsgProvider::launch(const LaunchRequest& request, std::stop_to
   const std::string& name = asg_of(request.group);
   Fleet& mine = fleet(name);
   mine.promise(request.token, clock_.now());
-  const Moment deadline = clock_.now() + kLaunchPatience;
-  for (Duration pause = kFirstLook;; pause = kNextLook) {
+  for (int look = 1; look <= kLooks; ++look) {
     const Result<std::optional<Server>> made = [&] {
       const std::lock_guard lock(mine.changing);
       return advance(request, mine, stop);
@@ -298,14 +297,12 @@ Result<Server> AwsAsgProvider::launch(const LaunchRequest& request, std::stop_to
     if (!open) mine.end_promise(request.token);
     if (!made) return std::unexpected(made.error());
     if (*made) return **made;
-    const Moment next = clock_.now() + pause;
-    if (next > deadline) break;
-    if (!clock_.wait_until(next, stop))
+    if (look < kLooks && !clock_.wait_until(clock_.now() + (look == 1 ? kFirstPause : kPause), stop)) {
       return failure(ErrorKind::cancelled, fmt::format("{}: cancelled while it launches", where(name)));
+    }
   }
   return failure(ErrorKind::unavailable,
-                 fmt::format("{}: the new instance is not there after {}; asked for again with the same token", where(name),
-                             format_duration(kLaunchPatience)));
+                 fmt::format("{}: the new instance is not there yet; asked for again with the same token", where(name)));
 }
 
 /// One step of a launch; absent: not there yet.
@@ -320,10 +317,9 @@ Result<std::optional<Server>> AwsAsgProvider::advance(const LaunchRequest& reque
   Result<std::optional<Server>> claimed = claim(request, fleet, *look, stop);
   if (!claimed || *claimed) return claimed;
   const bool was_covered = fleet.is_covered(request.token);
-  if (const Result<void> covered = cover(request, fleet, look->group, stop); !covered) return std::unexpected(covered.error());
+  if (const Result<void> covered = cover(request, fleet, *look, stop); !covered) return std::unexpected(covered.error());
   if (!was_covered) return std::nullopt;
-  if (const Result<void> alright = learn_of_failure(request, fleet, look->group, stop); !alright)
-    return std::unexpected(alright.error());
+  if (const Result<void> alright = learn_of_failure(request, fleet, *look, stop); !alright) return std::unexpected(alright.error());
   return std::nullopt;
 }
 
@@ -340,7 +336,8 @@ Result<std::optional<Server>> AwsAsgProvider::claim(const LaunchRequest& request
                                                     const std::stop_token& stop) {
   for (const AsgMember& member : look.group.members) {
     Ec2Instance instance = *look.instance(member.id);
-    if (!is_free(member, instance, request.group, fleet)) continue;
+    // What EC2 does not know yet cannot be tagged.
+    if (instance.state.empty() || !is_free(member, instance, request.group, fleet)) continue;
     instance.token = request.token;
     instance.group = request.group.name;
     instance.version = request.version;
@@ -354,20 +351,27 @@ Result<std::optional<Server>> AwsAsgProvider::claim(const LaunchRequest& request
   return std::nullopt;
 }
 
-/// Sees to it that DesiredCapacity has room for this launch besides what lives and what else is promised.
-Result<void> AwsAsgProvider::cover(const LaunchRequest& request, Fleet& fleet, AutoScalingGroup& group,
-                                   const std::stop_token& stop) {
-  const int others = fleet.covered_besides(request.token, clock_.now());
+/// Instances that count and are somebody's already.
+int AwsAsgProvider::taken(const Look& look, const Group& group, const Fleet& fleet) const {
+  return static_cast<int>(std::ranges::count_if(look.group.members, [&](const AsgMember& member) {
+    return member.is_live() && !is_free(member, *look.instance(member.id), group, fleet);
+  }));
+}
+
+/// Sees to it that DesiredCapacity has room for this launch besides what is somebody's and what else is promised.
+Result<void> AwsAsgProvider::cover(const LaunchRequest& request, Fleet& fleet, Look& look, const std::stop_token& stop) {
+  AutoScalingGroup& group = look.group;
   if (group.suspended.contains("Launch")) {
     return failure(ErrorKind::out_of_capacity,
                    fmt::format("{}: its process Launch is suspended; nothing was launched", where(group.name)));
   }
+  const int others = fleet.covered_besides(request.token, clock_.now());
   if (others == 0 && !fleet.is_covered(request.token)) {
     const Result<std::vector<FailedLaunch>> before = api_.failed_launches(group.name, stop);
     if (!before) return std::unexpected(before.error());
     fleet.ignore_failures(*before);
   }
-  if (group.desired <= group.live() + others) {
+  if (group.desired <= taken(look, request.group, fleet) + others) {
     if (const Result<void> room = make_room(request.group, group, stop); !room) return room;
     if (const Result<void> set = api_.set_desired(group.name, group.desired + 1, stop); !set) return set;
     ++group.desired;
@@ -406,14 +410,16 @@ Result<void> AwsAsgProvider::own_bounds(const Group& group, AutoScalingGroup& as
 
 /// An Auto Scaling group accepts every wish and tells of failure only in its activities. Then the wish is taken back, or AWS would
 /// go on trying and an instance would turn up that nobody waits for.
-Result<void> AwsAsgProvider::learn_of_failure(const LaunchRequest& request, Fleet& fleet, const AutoScalingGroup& group,
+Result<void> AwsAsgProvider::learn_of_failure(const LaunchRequest& request, Fleet& fleet, const Look& look,
                                               const std::stop_token& stop) {
+  const AutoScalingGroup& group = look.group;
   const Result<std::vector<FailedLaunch>> failures = api_.failed_launches(group.name, stop);
   if (!failures) return std::unexpected(failures.error());
   const std::optional<FailedLaunch> failed = fleet.take_failure(*failures);
   if (!failed) return {};
-  const bool idle = group.desired > group.live() + fleet.covered_besides(request.token, clock_.now());
-  if (idle && group.desired > group.min) {
+  // Never below what lives: AWS would choose whom to let go.
+  const int needed = std::max(group.live(), taken(look, request.group, fleet) + fleet.covered_besides(request.token, clock_.now()));
+  if (group.desired > std::max(group.min, needed)) {
     if (const Result<void> withdrawn = api_.set_desired(group.name, group.desired - 1, stop); !withdrawn) return withdrawn;
   }
   return failure(kind_of_failure(failed->why), fmt::format("{}: could not launch: {}", where(group.name), failed->why));
