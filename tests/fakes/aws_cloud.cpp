@@ -569,8 +569,11 @@ Answer AwsCloud::targets(const Parameters& parameters) {
     const int port = std::stoi(value_of(parameters, fmt::format("Targets.member.{}.Port", index)));
     const auto is_it = [&](const Target& each) { return each.id == id && each.port == port; };
     const auto target = std::ranges::find_if(targets, is_it);
-    if (action == "RegisterTargets" && target == targets.end()) targets.push_back({id, port, false, now()});
-    if (action == "RegisterTargets" && target != targets.end() && target->draining) *target = {id, port, false, now()};
+    if (action == "RegisterTargets" && target == targets.end()) {
+      targets.push_back({id, port, false, now()});
+      continue;
+    }
+    if (action == "RegisterTargets" && target->draining) *target = {id, port, false, now()};
     if (action == "DeregisterTargets" && target != targets.end() && !target->draining) *target = {id, port, true, now()};
   }
   return result(action, "");
