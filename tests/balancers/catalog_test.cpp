@@ -32,7 +32,7 @@ TEST(BalancerCatalog, an_unknown_type_is_told_which_there_are) {
   BalancerMaker maker;
   const auto made = maker.make({group, spec});
   ASSERT_FALSE(made.has_value());
-  EXPECT_EQ(made.error(), (Error{ErrorKind::invalid, "group app: no balancer of type 'f5'; there are: nginx, file_sd"}));
+  EXPECT_EQ(made.error(), (Error{ErrorKind::invalid, "group app: no balancer of type 'f5'; there are: nginx, file_sd, aws_target_group"}));
 }
 
 TEST(BalancerCatalog, every_type_is_made_from_checked_settings) {

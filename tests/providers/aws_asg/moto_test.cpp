@@ -151,6 +151,7 @@ groups:
                              asg + R"(, port: 3000}
     min: 2
     max: 10
+    interval: 30s
     warm_up: 0s
     drain: {timeout: 30s}
     policies:
@@ -180,9 +181,9 @@ groups:
   std::vector<std::pair<Duration, int>> play(double load, Duration length) {
     metrics.answer(load);
     std::vector<std::pair<Duration, int>> changes;
-    for (Duration at = 15s; at <= length; at += 15s) {
+    for (Duration at = 30s; at <= length; at += 30s) {
       const int before = desired();
-      clock.pass(15s);
+      clock.pass(30s);
       settle();
       if (desired() != before) changes.emplace_back(at, desired());
       const AutoScalingGroup now = console.group(asg);
@@ -214,21 +215,23 @@ groups:
 TEST_F(MotoLoopTest, an_auto_scaling_group_follows_its_cpu_between_min_and_max) {
   metrics.answer(50);
   start(2);
-  EXPECT_TRUE(play(50, 10min).empty());
-  const auto out = play(80, 60min);
+  EXPECT_TRUE(play(50, 6min).empty());
+  const auto out = play(80, 48min);
   ASSERT_THAT(out, SizeIs(8));
   for (std::size_t step = 0; step < out.size(); ++step) {
     EXPECT_EQ(out[step].second, static_cast<int>(step) + 3);
-    if (step > 0) EXPECT_GE(out[step].first - out[step - 1].first, 5min);
+    if (step == 0) continue;
+    EXPECT_GE(out[step].first - out[step - 1].first, 5min);
   }
   EXPECT_GE(out.front().first, 5min);
   EXPECT_EQ(console.group(asg).desired, 10);
-  EXPECT_TRUE(play(50, 10min).empty());
-  const auto in = play(20, 60min);
+  EXPECT_TRUE(play(50, 6min).empty());
+  const auto in = play(20, 48min);
   ASSERT_THAT(in, SizeIs(8));
   for (std::size_t step = 0; step < in.size(); ++step) {
     EXPECT_EQ(in[step].second, 9 - static_cast<int>(step));
-    if (step > 0) EXPECT_GE(in[step].first - in[step - 1].first, 5min);
+    if (step == 0) continue;
+    EXPECT_GE(in[step].first - in[step - 1].first, 5min);
   }
   EXPECT_EQ(console.group(asg).desired, 2);
 }
@@ -242,7 +245,7 @@ TEST_F(MotoLoopTest, the_protected_stay_and_exactly_the_chosen_go) {
     console.protect(asg, before.members[index].id);
     kept.insert(before.members[index].id);
   }
-  (void)play(20, 40min);
+  (void)play(20, 24min);
   std::set<std::string> left;
   for (const AsgMember& member : console.group(asg).members) left.insert(member.id);
   EXPECT_EQ(left, kept);
@@ -280,7 +283,8 @@ TEST_P(MotoTargetGroupTest, targets_are_registered_read_back_and_taken_out) {
   const auto provider = make_aws_asg_provider({.account = Console::account()}, console.network());
   const Group* const groups[] = {&group};
   std::vector<Peer> peers;
-  for (const Server& server : *provider->list(groups, {})) peers.push_back({server.id, server.address});
+  const std::vector<Server> servers = provider->list(groups, {}).value_or(std::vector<Server>{});
+  for (const Server& server : servers) peers.push_back({server.id, server.address});
   ASSERT_THAT(peers, SizeIs(2));
   std::ranges::sort(peers, {}, &Peer::address);
   const auto written = write_peers(**balancer, peers);
