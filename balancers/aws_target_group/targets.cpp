@@ -79,6 +79,15 @@ Result<std::vector<AwsTarget>> AwsTargets::describe(const std::stop_token& stop)
   return targets;
 }
 
+void AwsTargets::learn_hosts(const XmlElement& instances) {
+  for (const XmlElement& reservation : instances.child("reservationSet").children) {
+    for (const XmlElement& each : reservation.child("instancesSet").children) {
+      const std::string& host = each.text_of(public_addresses_ ? "ipAddress" : "privateIpAddress");
+      if (!host.empty()) remember_host(each.text_of("instanceId"), host);
+    }
+  }
+}
+
 /// An instance keeps its private address as long as it lives, so each is asked about once.
 Result<void> AwsTargets::find_hosts(const std::vector<AwsTarget>& targets, const std::stop_token& stop) {
   std::vector<std::string> unknown;
@@ -95,14 +104,7 @@ Result<void> AwsTargets::find_hosts(const std::vector<AwsTarget>& targets, const
     add_aws_list(call.parameters, call.service, "Filter.1.Value",
                  {unknown.end() - static_cast<std::ptrdiff_t>(count), unknown.end()});
     unknown.resize(unknown.size() - count);
-    const auto take = [&](const XmlElement& result) {
-      for (const XmlElement& reservation : result.child("reservationSet").children) {
-        for (const XmlElement& each : reservation.child("instancesSet").children) {
-          const std::string& host = each.text_of(public_addresses_ ? "ipAddress" : "privateIpAddress");
-          if (!host.empty()) remember_host(each.text_of("instanceId"), host);
-        }
-      }
-    };
+    const auto take = [this](const XmlElement& result) { learn_hosts(result); };
     if (const Result<void> read = call_aws_pages(client_, std::move(call), "NextToken", take, stop); !read) return read;
   }
   return {};

@@ -44,6 +44,7 @@ class AwsTargets {
 
  private:
   [[nodiscard]] Result<void> change(const std::string& action, const std::vector<AwsTarget>& targets, const std::stop_token& stop);
+  void learn_hosts(const XmlElement& instances);
   [[nodiscard]] Result<void> find_hosts(const std::vector<AwsTarget>& targets, const std::stop_token& stop);
 
   AwsClient& client_;

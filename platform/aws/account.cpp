@@ -2,11 +2,12 @@
 
 #include <chrono>
 #include <cstdlib>
+#include <utility>
 
 namespace weir {
 
-AwsAccount read_aws_account(const std::string& name, const Settings& provider) {
-  return {.name = name,
+AwsAccount read_aws_account(std::string name, const Settings& provider) {
+  return {.name = std::move(name),
           .region = provider.text("region"),
           .endpoint = provider.text("endpoint"),
           .profile = provider.text("profile"),

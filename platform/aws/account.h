@@ -20,7 +20,7 @@ struct AwsAccount {
 };
 
 /// The keys `region`, `endpoint`, `profile`, `access_key_id` and `secret_access_key` of a provider.
-[[nodiscard]] AwsAccount read_aws_account(const std::string& name, const Settings& provider);
+[[nodiscard]] AwsAccount read_aws_account(std::string name, const Settings& provider);
 
 /// What else the AWS parts take from this machine; tests have their own.
 struct AwsSurroundings {

@@ -94,17 +94,18 @@ Result<std::optional<AwsCredentials>> parse_credentials_file(std::string_view te
 }
 
 Result<AwsCredentials> parse_credentials_json(const std::string& text) {
-  // Never the parser's message: it quotes the text.
+  const std::unexpected<Error> none = failure(ErrorKind::unavailable, "the answer holds no credentials");
   try {
     const nlohmann::json json = nlohmann::json::parse(text);
     const auto credentials = complete({.access_key_id = json.at("AccessKeyId").get<std::string>(),
                                        .secret_access_key = json.at("SecretAccessKey").get<std::string>(),
                                        .session_token = json.value("Token", std::string()),
                                        .expires_at = parse_aws_time(json.value("Expiration", std::string()))});
-    if (credentials) return *credentials;
-  } catch (const nlohmann::json::exception&) {  // told below
+    if (!credentials) return none;
+    return *credentials;
+  } catch (const nlohmann::json::exception&) {
+    return none;  // never the parser's message: it quotes the text
   }
-  return failure(ErrorKind::unavailable, "the answer holds no credentials");
 }
 
 AwsCredentialChain::AwsCredentialChain(Network& network, AwsAccount account, AwsSurroundings surroundings)

@@ -189,7 +189,7 @@ Result<std::vector<FailedLaunch>> AsgApi::failed_launches(const std::string& nam
   return failed;
 }
 
-Result<void> AsgApi::change(AwsCall call, const std::stop_token& stop) {
+Result<void> AsgApi::change(const AwsCall& call, const std::stop_token& stop) {
   const Result<XmlElement> result = client_.call(call, stop);
   if (!result) return std::unexpected(result.error());
   return {};
@@ -237,7 +237,7 @@ Result<void> AsgApi::complete_hook(const std::string& name, const std::string& h
                                    const std::stop_token& stop) {
   AwsCall call = hook_call("CompleteLifecycleAction", name, hook, instance);
   call.parameters.emplace_back("LifecycleActionResult", "CONTINUE");
-  return change(std::move(call), stop);
+  return change(call, stop);
 }
 
 Result<void> AsgApi::prolong_hook(const std::string& name, const std::string& hook, const std::string& instance,

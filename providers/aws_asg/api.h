@@ -83,7 +83,7 @@ class AsgApi {
                                           const std::stop_token& stop);
 
  private:
-  [[nodiscard]] Result<void> change(AwsCall call, const std::stop_token& stop);
+  [[nodiscard]] Result<void> change(const AwsCall& call, const std::stop_token& stop);
   [[nodiscard]] Result<void> describe_instances(AwsParameters filters, std::vector<Ec2Instance>& instances,
                                                 const std::stop_token& stop);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "platform/api_client.h"
 #include "providers/aws_asg/aws_asg.h"
@@ -84,8 +85,9 @@ std::vector<SettingsError> check(const Settings& provider, const Group& group) {
 }
 
 Result<std::unique_ptr<Provider>> make(const Settings& provider, ProviderContext context) {
-  return make_aws_asg_provider({.account = read_aws_account(context.name, provider), .own_bounds = provider.boolean("own_bounds")},
-                               *context.network);
+  return make_aws_asg_provider(
+      {.account = read_aws_account(std::move(context.name), provider), .own_bounds = provider.boolean("own_bounds")},
+      *context.network);
 }
 
 }  // namespace
