@@ -247,6 +247,7 @@ void write_server(JsonWriter& out, const Server& server, std::string_view group)
   if (!server.listed) out.field("listed", false);
   out.field_if("failure", server.failure);
   out.field_if("protection", server.protection);
+  out.field_if("zone", server.zone);
 }
 
 void write_servers(JsonWriter& out, const std::vector<Server>& servers, std::string_view group) {
@@ -632,6 +633,7 @@ void read(Fields& in, Server& server) {
   in.read("listed", server.listed);
   in.read("failure", server.failure);
   in.read("protection", server.protection);
+  in.read("zone", server.zone);
 }
 
 constexpr auto kReadItem = [](Fields& in, auto& what) { read(in, what); };
