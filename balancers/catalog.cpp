@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "balancers/aws_target_group/aws_target_group.h"
 #include "balancers/balancer.h"
 #include "balancers/exec/exec.h"
 #include "balancers/file_sd/file_sd.h"
@@ -15,6 +16,7 @@ namespace weir {
 
 std::span<const BalancerType> balancer_catalog() {
   static const std::array types{
+      aws_target_group_balancer(),
       exec_balancer(),
       file_sd_balancer(),
       haproxy_balancer(),

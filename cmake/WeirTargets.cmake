@@ -84,6 +84,7 @@ find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
 find_package(CURL REQUIRED)
 find_package(date REQUIRED)
+find_package(pugixml REQUIRED)
 find_package(PkgConfig REQUIRED)
 
 # weir_library(NAME SOURCES … LINKS …): one folder, one static library; its links are the arrows of the house.

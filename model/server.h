@@ -45,6 +45,7 @@ struct Server {
   bool listed = true;                              ///< false: we remember it, but the last list we had does not have it
   std::string failure = {};         ///< non-empty: the provider knows it can never serve (exited, suspended), and why
   std::string protection = {};      ///< non-empty: the provider would refuse to terminate it, and why
+  std::string zone = {};            ///< where the platform may lose several at once; a group is kept even over its zones
   std::optional<Price> price = {};  ///< as the provider says
   bool operator==(const Server&) const = default;
 };

@@ -75,9 +75,10 @@ std::string ApiClient::message(const ApiCall& call, const HttpResponse& response
 
 Result<HttpResponse> ApiClient::call(const ApiCall& call, const std::stop_token& stop) {
   Attempt now{.deadline = network_.clock.now() + options_.deadline};
+  const int attempts = call.attempts > 0 ? call.attempts : options_.attempts;
   for (;; ++now.number) {
     Result<HttpResponse> answer = attempt(call, now, stop);
-    if (!now.again || now.number >= options_.attempts) return answer;
+    if (!now.again || now.number >= attempts) return answer;
     const auto next = network_.clock.now() + std::max(now.wait, delay_before_next(now.number));
     if (next >= now.deadline) return answer;
     if (!network_.clock.wait_until(next, stop)) {

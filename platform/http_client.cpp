@@ -138,9 +138,13 @@ bool has_safe_headers(const HttpRequest& request) {
 Headers make_headers(const HttpRequest& request) {
   const HttpAccess& access = request.access;
   Headers headers;
-  append(headers, "Expect:");
-  append(headers, request.body.empty() ? "Content-Type:" : header_line("Content-Type", request.content_type));
-  if (request.fresh_connection) append(headers, "Connection: close");
+  // libcurl 7.88 signs every header it is given, also those that are only named to keep them from being sent, and those that the next
+  // hop takes away.
+  const bool signs = !access.aws_sigv4.empty();
+  if (!signs) append(headers, "Expect:");
+  if (!request.body.empty()) append(headers, header_line("Content-Type", request.content_type));
+  if (request.body.empty() && !signs) append(headers, "Content-Type:");
+  if (request.fresh_connection && !signs) append(headers, "Connection: close");
   if (!access.bearer_token.empty()) append(headers, "Authorization: Bearer " + access.bearer_token);
   for (const auto& [name, value] : access.headers) append(headers, header_line(name, value));
   return headers;

@@ -1,5 +1,6 @@
 #include <array>
 
+#include "providers/aws_asg/aws_asg.h"
 #include "providers/exec/exec.h"
 #include "providers/kubernetes/kubernetes.h"
 #include "providers/memory/memory.h"
@@ -13,6 +14,7 @@ namespace weir {
 std::span<const ProviderType> provider_catalog() {
   // clang-format off: one on a line, not in columns that move with every new type
   static const std::array catalog{
+      aws_asg_provider_type(),
       exec_provider_type(),
       kubernetes_provider_type(),
       memory_provider_type(),

@@ -56,6 +56,8 @@ struct ProviderContext {
   std::string name;                       ///< key in `providers:`
   std::filesystem::path state_directory;  ///< a directory of its own for providers that must keep something on this host
   Network* network = nullptr;             ///< for those that call an API over it; outlives the provider
+  /// weir runs the groups: what is begun may be carried on with each list. False: a look (`weir plan`), which changes nothing.
+  bool acts = false;
 };
 
 /// What a kind of provider can do. docs/providers/README.md shows it as a table.

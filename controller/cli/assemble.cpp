@@ -12,11 +12,14 @@ namespace weir {
 namespace {
 
 Result<std::shared_ptr<Provider>> make_provider(const std::string& name, const ProviderSpec& spec, const Config& config,
-                                                Network& network) {
+                                                Outside& outside) {
   const auto catalog = provider_catalog();
   const auto type = std::ranges::find(catalog, spec.type, &ProviderType::name);
   if (type == catalog.end()) return failure(ErrorKind::invalid, fmt::format("provider {}: no such type: {}", name, spec.type));
-  auto made = type->make(spec.settings, {name, config.controller.state.parent_path() / "servers" / name, &network});
+  auto made = type->make(spec.settings, {.name = name,
+                                         .state_directory = config.controller.state.parent_path() / "servers" / name,
+                                         .network = &outside.network,
+                                         .acts = outside.acts});
   if (!made) return failure(made.error().kind, fmt::format("provider {}: {}", name, made.error().message));
   return std::shared_ptr<Provider>(std::move(*made));
 }
@@ -54,7 +57,7 @@ Result<std::unique_ptr<Assembly>> assemble(const Config& config, Outside& outsid
   Providers& providers = assembly->providers;
   for (const auto& [name, spec] : config.providers) {
     assembly->provider_settings[name] = spec.settings;
-    auto provider = make_provider(name, spec, config, outside.network);
+    auto provider = make_provider(name, spec, config, outside);
     if (!provider) {
       add(failed, provider.error().message);
       continue;

@@ -33,6 +33,7 @@ struct Outside {
   TokenBuckets buckets{waiting};
   Network network{http, waiting, buckets};
   NetworkProbe probe{http};
+  bool acts = false;  ///< the groups are run, not only looked at
 };
 
 /// A configuration made real: its providers, balancers and policies. Must not outlive the Outside it was built over, and must

@@ -99,6 +99,7 @@ void log_call(const Log& log, const ApiReport& report) {
 class Service {
  public:
   Service(const Log& log, SqliteStore& store) : log_(log), store_(store) {
+    outside_.acts = true;
     outside_.network.told = [this](const ApiReport& report) {
       metrics_.api_call(report);
       if (log_calls_) log_call(log_, report);

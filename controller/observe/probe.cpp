@@ -19,25 +19,15 @@ namespace {
 
 using Steady = std::chrono::steady_clock;
 
-constexpr Duration kSoonest{1000};               // between checks of a server that is not healthy
-constexpr std::size_t kLargestAnswer = 1 << 20;  // nobody reads it
+constexpr Duration kSoonest{1000};  // between checks of a server that is not healthy
 
 double place_in_interval(const std::string& group, const std::string& server) {
   const std::size_t hash = std::hash<std::string>()(group + '\n' + server);
   return static_cast<double>(hash >> 11U) / static_cast<double>(std::numeric_limits<std::size_t>::max() >> 11U) * 0.999;
 }
 
-std::string path_of(const HealthCheck& check) { return check.path.starts_with('/') ? check.path : '/' + check.path; }
-
-HttpRequest request_for(const std::string& address, const HealthCheck& check) {
-  HttpRequest request{.url = "http://" + address, .timeout = check.timeout, .max_body = kLargestAnswer, .fresh_connection = true};
-  request.connect_only = check.kind == HealthCheck::Kind::tcp;
-  if (check.kind == HealthCheck::Kind::http) request.url += path_of(check);
-  return request;
-}
-
 std::string describe(const Result<HttpResponse>& result, const HealthCheck& check) {
-  return result ? fmt::format("GET {}: {}", path_of(check), result->status) : result.error().message;
+  return result ? fmt::format("GET {}: {}", health_path(check), result->status) : result.error().message;
 }
 
 }  // namespace
@@ -51,12 +41,6 @@ HealthState advance_health(HealthState state, bool good, std::string detail, con
   if (state.good_in_row >= enough) state.health = {.status = HealthStatus::healthy, .detail = {}};
   if (state.bad_in_row >= enough) state.health.status = HealthStatus::unhealthy;
   return state;
-}
-
-std::optional<bool> is_good_answer(const Result<HttpResponse>& answer, const HealthCheck& check) {
-  if (answer) return check.kind == HealthCheck::Kind::tcp || (answer->status >= 200 && answer->status < 400);
-  if (answer.error().kind == ErrorKind::cancelled || answer.error().kind == ErrorKind::out_of_capacity) return std::nullopt;
-  return false;
 }
 
 Duration next_check_after(HealthStatus before, HealthStatus after, const HealthCheck& check, double spread) {
@@ -191,7 +175,7 @@ class NetworkProbe::Scheduler : public std::enable_shared_from_this<Scheduler> {
     const auto done = [self = shared_from_this(), target, now, check](const Result<HttpResponse>& result) {
       self->take_answer(target, now, check, result);
     };
-    http_.send(request_for(target->address, check), done, checks_.get_token());
+    http_.send(health_request(target->address, check), done, checks_.get_token());
   }
 
   /// `check` is how it was asked, which a watch() since then may have changed.

@@ -9,6 +9,7 @@
 #include "model/group.h"
 #include "model/server.h"
 #include "model/time.h"
+#include "platform/health_check.h"
 #include "platform/http_client.h"
 
 namespace weir {
@@ -24,9 +25,6 @@ struct HealthState {
 /// The state after one more answer: healthy after `healthy_after` good ones in a row, unhealthy after `unhealthy_after` bad ones,
 /// else as before. `detail` tells why a check was bad; it is kept until the server is healthy and answers well.
 [[nodiscard]] HealthState advance_health(HealthState state, bool good, std::string detail, const HealthCheck& check);
-
-/// Whether a check's answer is good. Absent: it says nothing about the server, since the check never left this machine.
-[[nodiscard]] std::optional<bool> is_good_answer(const Result<HttpResponse>& answer, const HealthCheck& check);
 
 /// How long after the start of one check the next one starts. A server that is not healthy is asked every second at least, so that
 /// it serves as soon as it can. `spread` in [0, 1) is the server's place within the interval: it is used once, when the server

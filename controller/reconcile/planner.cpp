@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <iterator>
+#include <map>
+#include <string_view>
 #include <tuple>
+#include <utility>
 
 namespace weir {
 namespace {
@@ -418,22 +421,28 @@ class Planner {
         std::ranges::count_if(now_.servers, [&](const Server& one) { return can_serve(one, now_.probe_suspected); }));
   }
 
-  /// Whom to let go first: what serves nobody, then the unhealthy, then the overflow, then whose paid time ends soonest, then the
-  /// youngest.
+  /// Whom to let go first: what serves nobody, then the unhealthy, then the overflow, then whose paid time ends soonest, then one
+  /// of the fullest zone, then the youngest.
   [[nodiscard]] std::vector<std::size_t> victims() const {
     std::vector<std::size_t> order;
+    std::map<std::string_view, int> left_in_zone;
     for (std::size_t index = 0; index < now_.servers.size(); ++index) {
       const Server& one = now_.servers[index];
       const bool live = one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service;
+      if (live) ++left_in_zone[one.zone];
       if (live && one.protection.empty()) order.push_back(index);
     }
-    const auto rank = [this](std::size_t index) {
+    const auto reason = [this](std::size_t index) {
       const Server& one = now_.servers[index];
       const int use = one.phase != Phase::in_service ? 0 : one.health.status == HealthStatus::unhealthy ? 1 : 2;
-      return std::tuple(use, one.overflow ? 0 : 1, one.paid_until.value_or(TimePoint::max()), -one.launched_at.time_since_epoch(),
-                        index);
+      return std::tuple(use, one.overflow ? 0 : 1, one.paid_until.value_or(TimePoint::max()));
     };
-    std::ranges::sort(order, [&](std::size_t left, std::size_t right) { return rank(left) < rank(right); });
+    const auto youth = [this](std::size_t index) { return std::pair(-now_.servers[index].launched_at.time_since_epoch(), index); };
+    std::ranges::sort(order, {}, [&](std::size_t index) { return std::pair(reason(index), youth(index)); });
+    // How many its zone has when it is its turn, if all before it in its zone are gone.
+    std::vector<int> fullness(now_.servers.size());
+    for (const std::size_t index : order) fullness[index] = left_in_zone[now_.servers[index].zone]--;
+    std::ranges::sort(order, {}, [&](std::size_t index) { return std::tuple(reason(index), -fullness[index], youth(index)); });
     return order;
   }
 

@@ -95,6 +95,15 @@ TEST_F(ApiClientTest, throttled_nothing_was_done_so_even_that_is_asked_again_and
   EXPECT_GE(world.clock.now() - begin, 7s);
 }
 
+TEST_F(ApiClientTest, a_call_may_have_fewer_attempts_than_others_even_when_it_is_busy) {
+  ApiClient client(world.network, options());
+  stub.answer(Answer{.status = 429});
+  ApiCall once = read();
+  once.attempts = 1;
+  EXPECT_EQ(client.call(once, {})->status, 429);
+  EXPECT_THAT(stub.requests(), SizeIs(1));
+}
+
 TEST_F(ApiClientTest, retry_after_holds_everybody_who_shares_the_budget) {
   ApiClient client(world.network, options());
   ApiClient other(world.network, options());

@@ -286,6 +286,25 @@ TEST(Shrinking, lets_go_first_of_what_serves_nobody_then_the_unhealthy_then_the_
   EXPECT_EQ(story.plan.actions[1].why, "2 desired");
 }
 
+TEST(Shrinking, lets_go_of_the_youngest_in_the_zone_with_the_most_servers) {
+  Story story(6);
+  story.memory.desired = 6;
+  const std::map<std::string, std::string> zones{{"s1", "a"}, {"s2", "a"}, {"s3", "a"}, {"s4", "a"}, {"s5", "b"}, {"s6", "c"}};
+  for (const auto& [id, zone] : zones) story.find(id)->zone = zone;
+  story.memory.desired = 3;
+  EXPECT_THAT(story.turn(), ElementsAre("drain s4", "drain s3", "drain s2"));
+}
+
+TEST(Shrinking, counts_a_protected_server_to_its_zone_and_an_unhealthy_one_goes_whatever_its_zone) {
+  Story story(5);
+  const std::map<std::string, std::string> zones{{"s1", "a"}, {"s2", "a"}, {"s3", "a"}, {"s4", "b"}, {"s5", "b"}};
+  for (const auto& [id, zone] : zones) story.find(id)->zone = zone;
+  story.find("s3")->protection = "scale-in protection";
+  story.health["s5"] = unhealthy;
+  story.memory.desired = 2;
+  EXPECT_THAT(story.turn(), ElementsAre("drain s5", "drain s2", "drain s1"));
+}
+
 TEST(Shrinking, never_takes_servers_in_service_below_min) {
   Story story(3);
   story.group.min = 2;
