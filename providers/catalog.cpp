@@ -4,6 +4,7 @@
 #include "providers/exec/exec.h"
 #include "providers/kubernetes/kubernetes.h"
 #include "providers/memory/memory.h"
+#include "providers/plugin/plugin.h"
 #include "providers/process/process.h"
 #include "providers/provider.h"
 #include "providers/static/static.h"
@@ -18,6 +19,7 @@ std::span<const ProviderType> provider_catalog() {
       exec_provider_type(),
       kubernetes_provider_type(),
       memory_provider_type(),
+      plugin_provider_type(),
       process_provider_type(),
       static_provider_type(),
       vultr_provider_type(),

@@ -25,6 +25,7 @@
 
 #include "platform/child_program.h"
 #include "platform/descriptor.h"
+#include "providers/protocol.h"
 
 namespace weir {
 namespace {
@@ -75,15 +76,6 @@ int until(Moment then) {
 }
 
 }  // namespace
-
-std::string quoted_line(std::string_view text, std::size_t longest) {
-  std::string result;
-  for (const char c : text.substr(0, longest)) result += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
-  while (result.ends_with(' ')) result.pop_back();
-  // Bytes that are no text must not reach the log.
-  result = Json::parse(Json(result).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
-  return text.size() > longest ? result + "…" : result;
-}
 
 /// Owns the program and the one thread that starts it, hears it and ends it. What the callers share with that thread is guarded;
 /// the rest is the thread's alone.
@@ -252,7 +244,7 @@ class Conversation::Keeper {
   [[nodiscard]] std::string said() const {
     const std::string_view all = tail_;
     const std::string_view end = all.substr(all.size() - std::min(all.size(), kLongestQuote));
-    const std::string text = quoted_line(end, kLongestQuote);
+    const std::string text = protocol::quoted_line(end, kLongestQuote);
     return text.empty() ? "" : fmt::format("; it said: {}", text);
   }
 
@@ -339,7 +331,7 @@ class Conversation::Keeper {
     const std::optional<Id> id = id_of(answer);
     if (!id) {
       return break_off(fmt::format("it wrote a line that is no answer (a JSON object with the id of a request): {}",
-                                   quoted_line(line, kLongestQuote)));
+                                   protocol::quoted_line(line, kLongestQuote)));
     }
     if (hello_) return take_greeting(*id, answer);
     if (!deliver(*id, std::move(answer))) return break_off(fmt::format("it answered {}, which is no open request", *id));
@@ -351,7 +343,7 @@ class Conversation::Keeper {
     const auto error = answer.find("error");
     if (error != answer.end()) {
       return break_off(fmt::format("it refused the greeting: {}",
-                                   quoted_line(error->dump(-1, ' ', false, Json::error_handler_t::replace), kLongestQuote)));
+                                   protocol::quoted_line(error->dump(-1, ' ', false, Json::error_handler_t::replace), kLongestQuote)));
     }
     const auto protocol = answer.find("protocol");
     if (protocol == answer.end() || *protocol != options_.protocol) {

@@ -46,7 +46,4 @@ class Conversation {
   std::unique_ptr<Keeper> keeper_;
 };
 
-/// A text by somebody else for a message: one line, not too long.
-[[nodiscard]] std::string quoted_line(std::string_view text, std::size_t longest);
-
 }  // namespace weir

@@ -10,7 +10,7 @@
 
 #include "platform/api_client.h"
 #include "providers/exec/conversation.h"
-#include "providers/exec/messages.h"
+#include "providers/protocol.h"
 
 namespace weir {
 namespace {
@@ -66,8 +66,8 @@ class ExecProvider final : public Provider {
         network_(context.network),
         conversation_({.command = provider.texts("command"),
                        .environment = environment_of(provider),
-                       .hello = exec::hello_members(context, provider),
-                       .protocol = exec::kProtocol,
+                       .hello = protocol::hello_members(context, provider),
+                       .protocol = protocol::kVersion,
                        .timeout = provider.duration("timeout"),
                        .grace = provider.duration("stop_grace"),
                        .longest_line = options.longest_line,
@@ -75,16 +75,16 @@ class ExecProvider final : public Provider {
                       context.network != nullptr ? context.network->clock : own_clock_) {}
 
   Result<std::vector<Server>> list(std::span<const Group* const> groups, std::stop_token stop) override {
-    return ask<std::vector<Server>>("list", exec::list_members(groups), stop, exec::servers_from);
+    return ask<std::vector<Server>>("list", protocol::list_members(groups), stop, protocol::servers_from);
   }
 
   Result<Server> launch(const LaunchRequest& request, std::stop_token stop) override {
-    return ask<Server>("launch", exec::launch_members(request), stop,
-                       [&](const nlohmann::json& answer) { return exec::launched_from(answer, request); });
+    return ask<Server>("launch", protocol::launch_members(request), stop,
+                       [&](const nlohmann::json& answer) { return protocol::launched_from(answer, request); });
   }
 
   Result<void> terminate(const Group& group, const std::string& server, std::stop_token stop) override {
-    return ask<void>("terminate", exec::terminate_members(group, server), stop, exec::terminated_from);
+    return ask<void>("terminate", protocol::terminate_members(group, server), stop, protocol::terminated_from);
   }
 
  private:

@@ -1,4 +1,4 @@
-#include "providers/exec/messages.h"
+#include "providers/protocol.h"
 
 #include <fmt/format.h>
 
@@ -9,9 +9,7 @@
 #include <string_view>
 #include <utility>
 
-#include "providers/exec/conversation.h"
-
-namespace weir::exec {
+namespace weir::protocol {
 namespace {
 
 using Json = nlohmann::json;
@@ -147,7 +145,7 @@ Result<Server> server_from(const Json& json) {
 
 std::string hello_members(const ProviderContext& context, const Settings& provider) {
   return members_of({{"verb", "hello"},
-                     {"protocol", kProtocol},
+                     {"protocol", kVersion},
                      {"provider", context.name},
                      {"state_directory", context.state_directory.string()},
                      {"settings", rest_of(provider)}});
@@ -212,4 +210,13 @@ Result<void> terminated_from(const Json& answer) {
   return std::unexpected(*std::move(error));
 }
 
-}  // namespace weir::exec
+std::string quoted_line(std::string_view text, std::size_t longest) {
+  std::string result;
+  for (const char c : text.substr(0, longest)) result += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
+  while (result.ends_with(' ')) result.pop_back();
+  // Bytes that are no text must not reach the log.
+  result = Json::parse(Json(result).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
+  return text.size() > longest ? result + "…" : result;
+}
+
+}  // namespace weir::protocol

@@ -3,6 +3,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "model/error.h"
@@ -10,10 +11,11 @@
 #include "model/server.h"
 #include "providers/provider.h"
 
-namespace weir::exec {
+namespace weir::protocol {
 
-/// The version of the protocol that docs/providers/exec.md describes.
-inline constexpr int kProtocol = 1;
+// How providers that are no part of weir, programs and plug-ins, are asked for servers: docs/providers/exec.md describes it.
+
+inline constexpr int kVersion = 1;
 
 /// The members of each request after its id, as one line of JSON, in the order the documentation promises.
 [[nodiscard]] std::string hello_members(const ProviderContext& context, const Settings& provider);
@@ -28,4 +30,7 @@ inline constexpr int kProtocol = 1;
 /// That a server is not there is success.
 [[nodiscard]] Result<void> terminated_from(const nlohmann::json& answer);
 
-}  // namespace weir::exec
+/// A foreign text as it may stand in a message: one line of UTF-8, at most so many bytes.
+[[nodiscard]] std::string quoted_line(std::string_view text, std::size_t longest);
+
+}  // namespace weir::protocol

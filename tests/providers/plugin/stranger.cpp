@@ -1,0 +1,2 @@
+// A shared object that is no plug-in.
+extern "C" int stranger() { return 0; }
