@@ -3,6 +3,8 @@ install(PROGRAMS $<TARGET_FILE:weir> DESTINATION /usr/bin)
 install(FILES packaging/weir.service DESTINATION /lib/systemd/system)
 install(FILES README.md CHANGELOG.md SECURITY.md docs/how-it-decides.md docs/tutorial.md examples/weir.yaml examples/minimal.yaml
   DESTINATION /usr/share/doc/weir)
+install(FILES providers/plugin/include/weir/plugin.h DESTINATION /usr/include/weir)
+install(DIRECTORY examples/plugin examples/providers examples/balancers DESTINATION /usr/share/doc/weir/examples)
 install(FILES LICENSE DESTINATION /usr/share/doc/weir RENAME copyright)
 add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/weir.schema.json
   COMMAND weir validate --schema > ${CMAKE_BINARY_DIR}/weir.schema.json DEPENDS weir VERBATIM)
