@@ -16,11 +16,7 @@ namespace weir {
 
 std::span<const BalancerType> balancer_catalog() {
   static const std::array types{
-      aws_target_group_balancer(),
-      exec_balancer(),
-      file_sd_balancer(),
-      haproxy_balancer(),
-      nginx_balancer(),
+      aws_target_group_balancer(), exec_balancer(), file_sd_balancer(), haproxy_balancer(), nginx_balancer(),
   };
   return types;
 }

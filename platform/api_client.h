@@ -52,7 +52,7 @@ struct ApiCall {
   std::string operation;  ///< for log and metrics: few different ones, such as "instances.list"
   HttpRequest http;
   Repeat repeat = Repeat::never;
-  int attempts = 0;  ///< of this call; 0: as many as ApiOptions says
+  int attempts = 0;                                ///< of this call; 0: as many as ApiOptions says
   std::function<void(HttpRequest&)> prepare = {};  ///< before each attempt: a signature has its time in it
 };
 

@@ -138,8 +138,8 @@ bool has_safe_headers(const HttpRequest& request) {
 Headers make_headers(const HttpRequest& request) {
   const HttpAccess& access = request.access;
   Headers headers;
-  // libcurl 7.88 signs every header it is given, also those that are only named to keep them from being sent, and those that the next
-  // hop takes away.
+  // libcurl 7.88 signs every header it is given, also those that are only named to keep them from being sent, and those that the
+  // next hop takes away.
   const bool signs = !access.aws_sigv4.empty();
   if (!signs) append(headers, "Expect:");
   if (!request.body.empty()) append(headers, header_line("Content-Type", request.content_type));

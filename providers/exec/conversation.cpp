@@ -342,8 +342,9 @@ class Conversation::Keeper {
     if (id != *hello_) return break_off("it answered another request before the greeting");
     const auto error = answer.find("error");
     if (error != answer.end()) {
-      return break_off(fmt::format("it refused the greeting: {}",
-                                   protocol::quoted_line(error->dump(-1, ' ', false, Json::error_handler_t::replace), kLongestQuote)));
+      return break_off(
+          fmt::format("it refused the greeting: {}",
+                      protocol::quoted_line(error->dump(-1, ' ', false, Json::error_handler_t::replace), kLongestQuote)));
     }
     const auto protocol = answer.find("protocol");
     if (protocol == answer.end() || *protocol != options_.protocol) {

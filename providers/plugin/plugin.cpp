@@ -53,7 +53,8 @@ std::vector<SettingsError> check(const Settings& provider, const Group& /*group*
            .mark = provider.mark("library")}};
 }
 
-/// The library's table of functions. Libraries stay loaded: threads of theirs may still run, and code under way may still be called.
+/// The library's table of functions. Libraries stay loaded: threads of theirs may still run, and code under way may still be
+/// called.
 Result<const weir_plugin*> load(const std::string& library) {
   static std::mutex mutex;
   static auto& loaded = *new std::map<std::string, boost::dll::shared_library>;
@@ -61,7 +62,7 @@ Result<const weir_plugin*> load(const std::string& library) {
   const std::lock_guard lock(mutex);
   auto found = loaded.find(library);
   if (found == loaded.end()) {
-    boost::dll::fs::error_code error;
+    std::error_code error;
     boost::dll::shared_library object(library, error, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
     if (error) {
       return unusable(fmt::format("cannot be loaded: {}", protocol::quoted_line(error.message(), kLongestQuote)));
@@ -72,9 +73,10 @@ Result<const weir_plugin*> load(const std::string& library) {
   const weir_plugin* plugin = found->second.get<const weir_plugin*()>(WEIR_PLUGIN_ENTRY)();
   if (plugin == nullptr) return unusable(WEIR_PLUGIN_ENTRY " returned nothing");
   if (plugin->abi != WEIR_PLUGIN_ABI) {
-    return unusable(fmt::format("was built for version {} of the plug-in interface, this weir has version {}; build it again with this "
-                                "weir's weir/plugin.h",
-                                plugin->abi, WEIR_PLUGIN_ABI));
+    return unusable(
+        fmt::format("was built for version {} of the plug-in interface, this weir has version {}; build it again with this "
+                    "weir's weir/plugin.h",
+                    plugin->abi, WEIR_PLUGIN_ABI));
   }
   const bool whole = plugin->name != nullptr && plugin->open != nullptr && plugin->ask != nullptr && plugin->close != nullptr;
   if (!whole) return unusable("its table lacks a name or a function");
@@ -139,9 +141,10 @@ class Opened : public std::enable_shared_from_this<Opened> {
   }
 
   Result<void> open(const std::string& hello) {
-    const Result<Json> answer = made([hello](Opened& self, const weir_plugin_call& call) {
-      self.provider_ = self.plugin_->open(hello.data(), hello.size(), &call);
-    }, {});
+    const Result<Json> answer =
+        made([hello](Opened& self,
+                     const weir_plugin_call& call) { self.provider_ = self.plugin_->open(hello.data(), hello.size(), &call); },
+             {});
     if (!answer) return std::unexpected(answer.error());
     if (const auto refused = protocol::terminated_from(*answer); !refused) return refused;
     const auto version = answer->find("protocol");
@@ -154,16 +157,19 @@ class Opened : public std::enable_shared_from_this<Opened> {
 
   /// Errors: unavailable (no answer; whether something was done is unknown), cancelled.
   Result<Json> ask(const std::string& request, const std::stop_token& stop) {
-    return made([request](Opened& self, const weir_plugin_call& call) {
-      self.plugin_->ask(self.provider_, request.data(), request.size(), &call);
-    }, stop);
+    return made(
+        [request](Opened& self, const weir_plugin_call& call) {
+          self.plugin_->ask(self.provider_, request.data(), request.size(), &call);
+        },
+        stop);
   }
 
  private:
   template <typename Function>
   Result<Json> made(Function function, const std::stop_token& stop) {
     if (late_.load() >= kMostLate) {
-      return failure(ErrorKind::unavailable, fmt::format("{} calls have not come back; no more are made until one does", kMostLate));
+      return failure(ErrorKind::unavailable,
+                     fmt::format("{} calls have not come back; no more are made until one does", kMostLate));
     }
     const auto call = std::make_shared<Call>();
     ++late_;
@@ -258,8 +264,8 @@ Result<std::unique_ptr<Provider>> make_plugin_provider(const Settings& provider,
   if (!plugin) return std::unexpected(plugin.error());
   const auto opened = std::make_shared<Opened>(*plugin, provider.duration("timeout"));
   if (const auto open = opened->open(object_of(protocol::hello_members(context, provider))); !open) {
-    return failure(open.error().kind, fmt::format("{}: {}: {}", library, protocol::quoted_line((*plugin)->name, kLongestQuote),
-                                                  open.error().message));
+    return failure(open.error().kind,
+                   fmt::format("{}: {}: {}", library, protocol::quoted_line((*plugin)->name, kLongestQuote), open.error().message));
   }
   return std::make_unique<PluginProvider>(opened, context, library);
 }

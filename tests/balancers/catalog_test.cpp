@@ -37,7 +37,8 @@ TEST(BalancerCatalog, an_unknown_type_is_told_which_there_are) {
   const auto made = maker.make({group, spec});
   ASSERT_FALSE(made.has_value());
   EXPECT_EQ(made.error(),
-            (Error{ErrorKind::invalid, "group app: no balancer of type 'f5'; there are: aws_target_group, exec, file_sd, haproxy, nginx"}));
+            (Error{ErrorKind::invalid,
+                   "group app: no balancer of type 'f5'; there are: aws_target_group, exec, file_sd, haproxy, nginx"}));
 }
 
 TEST(BalancerCatalog, every_type_is_made_from_checked_settings) {

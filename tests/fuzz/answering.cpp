@@ -33,9 +33,9 @@ int status_of(char letter) {
 }
 
 Config parsed(std::string_view configuration) {
-  const Environment environment{
-      .variable = {},
-      .read_file = [](const std::filesystem::path&) -> Result<std::string> { return std::string(kFuzzSecret) + "\n"; }};
+  const Environment environment{.variable = {}, .read_file = [](const std::filesystem::path&) -> Result<std::string> {
+                                  return std::string(kFuzzSecret) + "\n";
+                                }};
   auto config = parse_config(configuration, "weir.yaml", environment, builtin_catalogs());
   if (!config) {
     for (const ConfigError& error : config.error()) fmt::print(stderr, "{}\n", to_string(error));
@@ -63,7 +63,8 @@ bool succeeded(const Result<T>& result) {
 
 void check_server(const Server& server) {
   check(!server.id.empty());
-  for (const std::string& text : {server.id, server.address, server.group, server.version, server.token, server.failure, server.protection}) {
+  for (const std::string& text :
+       {server.id, server.address, server.group, server.version, server.token, server.failure, server.protection}) {
     (void)nlohmann::json(text).dump();
   }
 }
@@ -128,7 +129,8 @@ void fuzz_provider(std::string_view configuration, const std::uint8_t* data, std
   const std::unique_ptr<Provider> provider = made(config, outside.network);
   const Group& group = config.groups.front();
   std::vector<Server> servers = listed(*provider, group);
-  if (const Result<Server> launched = provider->launch({.group = group, .token = "tok-1", .version = "v1"}, {}); succeeded(launched)) {
+  if (const Result<Server> launched = provider->launch({.group = group, .token = "tok-1", .version = "v1"}, {});
+      succeeded(launched)) {
     check_server(*launched);
     servers.push_back(*launched);
   }

@@ -21,7 +21,8 @@ inline constexpr std::string_view kFuzzSecret = "s3cr3t-k3y";
 
 /// The outside of an adapter, made of bytes: each exchange is answered with the next of the answers in them, as is, in no time.
 /// Answers are kept apart by the byte 0x1e. One begins with a letter that stands for a status, unless it is a recorded body as it
-/// came ('{', '[', '<' …). After the last come the same again; an adapter that never has enough of them is told that nobody answers.
+/// came ('{', '[', '<' …). After the last come the same again; an adapter that never has enough of them is told that nobody
+/// answers.
 class AnsweringNetwork {
  public:
   explicit AnsweringNetwork(std::string_view bytes);

@@ -15,8 +15,9 @@ class Kubeconfig {
     const int file = ::mkstemp(path_.data());
     weir::check(file >= 0);
     (void)::close(file);
-    std::ofstream(path_) << "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
-                            "clusters: [{name: k, cluster: {server: 'http://127.0.0.1:1'}}]\nusers: [{name: u, user: {token: s3cr3t-k3y}}]\n";
+    std::ofstream(path_)
+        << "apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts: [{name: c, context: {cluster: k, user: u}}]\n"
+           "clusters: [{name: k, cluster: {server: 'http://127.0.0.1:1'}}]\nusers: [{name: u, user: {token: s3cr3t-k3y}}]\n";
   }
   ~Kubeconfig() { (void)::unlink(path_.c_str()); }
   Kubeconfig(const Kubeconfig&) = delete;

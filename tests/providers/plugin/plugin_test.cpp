@@ -3,8 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 
-#include <array>
-#include <thread>
+#include <stop_token>
 
 #include "tests/contract/provider_contract.h"
 #include "tests/fakes/network.h"
@@ -60,10 +59,15 @@ INSTANTIATE_TEST_SUITE_P(Plugin, ElasticProviderContract, testing::Values(kPlugi
 
 std::string library(const std::string& name) { return fmt::format("{}/{}.so", WEIR_PLUGINS, name); }
 
-std::string complaint(const std::string& path, const std::string& rest = "{}") {
+testing::Matcher<const Error&> error_of(ErrorKind kind, const std::string& part) {
+  return AllOf(Field(&Error::kind, kind), Field(&Error::message, HasSubstr(part)));
+}
+
+/// Why that library is not taken.
+Error refusal(const std::string& path, const std::string& rest = "{}") {
   PluginWorld world;
   const auto provider = world.open(PluginWorld::settings(path, rest));
-  return provider ? "" : fmt::format("{}: {}", to_string(provider.error().kind), provider.error().message);
+  return provider ? Error{} : provider.error();
 }
 
 class UnrulyPlugin : public testing::Test {
@@ -71,35 +75,39 @@ class UnrulyPlugin : public testing::Test {
   [[nodiscard]] std::unique_ptr<Provider> open(const std::string& mode, Duration timeout = 30s) {
     return world_.open(PluginWorld::settings(library("unruly_plugin"), fmt::format(R"({{"mode":"{}"}})", mode), timeout)).value();
   }
-  /// How a list of that provider ends.
-  [[nodiscard]] static std::string listed(Provider& provider) {
-    const Result<std::vector<Server>> servers = provider.list({}, {});
-    return servers ? "a list" : fmt::format("{}: {}", to_string(servers.error().kind), servers.error().message);
+  [[nodiscard]] Result<std::vector<Server>> listed(const std::string& mode, Duration timeout = 30s) {
+    return open(mode, timeout)->list({}, {});
   }
-  [[nodiscard]] std::string listed(const std::string& mode, Duration timeout = 30s) { return listed(*open(mode, timeout)); }
+  /// Why there is no list.
+  [[nodiscard]] Error unlisted(const std::string& mode, Duration timeout = 30s) {
+    const auto servers = listed(mode, timeout);
+    return servers ? Error{} : servers.error();
+  }
 
   PluginWorld world_;
 };
 
 TEST(Plugin, is_not_loaded_if_it_is_none) {
-  EXPECT_THAT(complaint("/nowhere/x.so"), AllOf(HasSubstr("/nowhere/x.so: cannot be loaded"), HasSubstr("invalid")));
-  EXPECT_THAT(complaint(__FILE__), HasSubstr("cannot be loaded"));
-  EXPECT_THAT(complaint(library("stranger_plugin")), HasSubstr("it has no function weir_plugin_entry"));
+  EXPECT_THAT(refusal("/nowhere/x.so"), error_of(ErrorKind::invalid, "/nowhere/x.so: cannot be loaded"));
+  EXPECT_THAT(refusal(__FILE__), error_of(ErrorKind::invalid, "cannot be loaded"));
+  EXPECT_THAT(refusal(library("stranger_plugin")), error_of(ErrorKind::invalid, "it has no function weir_plugin_entry"));
 }
 
 TEST(Plugin, of_another_interface_is_refused_with_what_to_do) {
-  EXPECT_THAT(complaint(library("other_abi_plugin")),
-              AllOf(HasSubstr("invalid"), HasSubstr("version 2 of the plug-in interface, this weir has version 1"), HasSubstr("build it again")));
+  EXPECT_THAT(refusal(library("other_abi_plugin")),
+              error_of(ErrorKind::invalid, "version 2 of the plug-in interface, this weir has version 1; build it again"));
 }
 
 TEST(Plugin, without_one_of_its_functions_is_refused) {
-  EXPECT_THAT(complaint(library("incomplete_plugin")), HasSubstr("its table lacks a name or a function"));
+  EXPECT_THAT(refusal(library("incomplete_plugin")), error_of(ErrorKind::invalid, "its table lacks a name or a function"));
 }
 
 TEST(Plugin, that_refuses_the_greeting_says_why_in_one_line) {
-  EXPECT_THAT(complaint(library("unruly_plugin"), R"({"mode":"refuses"})"), AllOf(HasSubstr("unruly 1: no licence for you"), HasSubstr("denied")));
-  EXPECT_THAT(complaint(library("unruly_plugin"), R"({"mode":"old"})"), HasSubstr("does not speak version 1"));
-  EXPECT_THAT(complaint(library("unruly_plugin"), R"({"mode":"opens_nothing"})"), HasSubstr("it opened nothing"));
+  EXPECT_THAT(refusal(library("unruly_plugin"), R"({"mode":"refuses"})"),
+              error_of(ErrorKind::denied, "unruly 1: no licence for you"));
+  EXPECT_THAT(refusal(library("unruly_plugin"), R"({"mode":"old"})"), error_of(ErrorKind::invalid, "does not speak version 1"));
+  EXPECT_THAT(refusal(library("unruly_plugin"), R"({"mode":"opens_nothing"})"),
+              error_of(ErrorKind::unavailable, "it opened nothing"));
 }
 
 TEST(Plugin, is_named_by_an_absolute_path) {
@@ -112,20 +120,20 @@ TEST(Plugin, is_named_by_an_absolute_path) {
 }
 
 TEST_F(UnrulyPlugin, that_gives_no_answer_leaves_the_list_unknown) {
-  EXPECT_THAT(listed("silent"), AllOf(HasSubstr("unavailable"), HasSubstr("own: list: it gave no answer")));
-  EXPECT_THAT(listed("no_json"), AllOf(HasSubstr("unavailable"), HasSubstr("no JSON object")));
-  EXPECT_THAT(listed("null"), AllOf(HasSubstr("unavailable"), HasSubstr("no JSON object")));
+  EXPECT_THAT(unlisted("silent"), error_of(ErrorKind::unavailable, "own: list: it gave no answer"));
+  EXPECT_THAT(unlisted("no_json"), error_of(ErrorKind::unavailable, "no JSON object"));
+  EXPECT_THAT(unlisted("null"), error_of(ErrorKind::unavailable, "no JSON object"));
 }
 
 TEST_F(UnrulyPlugin, that_throws_harms_nobody) {
-  EXPECT_THAT(listed("throws"), AllOf(HasSubstr("unavailable"), HasSubstr("it threw: out of luck")));
-  EXPECT_THAT(listed("throws_number"), HasSubstr("it threw something"));
+  EXPECT_THAT(unlisted("throws"), error_of(ErrorKind::unavailable, "it threw: out of luck"));
+  EXPECT_THAT(unlisted("throws_number"), error_of(ErrorKind::unavailable, "it threw something"));
 }
 
-TEST_F(UnrulyPlugin, that_answers_twice_is_heard_once) { EXPECT_EQ(listed("twice"), "a list"); }
+TEST_F(UnrulyPlugin, that_answers_twice_is_heard_once) { EXPECT_TRUE(listed("twice").has_value()); }
 
 TEST_F(UnrulyPlugin, that_does_not_come_back_is_left_behind_at_the_deadline) {
-  EXPECT_THAT(listed("hangs", 100ms), AllOf(HasSubstr("unavailable"), HasSubstr("no answer within")));
+  EXPECT_THAT(unlisted("hangs", 100ms), error_of(ErrorKind::unavailable, "no answer within"));
 }
 
 TEST_F(UnrulyPlugin, that_does_not_come_back_is_left_behind_when_weir_stops) {
@@ -138,17 +146,18 @@ TEST_F(UnrulyPlugin, that_does_not_come_back_is_left_behind_when_weir_stops) {
 }
 
 TEST_F(UnrulyPlugin, is_closed_once_nobody_uses_it) {
-  { const auto provider = open("good"); }
-  EXPECT_TRUE(wait_until(10s, [&] {
+  {
     const auto provider = open("good");
-    const auto servers = provider->list({}, {});
+  }
+  EXPECT_TRUE(wait_until(10s, [&] {
+    const auto servers = listed("good");
     return servers && servers->front().id == "open-1";
   }));
 }
 
 TEST_F(UnrulyPlugin, each_call_is_told_of) {
-  EXPECT_EQ(listed("good"), "a list");
-  EXPECT_THAT(listed("silent"), HasSubstr("unavailable"));
+  EXPECT_TRUE(listed("good").has_value());
+  EXPECT_THAT(unlisted("silent"), error_of(ErrorKind::unavailable, "no answer"));
   EXPECT_THAT(world_.outside.reports(), ElementsAre(AllOf(Field(&ApiReport::operation, "list"), Field(&ApiReport::outcome, "ok")),
                                                     AllOf(Field(&ApiReport::api, "own"), Field(&ApiReport::outcome, "no_answer"),
                                                           Field(&ApiReport::url, Not(IsEmpty())))));

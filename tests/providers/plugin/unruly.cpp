@@ -28,7 +28,8 @@ void wait_until_given_up(const weir_plugin_call* call) {
 }
 
 std::string mode_in(std::string_view hello) {
-  for (const auto mode : {"silent"sv, "twice"sv, "throws"sv, "throws_number"sv, "hangs"sv, "no_json"sv, "null"sv, "refuses"sv, "old"sv, "opens_nothing"sv}) {
+  for (const auto mode : {"silent"sv, "twice"sv, "throws"sv, "throws_number"sv, "hangs"sv, "no_json"sv, "null"sv, "refuses"sv,
+                          "old"sv, "opens_nothing"sv}) {
     if (says(hello, "\"mode\":\"" + std::string(mode) + "\"")) return std::string(mode);
   }
   return "good";

@@ -18,16 +18,17 @@ extern "C" {
 /* One request that waits for its answer; valid until the function that got it returns. */
 typedef struct weir_plugin_call {
   void* context;
-  /* Gives the answer, one JSON object in UTF-8; weir copies it. To be called once; what comes after the first counts for nothing. */
+  /* Gives the answer, one JSON object in UTF-8; weir copies it. To be called once; what comes after the first counts for nothing.
+   */
   void (*answer)(void* context, const char* json, size_t length);
   /* Not 0 once nobody waits any more (the timeout is over, or weir ends): give up as soon as you can. */
   int (*given_up)(void* context);
 } weir_plugin_call;
 
 typedef struct weir_plugin {
-  uint32_t abi;        /* WEIR_PLUGIN_ABI, and the first field in every version */
-  uint32_t reserved;   /* 0 */
-  const char* name;    /* "rack 1.2": for messages */
+  uint32_t abi;      /* WEIR_PLUGIN_ABI, and the first field in every version */
+  uint32_t reserved; /* 0 */
+  const char* name;  /* "rack 1.2": for messages */
   /* Makes one provider; `hello` is the greeting. Answers it, and returns what the other functions are to get: not NULL, unless the
    * answer is an error. */
   void* (*open)(const char* hello, size_t length, const weir_plugin_call* call);
@@ -42,7 +43,8 @@ typedef struct weir_plugin {
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif
-const weir_plugin* weir_plugin_entry(void);
+const weir_plugin*
+weir_plugin_entry(void);
 
 #ifdef __cplusplus
 }
