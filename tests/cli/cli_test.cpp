@@ -458,13 +458,18 @@ groups:
                       file("state.db").string(), port_, more));
   }
   /// Starts `weir run` and waits for its first turn.
+  /// True once it has taken a turn; one before it may have left some in the state.
   [[nodiscard]] bool run_controller() {
+    const nlohmann::json before = status()["last_turn"];
     const std::string log = file("weir.log").string();
     controller_ = std::jthread([this, log](const std::stop_token& stop) {
       const std::string command = fmt::format("exec '{}' run -c '{}' 2>'{}'", WEIR_PROGRAM, config().string(), log);
       (void)run_command({"sh", "-c", command}, 10min, stop);
     });
-    return wait_until(60s, [&] { return status()["last_turn"].is_string(); });
+    return wait_until(60s, [&] {
+      const nlohmann::json last = status()["last_turn"];
+      return last.is_string() && last != before;
+    });
   }
   void kill_controller() { controller_ = {}; }
   [[nodiscard]] std::string log() const { return read_file(file("weir.log")).value_or(""); }

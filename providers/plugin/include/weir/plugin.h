@@ -1,10 +1,9 @@
+#pragma once
+
 /* What a provider of weir's is that comes as a shared object: `type: plugin`, described in docs/providers/plugin.md.
  *
  * Plain C, and no type of weir's or of any library crosses the line, so that a plug-in and weir need not be built by the same
  * compiler. The requests and answers are those of docs/providers/exec.md, without `id`. */
-#ifndef WEIR_PLUGIN_H
-#define WEIR_PLUGIN_H
-
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,6 +47,4 @@ weir_plugin_entry(void);
 
 #ifdef __cplusplus
 }
-#endif
-
 #endif
