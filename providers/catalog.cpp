@@ -1,5 +1,6 @@
 #include <array>
 
+#include "providers/docker_swarm/docker_swarm.h"
 #include "providers/memory/memory.h"
 #include "providers/process/process.h"
 #include "providers/provider.h"
@@ -10,6 +11,7 @@ namespace weir {
 
 std::span<const ProviderType> provider_catalog() {
   static const std::array catalog{
+      docker_swarm_provider_type(),
       memory_provider_type(),
       process_provider_type(),
       static_provider_type(),
