@@ -62,6 +62,12 @@ std::optional<Duration> retry_after(const HttpResponse& response) {
   return std::clamp<Duration>(std::chrono::seconds(until - from), Duration{0}, kLongestRetryAfter);
 }
 
+std::optional<TimePoint> answered_at(const HttpResponse& response) {
+  const std::time_t date = curl_getdate(std::string(response.header("date")).c_str(), nullptr);
+  if (date < 0) return std::nullopt;
+  return TimePoint(std::chrono::seconds(date));
+}
+
 ApiClient::ApiClient(Network& network, ApiOptions options)
     : network_(network),
       options_(std::move(options)),

@@ -113,4 +113,7 @@ class ApiClient {
 /// What `Retry-After` says, in seconds or as a date counted from the answer's own `Date`; absent if it says nothing usable.
 [[nodiscard]] std::optional<Duration> retry_after(const HttpResponse& response);
 
+/// When the other side answered, by its own clock (`Date`, to the second); absent if it does not say.
+[[nodiscard]] std::optional<TimePoint> answered_at(const HttpResponse& response);
+
 }  // namespace weir

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "providers/aws_asg/aws_asg.h"
+#include "providers/docker_swarm/docker_swarm.h"
 #include "providers/exec/exec.h"
 #include "providers/kubernetes/kubernetes.h"
 #include "providers/memory/memory.h"
@@ -16,6 +17,7 @@ std::span<const ProviderType> provider_catalog() {
   // clang-format off: one on a line, not in columns that move with every new type
   static const std::array catalog{
       aws_asg_provider_type(),
+      docker_swarm_provider_type(),
       exec_provider_type(),
       kubernetes_provider_type(),
       memory_provider_type(),

@@ -46,6 +46,7 @@ struct Options {
   milliseconds service_time{20};
   milliseconds boot{0};
   milliseconds crash_after{0};
+  milliseconds linger{0};
   milliseconds stop_timeout{5000};
 };
 
@@ -158,6 +159,9 @@ class AppServer {
     }
   }
 
+  /// From now on it says that it is not healthy, so that whoever sends it traffic can stop, and answers all the same.
+  void leave() { leaving_ = true; }
+
   /// No new connections, idle ones closed, running requests finished.
   void stop() {
     stopping_ = true;
@@ -220,7 +224,7 @@ class AppServer {
   }
 
   [[nodiscard]] bool booted() const { return SteadyClock::now() - started_ >= options_.boot; }
-  [[nodiscard]] bool ready() const { return booted() && !stopping_; }
+  [[nodiscard]] bool ready() const { return booted() && !leaving_ && !stopping_; }
 
   static Response plain(http::status status, const std::string& body) {
     Response response;
@@ -254,6 +258,7 @@ class AppServer {
   std::uint64_t answered_ = 0;
   std::uint64_t refused_ = 0;
   std::size_t connections_ = 0;
+  bool leaving_ = false;
   bool stopping_ = false;
   SteadyClock::time_point started_ = SteadyClock::now();
 };
@@ -266,13 +271,19 @@ int run(const Options& options) {
   asio::co_spawn(context, server.accept(), asio::detached);
 
   asio::steady_timer last_moment(context);
-  asio::signal_set signals(context, SIGTERM, SIGINT);
-  signals.async_wait([&](error_code, int) {
+  const auto stop = [&] {
     server.stop();
     last_moment.expires_after(options.stop_timeout);
     last_moment.async_wait([&](error_code cancelled) {
       if (!cancelled) context.stop();
     });
+  };
+  asio::steady_timer goodbye(context);
+  asio::signal_set signals(context, SIGTERM, SIGINT);
+  signals.async_wait([&](error_code, int) {
+    server.leave();
+    goodbye.expires_after(options.linger);
+    goodbye.async_wait([&](error_code) { stop(); });
   });
   asio::steady_timer crash(context, options.crash_after);
   if (options.crash_after > milliseconds(0)) crash.async_wait([](error_code) { std::_Exit(70); });
@@ -300,6 +311,7 @@ int main(int argc, char** argv) {
   add_duration("--service-time", options.service_time, "time one request takes (20ms)");
   add_duration("--boot", options.boot, "answers 503 for that long after its start (0s)");
   add_duration("--crash-after", options.crash_after, "exits with status 70 after that time (0s: never)");
+  add_duration("--linger", options.linger, "after SIGTERM it goes on answering for that long, but says it is not healthy (0s)");
   add_duration("--stop-timeout", options.stop_timeout, "after SIGTERM, running requests get that long (5s)");
   CLI11_PARSE(app, argc, argv);
   try {
