@@ -54,6 +54,13 @@ struct BalancerOutside {
 /// What balancers of one maker share; balancers/shared.h.
 struct BalancerShared;
 
+/// What a kind of balancer can do. docs/balancers/README.md shows it as a table.
+struct BalancerAbilities {
+  bool counts_connections = false;  ///< tells how many connections a server that leaves still has
+  bool weighs = false;              ///< gives a server a larger or smaller share
+  std::string_view tested_against;  ///< what the tests run it on: "a real nginx"
+};
+
 /// One kind of balancer. The list of all is catalog.cpp.
 struct BalancerType {
   std::string_view name;
@@ -62,6 +69,7 @@ struct BalancerType {
   bool carries_traffic = true;  ///< false: it only tells others who serves, and has no connections to wait for
   /// Checks beyond the table. Never touches the outside.
   std::vector<SettingsError> (*check)(const BalancerRequest& request) = nullptr;
+  BalancerAbilities abilities = {};
   Result<std::unique_ptr<Balancer>> (*make)(const BalancerRequest& request, BalancerShared& shared) = nullptr;
 };
 

@@ -258,6 +258,7 @@ BalancerType aws_target_group_balancer() {
           .doc = "A target group of an AWS Application or Network Load Balancer.",
           .keys = kKeys,
           .check = check,
+          .abilities = {.tested_against = "a simulator held against the service model"},
           .make = make};
 }
 

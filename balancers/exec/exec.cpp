@@ -147,6 +147,7 @@ BalancerType exec_balancer() {
           .doc = "A program of yours that is told by JSON who gets traffic, for whatever weir has no balancer for.",
           .keys = kKeys,
           .check = check,
+          .abilities = {.counts_connections = true, .weighs = true, .tested_against = "a program in Python"},
           .make = make};
 }
 

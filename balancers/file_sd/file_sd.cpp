@@ -172,6 +172,7 @@ BalancerType file_sd_balancer() {
           .keys = kKeys,
           .carries_traffic = false,
           .check = check,
+          .abilities = {.tested_against = "a real Prometheus"},
           .make = make};
 }
 

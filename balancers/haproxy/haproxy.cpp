@@ -207,6 +207,7 @@ BalancerType haproxy_balancer() {
           .doc = "A backend of HAProxy on this host, changed at run time without a reload, and a file for its next start.",
           .keys = kKeys,
           .check = check,
+          .abilities = {.counts_connections = true, .weighs = true, .tested_against = "a real HAProxy"},
           .make = make};
 }
 

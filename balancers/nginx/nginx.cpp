@@ -171,6 +171,7 @@ BalancerType nginx_balancer() {
           .doc = "A file that nginx on this host includes; tested, reloaded and proven.",
           .keys = kKeys,
           .check = check,
+          .abilities = {.counts_connections = true, .weighs = true, .tested_against = "a real nginx"},
           .make = make};
 }
 

@@ -41,6 +41,22 @@ TEST(BalancerCatalog, an_unknown_type_is_told_which_there_are) {
                    "group app: no balancer of type 'f5'; there are: aws_target_group, exec, file_sd, haproxy, nginx"}));
 }
 
+/// What the table in docs/balancers/README.md says of a type.
+std::string row_of(const BalancerType& type) {
+  const auto yes = [](bool it_is) { return it_is ? "yes" : "no"; };
+  return fmt::format("| [{0}]({0}.md) | {1} | {2} | {3} | {4} |\n", type.name, yes(type.carries_traffic),
+                     yes(type.abilities.counts_connections), yes(type.abilities.weighs), type.abilities.tested_against);
+}
+
+TEST(BalancerCatalog, is_shown_as_it_is_in_the_documentation) {
+  const auto page = read_file(std::filesystem::path(WEIR_SOURCE_DIR) / "docs/balancers/README.md");
+  ASSERT_TRUE(page);
+  for (const BalancerType& type : balancer_catalog()) {
+    EXPECT_FALSE(type.abilities.tested_against.empty()) << type.name;
+    EXPECT_TRUE(page->contains(row_of(type))) << row_of(type);
+  }
+}
+
 TEST(BalancerCatalog, every_type_is_made_from_checked_settings) {
   Group group;
   group.name = "app";
