@@ -90,7 +90,7 @@ ProviderType docker_swarm_provider_type() {
           .check = check,
           .abilities = {.sizing = ProviderAbilities::Sizing::desired_count,
                         .chooses_victim = false,
-                        .tested_against = "a stateful fake held to recorded answers; a real Engine, one node and three"},
+                        .tested_against = "a stateful fake held to recorded answers; a real swarm of three nodes"},
           .make = make};
 }
 
