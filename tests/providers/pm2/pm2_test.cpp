@@ -264,7 +264,7 @@ TEST_F(Pm2, copies_of_another_weir_are_not_ours) {
 }
 
 TEST_F(Pm2, what_runs_of_the_app_itself_is_a_server_and_the_last_of_it_is_kept) {
-  world_.set_list({pm2_entry("app", 0, "online", {{"PORT", "31000"}})});
+  world_.set_list(Json::array({pm2_entry("app", 0, "online", {{"PORT", "31000"}})}));
   launch("t1");
   const std::vector<Server> servers = list();
   ASSERT_EQ(servers.size(), 2U);
@@ -306,7 +306,7 @@ TEST_F(Pm2, workers_that_share_a_port_are_refused) {
 }
 
 TEST_F(Pm2, one_that_runs_without_a_port_that_could_be_known_is_refused) {
-  world_.set_list({pm2_entry("app", 0, "online")});
+  world_.set_list(Json::array({pm2_entry("app", 0, "online")}));
   EXPECT_THAT(error_of(try_list()).message, HasSubstr("(number 0 in PM2) runs without a port in its variable PORT"));
 }
 
