@@ -102,11 +102,11 @@ foreach(kind tests_pure tests_effects tests_e2e soak benchmarks fuzzers)
 endforeach()
 set(WEIR_PURE_TESTS model policies deploy reconcile properties policy_test)
 
-# weir_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT s] [SERIAL]): one GoogleTest program, each of its tests known to ctest. Its
+# weir_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT s] [SERIAL [FILTER …]]): one GoogleTest program, each of its tests known to ctest. Its
 # kind is a label too: `e2e` if LABELS says so, else `pure` or `effects` by its folder. With label `soak` `./dev soak` runs the whole
-# program with WEIR_SOAK=1.
+# program with WEIR_SOAK=1; FILTER says which of its tests ctest runs.
 function(weir_test name)
-  cmake_parse_arguments(ARG "SERIAL" "TIMEOUT" "SOURCES;LINKS;LABELS;DEFINITIONS" ${ARGN})
+  cmake_parse_arguments(ARG "SERIAL" "TIMEOUT;FILTER" "SOURCES;LINKS;LABELS;DEFINITIONS" ${ARGN})
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR}/tests ${CMAKE_CURRENT_SOURCE_DIR})
   if("e2e" IN_LIST ARG_LABELS)
     set(kind e2e)
@@ -132,7 +132,11 @@ function(weir_test name)
   endif()
   if(ARG_SERIAL)
     # One process for the whole program: its tests share something that is slow to start.
-    add_test(NAME ${name} COMMAND ${name}_test)
+    set(filter)
+    if(ARG_FILTER)
+      set(filter "--gtest_filter=${ARG_FILTER}")
+    endif()
+    add_test(NAME ${name} COMMAND ${name}_test ${filter})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" RUN_SERIAL ON)
   else()
     string(REPLACE ";" "\\;" ARG_LABELS "${ARG_LABELS}")  # gtest_discover_tests would take a second label for a property

@@ -6,6 +6,7 @@
 #include "providers/kubernetes/kubernetes.h"
 #include "providers/memory/memory.h"
 #include "providers/plugin/plugin.h"
+#include "providers/pm2/pm2.h"
 #include "providers/process/process.h"
 #include "providers/provider.h"
 #include "providers/static/static.h"
@@ -22,6 +23,7 @@ std::span<const ProviderType> provider_catalog() {
       kubernetes_provider_type(),
       memory_provider_type(),
       plugin_provider_type(),
+      pm2_provider_type(),
       process_provider_type(),
       static_provider_type(),
       vultr_provider_type(),

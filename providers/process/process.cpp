@@ -11,9 +11,10 @@
 #include <set>
 #include <utility>
 
+#include "platform/directory_lock.h"
+#include "platform/ports.h"
 #include "providers/process/file_name.h"
 #include "providers/process/identity.h"
-#include "providers/process/ports.h"
 #include "providers/process/record.h"
 #include "providers/process/spawn.h"
 

@@ -1,13 +1,7 @@
 #include "providers/process/record.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/file.h>
 
-#include <cerrno>
-#include <condition_variable>
-#include <cstring>
-#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "platform/file.h"
@@ -17,8 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
-
-constexpr Duration kLockPoll{5};
 
 fs::path record_path(const fs::path& directory, const std::string& group, const std::string& token) {
   return directory / group / (token + ".json");
@@ -113,31 +105,6 @@ Result<void> load_group(const fs::path& directory, std::vector<ServerRecord>& re
 }
 
 }  // namespace
-
-Result<DirectoryLock> DirectoryLock::take(const fs::path& directory, Duration deadline, const std::stop_token& stop) {
-  const fs::path path = directory / ".lock";
-  Descriptor file(::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC, 0644));
-  if (file.get() < 0) return directory_failure("open", path, {errno, std::generic_category()});
-  const auto until = std::chrono::steady_clock::now() + deadline;
-  std::mutex mutex;
-  std::condition_variable_any never;
-  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno != EWOULDBLOCK && errno != EINTR) return directory_failure("lock", path, {errno, std::generic_category()});
-    if (std::chrono::steady_clock::now() >= until) {
-      return failure(ErrorKind::unavailable,
-                     fmt::format("{} was locked by others for {}", path.string(), format_duration(deadline)));
-    }
-    std::unique_lock lock(mutex);
-    never.wait_for(lock, stop, kLockPoll, [] { return false; });
-    if (stop.stop_requested()) return failure(ErrorKind::cancelled, fmt::format("stopped while waiting for {}", path.string()));
-  }
-  return DirectoryLock(std::move(file));
-}
-
-DirectoryLock::~DirectoryLock() {
-  // Closing alone would leave the lock with a child that was forked a moment ago and shares the open file.
-  if (file_.get() >= 0) (void)::flock(file_.get(), LOCK_UN);
-}
 
 Result<void> save_record(const fs::path& directory, const ServerRecord& record) {
   const fs::path path = record_path(directory, record.group, record.token);

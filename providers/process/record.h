@@ -11,7 +11,6 @@
 
 #include "model/error.h"
 #include "model/time.h"
-#include "platform/descriptor.h"
 
 namespace weir {
 
@@ -29,23 +28,6 @@ struct ServerRecord {
   std::filesystem::path log;
   std::optional<TimePoint> stop_asked_at;
   std::string ended;  ///< how the process ended, once that is known
-};
-
-/// Keeps everybody else, in this process or another, from using the directory. Released at the end.
-class DirectoryLock {
- public:
-  /// Waits at most `deadline`. The directory must exist. Errors: cancelled, denied, unavailable.
-  [[nodiscard]] static Result<DirectoryLock> take(const std::filesystem::path& directory, Duration deadline,
-                                                  const std::stop_token& stop);
-  ~DirectoryLock();
-  DirectoryLock(DirectoryLock&&) noexcept = default;
-  DirectoryLock& operator=(DirectoryLock&&) = delete;
-  DirectoryLock(const DirectoryLock&) = delete;
-  DirectoryLock& operator=(const DirectoryLock&) = delete;
-
- private:
-  explicit DirectoryLock(Descriptor file) : file_(std::move(file)) {}
-  Descriptor file_;
 };
 
 /// Writes or replaces the record in one step, on disk when it returns. Errors: denied, unavailable.

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "platform/ports.h"
 #include "providers/process/file_name.h"
-#include "providers/process/ports.h"
 #include "providers/process/process.h"
 
 namespace weir {

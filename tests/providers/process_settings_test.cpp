@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "providers/process/ports.h"
+#include "platform/ports.h"
 #include "providers/process/process.h"
 #include "tests/support/settings.h"
 

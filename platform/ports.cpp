@@ -1,4 +1,4 @@
-#include "providers/process/ports.h"
+#include "platform/ports.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
