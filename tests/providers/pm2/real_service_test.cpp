@@ -29,9 +29,9 @@ constexpr const char* kApp =
 class Pm2Service : public testing::Test {
  protected:
   void SetUp() override {
-    if (RealPm2::program().empty())
-      GTEST_SKIP()
-          << "no PM2 here (`npm install --prefix build/pm2 pm2`): neither this nor the contract is tested with the real one";
+    if (RealPm2::program().empty()) {
+      GTEST_SKIP() << "no PM2 here (`npm install --prefix build/pm2 pm2`): it is not tested with the real one";
+    }
     write("app.js", kApp);
     write("token", "a token for this test only");
     write("weir.yaml", fmt::format(R"(
