@@ -71,6 +71,8 @@ SwarmMachines::SwarmMachines(int nodes) : nodes_(nodes) {
 
 SwarmMachines::~SwarmMachines() {
   for (Program& machine : machines_) machine.kill();
+  // A network may outlive its last process for a while.
+  for (int node = 1; node <= nodes_; ++node) (void)run({"ip", "link", "delete", device(node)});
   (void)run({"ip", "link", "delete", bridge_});
   // They are free when the last process has ended.
   (void)wait_until(kPatience, [this] {
