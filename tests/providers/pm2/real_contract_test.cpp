@@ -36,7 +36,9 @@ class RealPm2Harness final : public ProviderHarness {
     std::stop_source stop;
     const std::jthread asks([&] { (void)open()->launch(request, stop.get_token()); });
     const auto begun = [&] { return read_file(pm2_.home() / "pm2.log").value_or("").contains("app." + request.token); };
-    if (attempt == 1) EXPECT_TRUE(wait_until(std::chrono::seconds(60), begun));
+    if (attempt == 1) {
+      EXPECT_TRUE(wait_until(std::chrono::seconds(60), begun));
+    }
     stop.request_stop();
   }
 
