@@ -33,6 +33,7 @@ AsgMember member_of(const XmlElement& xml) {
   return {.id = xml.text_of("InstanceId"),
           .lifecycle = xml.text_of("LifecycleState"),
           .health = xml.text_of("HealthStatus"),
+          .zone = xml.text_of("AvailabilityZone"),
           .protected_from_scale_in = xml.text_of("ProtectedFromScaleIn") == "true"};
 }
 
@@ -230,6 +231,15 @@ Result<void> AsgApi::terminate(const std::string& instance, bool decrement, cons
   return change({.service = AwsService::autoscaling,
                  .action = "TerminateInstanceInAutoScalingGroup",
                  .parameters = {{"InstanceId", instance}, {"ShouldDecrementDesiredCapacity", decrement ? "true" : "false"}}},
+                stop);
+}
+
+Result<void> AsgApi::detach(const std::string& name, const std::string& instance, bool decrement, const std::stop_token& stop) {
+  return change({.service = AwsService::autoscaling,
+                 .action = "DetachInstances",
+                 .parameters = {{"AutoScalingGroupName", name},
+                                {"InstanceIds.member.1", instance},
+                                {"ShouldDecrementDesiredCapacity", decrement ? "true" : "false"}}},
                 stop);
 }
 

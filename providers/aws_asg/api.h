@@ -17,6 +17,7 @@ struct AsgMember {
   std::string id;
   std::string lifecycle;  ///< "InService", "Pending:Wait" …
   std::string health;     ///< "Healthy" | "Unhealthy"
+  std::string zone;
   bool protected_from_scale_in = false;
 
   /// Of those that DesiredCapacity counts: on its way in, or in.
@@ -77,6 +78,9 @@ class AsgApi {
   /// Puts weir's tags on an instance. not_found: EC2 does not know it yet.
   [[nodiscard]] Result<void> tag(const std::string& instance, const Ec2Instance& tags, const std::stop_token& stop);
   [[nodiscard]] Result<void> terminate(const std::string& instance, bool decrement, const std::stop_token& stop);
+  /// Takes an instance out of its group and leaves it running.
+  [[nodiscard]] Result<void> detach(const std::string& name, const std::string& instance, bool decrement,
+                                    const std::stop_token& stop);
   [[nodiscard]] Result<void> complete_hook(const std::string& name, const std::string& hook, const std::string& instance,
                                            const std::stop_token& stop);
   [[nodiscard]] Result<void> prolong_hook(const std::string& name, const std::string& hook, const std::string& instance,

@@ -9,6 +9,7 @@
 
 #include "platform/waiting_clock.h"
 #include "providers/aws_asg/api.h"
+#include "providers/aws_asg/apps.h"
 #include "providers/aws_asg/fleet.h"
 
 namespace weir {
@@ -74,7 +75,9 @@ class AwsAsgProvider final : public Provider {
       : options_(std::move(options)),
         clock_(network.clock),
         client_(network, options_.account, options_.surroundings),
-        api_(client_) {}
+        api_(client_),
+        http_(network.http),
+        acts_(options_.acts) {}
 
   Result<std::vector<Server>> list(std::span<const Group* const> groups, std::stop_token stop) override;
   Result<Server> launch(const LaunchRequest& request, std::stop_token stop) override;
@@ -121,7 +124,8 @@ class AwsAsgProvider final : public Provider {
   AsgApi api_;
   std::mutex mutex_;
   std::map<std::string, Fleet> fleets_;
-  std::atomic<bool> acts_ = false;  ///< it has launched or removed: it is no mere look at what there is
+  HttpClient& http_;
+  std::atomic<bool> acts_;  ///< it launches and removes: it is no mere look at what there is
 };
 
 Fleet& AwsAsgProvider::fleet(const std::string& name) {
@@ -226,7 +230,8 @@ Server AwsAsgProvider::server_of(const Look& look, const AsgMember& member, cons
                 .version = instance.version,
                 .phase = phase_of(member, instance),
                 .launched_at = instance.launched_at,
-                .failure = failure_of(member, instance)};
+                .failure = failure_of(member, instance),
+                .zone = member.zone};
   if (group == nullptr) return server;
   server.address = address_of(instance, group->server);
   server.protection = protection_of(look, member, instance, *group);
@@ -249,16 +254,26 @@ std::string AwsAsgProvider::protection_of(const Look& look, const AsgMember& mem
   return may_be_promised ? "launched moments ago, perhaps for a launch of weir's that was interrupted" : std::string();
 }
 
-/// A mere look completes nothing: only a provider that has launched or removed something does.
+/// Those whose app answers the group's health check go into service, the others are given more time, but no more than weir itself
+/// would give them. What fails here is tried again with a later list.
 void AwsAsgProvider::complete_launch_hooks(const Look& look, const Group& group, const std::stop_token& stop) {
   const std::string& hook = group.server.text("launch_hook");
   if (hook.empty() || !acts_) return;
+  std::map<std::string, std::string> waiting;
   for (const AsgMember& member : look.group.members) {
-    const Ec2Instance* instance = look.instance(member.id);
-    if (member.lifecycle != "Pending:Wait" || instance->state != "running") continue;
-    if (!fleet(look.group.name).may_complete_launch(member.id, clock_.now())) continue;
-    // What fails here is tried again with the next list; the instance stays pending until then.
-    (void)api_.complete_hook(look.group.name, hook, member.id, stop);
+    const Ec2Instance& instance = *look.instance(member.id);
+    const std::string address = address_of(instance, group.server);
+    if (member.lifecycle != "Pending:Wait" || instance.state != "running" || address.empty()) continue;
+    if (fleet(look.group.name).may_ask_for_service(member.id, clock_.now())) waiting[member.id] = address;
+  }
+  const std::set<std::string> answering = who_answers(http_, waiting, group.health, stop);
+  for (const auto& [id, address] : waiting) {
+    const bool in_time = options_.surroundings.now() - look.instance(id)->launched_at < group.health.deadline;
+    if (answering.contains(id)) {
+      (void)api_.complete_hook(look.group.name, hook, id, stop);
+    } else if (in_time) {
+      (void)api_.prolong_hook(look.group.name, hook, id, stop);
+    }
   }
 }
 
@@ -484,7 +499,8 @@ Result<void> AwsAsgProvider::remove(const Group& group, AutoScalingGroup asg, co
   const Fleet::Removal before = removal;
   removal.asked_at = clock_.now();
   fleet.remember_removal(server, removal);
-  const Result<void> asked = api_.terminate(server, decrement, stop);
+  const Result<void> asked = group.server.text("on_removal") == "detach" ? api_.detach(asg.name, server, decrement, stop)
+                                                                         : api_.terminate(server, decrement, stop);
   if (asked || asked.error().kind == ErrorKind::unavailable || asked.error().kind == ErrorKind::cancelled) return asked;
   fleet.remember_removal(server, before);
   // Gone since we looked: AWS calls that a mistake.

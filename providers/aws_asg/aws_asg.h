@@ -10,6 +10,7 @@ namespace weir {
 /// What the provider is made of; tests have surroundings of their own.
 struct AwsAsgOptions {
   AwsAccount account;
+  bool acts = false;        ///< see ProviderContext
   bool own_bounds = false;  ///< MinSize and MaxSize of the Auto Scaling groups follow min and max of weir's
   AwsSurroundings surroundings = AwsSurroundings::of_this_process();
 };

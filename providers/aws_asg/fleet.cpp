@@ -7,7 +7,7 @@ namespace {
 
 /// A launch that nobody has asked about for so long has been given up: what comes of it is listed like anything else.
 constexpr auto kPromiseLife = std::chrono::minutes(2);
-constexpr auto kCompletionPause = std::chrono::seconds(10);
+constexpr auto kServicePause = std::chrono::seconds(10);
 
 }  // namespace
 
@@ -61,7 +61,7 @@ void Fleet::complete(const AutoScalingGroup& group, std::vector<Ec2Instance>& in
   std::erase_if(shown_, gone);
   std::erase_if(claims_, [&](const auto& each) { return gone(each.first); });
   std::erase_if(removals_, [&](const auto& each) { return gone(each.first); });
-  std::erase_if(completed_at_, [&](const auto& each) { return gone(each.first); });
+  std::erase_if(asked_for_service_at_, [&](const auto& each) { return gone(each.first); });
   for (const AsgMember& member : group.members) {
     auto found = std::ranges::find(instances, member.id, &Ec2Instance::id);
     if (found == instances.end()) {
@@ -121,10 +121,10 @@ void Fleet::remember_removal(const std::string& instance, const Removal& removal
   removals_[instance] = removal;
 }
 
-bool Fleet::may_complete_launch(const std::string& instance, Moment now) {
+bool Fleet::may_ask_for_service(const std::string& instance, Moment now) {
   const std::lock_guard lock(mutex_);
-  const auto [found, first] = completed_at_.try_emplace(instance, now);
-  if (!first && now - found->second < kCompletionPause) return false;
+  const auto [found, first] = asked_for_service_at_.try_emplace(instance, now);
+  if (!first && now - found->second < kServicePause) return false;
   found->second = now;
   return true;
 }

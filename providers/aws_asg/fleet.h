@@ -58,7 +58,7 @@ class Fleet {
   void remember_removal(const std::string& instance, const Removal& removal);
 
   /// True at most every ten seconds for one instance.
-  [[nodiscard]] bool may_complete_launch(const std::string& instance, Moment now);
+  [[nodiscard]] bool may_ask_for_service(const std::string& instance, Moment now);
 
  private:
   struct Promise {
@@ -73,7 +73,7 @@ class Fleet {
   std::set<std::string> shown_;
   std::set<std::string> failures_;  ///< activities that are somebody's
   std::map<std::string, Removal> removals_;
-  std::map<std::string, Moment> completed_at_;
+  std::map<std::string, Moment> asked_for_service_at_;
 };
 
 }  // namespace weir

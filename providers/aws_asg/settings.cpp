@@ -26,6 +26,7 @@ constexpr Key kProviderKeys[] = {
 };
 
 constexpr std::array<std::string_view, 2> kAddresses = {"private", "public"};
+constexpr std::array<std::string_view, 2> kRemovals = {"terminate", "detach"};
 
 constexpr Key kServerKeys[] = {
     {.name = "auto_scaling_group", .doc = "The name of the Auto Scaling group, of this group alone.", .required = true},
@@ -40,8 +41,15 @@ constexpr Key kServerKeys[] = {
      .doc = "Which IPv4 address of the instances is theirs.",
      .fallback = "private",
      .choices = kAddresses},
+    {.name = "on_removal",
+     .type = KeyType::choice,
+     .doc = "What becomes of an instance that is to go. `detach` only takes it out of the Auto Scaling group: it runs on, and is "
+            "billed, until somebody who wanted to look at it ends it.",
+     .fallback = "terminate",
+     .choices = kRemovals},
     {.name = "launch_hook",
-     .doc = "A lifecycle hook of the group for launching instances that weir is to complete as soon as the instance runs."},
+     .doc = "A lifecycle hook of the group for launching instances that weir is to complete as soon as the app answers the group's "
+            "health check."},
     {.name = "termination_hook",
      .doc = "A lifecycle hook of the group for terminating instances that weir is to complete: at once for those it has drained, "
             "after "
@@ -85,9 +93,10 @@ std::vector<SettingsError> check(const Settings& provider, const Group& group) {
 }
 
 Result<std::unique_ptr<Provider>> make(const Settings& provider, ProviderContext context) {
-  return make_aws_asg_provider(
-      {.account = read_aws_account(std::move(context.name), provider), .own_bounds = provider.boolean("own_bounds")},
-      *context.network);
+  return make_aws_asg_provider({.account = read_aws_account(std::move(context.name), provider),
+                                .acts = context.acts,
+                                .own_bounds = provider.boolean("own_bounds")},
+                               *context.network);
 }
 
 }  // namespace

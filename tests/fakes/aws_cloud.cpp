@@ -187,6 +187,11 @@ std::vector<AwsCloud::Instance> AwsCloud::instances(const std::string& group) {
   }
   return found;
 }
+std::string AwsCloud::ec2_state(const std::string& instance) {
+  const std::lock_guard lock(mutex_);
+  settle_all();
+  return instances_.at(instance).ec2_state;
+}
 int AwsCloud::desired(const std::string& group) {
   const std::lock_guard lock(mutex_);
   return groups_.at(group).spec.desired;
@@ -295,7 +300,7 @@ void AwsCloud::launch(const std::string& name, Group& group) {
                     .hook_end = now(),
                     .tags = {{"aws:autoscaling:groupName", name}},
                     .tagged_at = TimePoint{},
-                    .address = fmt::format("10.0.{}.{}", number / 200, number % 200 + 10)};
+                    .address = host.empty() ? fmt::format("10.0.{}.{}", number / 200, number % 200 + 10) : host};
 }
 
 std::string AwsCloud::least_used_zone(const std::string& group) const {
@@ -349,6 +354,7 @@ Answer AwsCloud::act(const Parameters& parameters) {
   if (action == "SetDesiredCapacity") return set_desired(parameters);
   if (action == "UpdateAutoScalingGroup") return update_group(parameters);
   if (action == "TerminateInstanceInAutoScalingGroup") return terminate(parameters);
+  if (action == "DetachInstances") return detach(parameters);
   if (action == "DescribeScalingActivities") return describe_activities(parameters);
   if (action == "CompleteLifecycleAction" || action == "RecordLifecycleActionHeartbeat") return hook(parameters);
   if (action == "DescribeInstances") return describe_instances(parameters);
@@ -433,11 +439,8 @@ Answer AwsCloud::update_group(const Parameters& parameters) {
               "</UpdateAutoScalingGroupResponse>"};
 }
 
-Answer AwsCloud::terminate(const Parameters& parameters) {
-  const std::string id = value_of(parameters, "InstanceId");
-  Instance* instance = find(id);
-  if (instance == nullptr) return invalid("Instance Id not found - No managed instance found for instance ID " + id);
-  GroupSpec& spec = groups_.at(instance->group).spec;
+std::optional<Answer> AwsCloud::count_down(const Parameters& parameters, const std::string& group) {
+  GroupSpec& spec = groups_.at(group).spec;
   const bool decrement = value_of(parameters, "ShouldDecrementDesiredCapacity") == "true";
   if (decrement && checks_bounds && spec.desired <= spec.min) {
     return invalid(
@@ -446,6 +449,28 @@ Answer AwsCloud::terminate(const Parameters& parameters) {
                     spec.min));
   }
   if (decrement) --spec.desired;
+  return std::nullopt;
+}
+
+Answer AwsCloud::detach(const Parameters& parameters) {
+  const std::string id = value_of(parameters, "InstanceIds.member.1");
+  Instance* instance = find(id);
+  if (instance == nullptr || instance->group != value_of(parameters, "AutoScalingGroupName")) {
+    return invalid(fmt::format("The instance {} is not part of Auto Scaling group", id));
+  }
+  if (const std::optional<Answer> refused = count_down(parameters, instance->group)) return *refused;
+  instance->group.clear();
+  instance->lifecycle = "Detached";
+  instance->tags.erase("aws:autoscaling:groupName");
+  return result("DetachInstances", "<Activities/>");
+}
+
+Answer AwsCloud::terminate(const Parameters& parameters) {
+  const std::string id = value_of(parameters, "InstanceId");
+  Instance* instance = find(id);
+  if (instance == nullptr || instance->group.empty())
+    return invalid("Instance Id not found - No managed instance found for instance ID " + id);
+  if (const std::optional<Answer> refused = count_down(parameters, instance->group)) return *refused;
   if (!is_leaving(*instance)) enter(*instance, "Terminating");
   return result(
       "TerminateInstanceInAutoScalingGroup",
@@ -468,7 +493,7 @@ Answer AwsCloud::hook(const Parameters& parameters) {
   const std::string action = value_of(parameters, "Action");
   Instance* instance = find(value_of(parameters, "InstanceId"));
   const std::string hook = value_of(parameters, "LifecycleHookName");
-  const GroupSpec* spec = instance == nullptr ? nullptr : &groups_.at(instance->group).spec;
+  const GroupSpec* spec = instance == nullptr || instance->group.empty() ? nullptr : &groups_.at(instance->group).spec;
   const bool waits = spec != nullptr && ((instance->lifecycle == "Pending:Wait" && hook == spec->launch_hook) ||
                                          (instance->lifecycle == "Terminating:Wait" && hook == spec->termination_hook));
   if (!waits) return invalid("No active Lifecycle Action found with instance ID " + value_of(parameters, "InstanceId"));

@@ -70,6 +70,7 @@ class AwsCloud {
   Duration deregistration_delay{300'000};
   Duration target_check{20'000};  ///< before a new target is found healthy
   int page = 100;                 ///< most entries of a page
+  std::string host;               ///< the address of every instance launched from now on; empty: each has one of its own
   bool checks_bounds = true;
 
   void add_group(const std::string& name, const GroupSpec& spec);
@@ -95,6 +96,8 @@ class AwsCloud {
   [[nodiscard]] std::vector<Instance> instances(const std::string& group);
   [[nodiscard]] int desired(const std::string& group);
   [[nodiscard]] std::pair<int, int> bounds(const std::string& group);
+  /// Whatever became of it, as EC2 has it.
+  [[nodiscard]] std::string ec2_state(const std::string& instance);
   /// Instances that the Auto Scaling group chose to let go by itself, because it had too many.
   [[nodiscard]] int victims_of_aws() const;
   /// How often an action was asked for.
@@ -139,6 +142,9 @@ class AwsCloud {
   [[nodiscard]] HttpStub::Answer set_desired(const Parameters& parameters);
   [[nodiscard]] HttpStub::Answer update_group(const Parameters& parameters);
   [[nodiscard]] HttpStub::Answer terminate(const Parameters& parameters);
+  [[nodiscard]] HttpStub::Answer detach(const Parameters& parameters);
+  /// DesiredCapacity for one that leaves; else the refusal.
+  [[nodiscard]] std::optional<HttpStub::Answer> count_down(const Parameters& parameters, const std::string& group);
   [[nodiscard]] HttpStub::Answer describe_activities(const Parameters& parameters);
   [[nodiscard]] HttpStub::Answer hook(const Parameters& parameters);
   [[nodiscard]] HttpStub::Answer describe_instances(const Parameters& parameters);

@@ -3,6 +3,7 @@
 #include <thread>
 
 #include "tests/providers/aws_asg/world.h"
+#include "tests/support/http_stub.h"
 
 namespace weir {
 namespace {
@@ -226,18 +227,60 @@ TEST_F(AwsAsgLaunchTest, refusals_have_their_kinds) {
   EXPECT_EQ(desired(), 0);
 }
 
-TEST_F(AwsAsgLaunchTest, a_launch_hook_of_weirs_is_completed_once_the_instance_runs) {
-  begin({.launch_hook = "weir-launch"});
-  app.server.set("launch_hook", std::string("weir-launch"));
-  const std::string id = launch("a")->id;
-  world.network.clock.pass(1min);
-  auto looker = world.open();
-  const Group* const groups[] = {&app};
-  ASSERT_TRUE(looker->list(groups, {}));
-  EXPECT_EQ(world.cloud.calls("CompleteLifecycleAction"), 0) << "a mere look changes nothing";
+/// Instances whose launch waits for weir's word; their app is `app_stub`.
+class AwsAsgLaunchHookTest : public AwsAsgLaunchTest {
+ protected:
+  void launch_one() {
+    begin({.launch_hook = "weir-launch"});
+    world.cloud.host = "127.0.0.1";
+    app.server.set("launch_hook", std::string("weir-launch"));
+    app.server.set("port", std::int64_t{app_stub.port()});
+    app.health.kind = HealthCheck::Kind::http;
+    app.health.path = "/health";
+    ASSERT_TRUE(launch("a"));
+    world.network.clock.pass(1min);
+  }
+  [[nodiscard]] int completed() const { return world.cloud.calls("CompleteLifecycleAction"); }
+  [[nodiscard]] int prolonged() const { return world.cloud.calls("RecordLifecycleActionHeartbeat"); }
+
+  HttpStub app_stub{HttpStub::Answer{.status = 503}};
+};
+
+TEST_F(AwsAsgLaunchHookTest, it_is_kept_alive_until_the_app_answers_its_health_check_and_completed_then) {
+  world.cloud.hook_timeout = 45s;
+  launch_one();
+  for (int turn = 1; turn <= 8; ++turn) {
+    EXPECT_EQ(list().at(0).phase, Phase::pending);
+    EXPECT_EQ(prolonged(), turn);
+    world.network.clock.pass(15s);
+  }
+  EXPECT_EQ(completed(), 0);
+  app_stub.answer(HttpStub::Answer{.status = 200});
   EXPECT_EQ(list().at(0).phase, Phase::pending);
-  EXPECT_EQ(world.cloud.calls("CompleteLifecycleAction"), 1);
+  EXPECT_EQ(completed(), 1);
   EXPECT_EQ(list().at(0).phase, Phase::warming);
+  EXPECT_EQ(app_stub.requests().front().target, "/health");
+}
+
+TEST_F(AwsAsgLaunchHookTest, it_is_left_to_end_when_the_app_has_had_its_time) {
+  app.health.deadline = 90s;
+  launch_one();
+  EXPECT_EQ(list().at(0).phase, Phase::pending);
+  EXPECT_EQ(prolonged(), 1);
+  world.network.clock.pass(30s);
+  EXPECT_EQ(list().at(0).phase, Phase::pending);
+  EXPECT_EQ(prolonged(), 1);
+  EXPECT_EQ(completed(), 0);
+}
+
+TEST_F(AwsAsgLaunchHookTest, a_mere_look_completes_nothing_and_a_weir_that_was_restarted_does) {
+  launch_one();
+  app_stub.answer(HttpStub::Answer{.status = 200});
+  const Group* const groups[] = {&app};
+  ASSERT_TRUE(world.open()->list(groups, {}));
+  EXPECT_EQ(completed() + prolonged(), 0);
+  ASSERT_TRUE(world.open(false, true)->list(groups, {}));
+  EXPECT_EQ(completed(), 1);
 }
 
 TEST_F(AwsAsgLaunchTest, a_launch_hook_of_others_is_left_to_them) {

@@ -46,6 +46,8 @@ TEST_F(AwsAsgListTest, instances_that_somebody_else_launched_are_listed_without_
   EXPECT_THAT(servers[0].address, testing::StartsWith("10.0.0."));
   EXPECT_THAT(servers[0].address, testing::EndsWith(":3000"));
   EXPECT_NE(servers[0].launched_at, TimePoint{});
+  EXPECT_THAT(servers[0].zone, testing::StartsWith("us-east-1"));
+  EXPECT_NE(servers[0].zone, servers[1].zone);
 }
 
 TEST_F(AwsAsgListTest, public_addresses_on_request) {

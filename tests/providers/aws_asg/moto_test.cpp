@@ -61,7 +61,11 @@ class Console {
            {"DesiredCapacity", std::to_string(desired)},
            {"LaunchTemplate.LaunchTemplateName", launch_template},
            {"AvailabilityZones.member.1", "us-east-1a"},
-           {"AvailabilityZones.member.2", "us-east-1b"}}});
+           {"AvailabilityZones.member.2", "us-east-1b"},
+           {"AvailabilityZones.member.3", "us-east-1c"}}});
+  }
+  void remove_group(const std::string& name) {
+    call({AwsService::autoscaling, "DeleteAutoScalingGroup", {{"AutoScalingGroupName", name}, {"ForceDelete", "true"}}});
   }
   std::string create_target_group(const std::string& name, const std::string& type) {
     const XmlElement vpcs = call({AwsService::ec2, "DescribeVpcs", {}});
@@ -75,6 +79,11 @@ class Console {
     call({AwsService::autoscaling,
           "SetInstanceProtection",
           {{"AutoScalingGroupName", group}, {"InstanceIds.member.1", instance}, {"ProtectedFromScaleIn", "true"}}});
+  }
+  /// From here on moto's choices are always the same.
+  void seed(int number) {
+    const auto seeded = network_.http.fetch({.method = "POST", .url = moto().url() + "/moto-api/seed?a=" + std::to_string(number)});
+    EXPECT_TRUE(seeded && seeded->status == 200);
   }
   [[nodiscard]] AutoScalingGroup group(const std::string& name) {
     const auto groups = api_.describe({name}, {});
@@ -137,6 +146,7 @@ class MotoLoopTest : public testing::Test {
  protected:
   void start(int desired) {
     console.create_group(asg, 2, 10, desired);
+    created_ = true;
     const std::string text = R"(
 prometheus: {url: "http://127.0.0.1:1"}
 providers:
@@ -199,6 +209,8 @@ groups:
   }
   void TearDown() override {
     if (loop) loop->stop();
+    // What is left carries weir's tags: another test would be told of it.
+    if (created_) console.remove_group(asg);
   }
 
   const std::string asg = fresh("app");
@@ -209,6 +221,7 @@ groups:
   FakeStore store;
   Log log{Log::Format::text};
   std::unique_ptr<Loop> loop;
+  bool created_ = false;
 };
 
 /// One server more for every five minutes above 70 %, one less for every five below 30 %, between two and ten.
@@ -249,6 +262,38 @@ TEST_F(MotoLoopTest, the_protected_stay_and_exactly_the_chosen_go) {
   std::set<std::string> left;
   for (const AsgMember& member : console.group(asg).members) left.insert(member.id);
   EXPECT_EQ(left, kept);
+}
+
+std::map<std::string, int> by_zone(const AutoScalingGroup& group) {
+  std::map<std::string, int> zones;
+  for (const AsgMember& member : group.members) ++zones[member.zone];
+  return zones;
+}
+
+/// moto launches each wherever it likes, so only whom weir lets go can even the zones out.
+TEST_F(MotoLoopTest, whoever_goes_is_of_the_zone_with_the_most_servers) {
+  metrics.answer(50);
+  start(2);
+  console.seed(7);
+  (void)play(80, 48min);
+  AutoScalingGroup before = console.group(asg);
+  const auto uneven = by_zone(before);
+  ASSERT_THAT(uneven, SizeIs(3));
+  const auto fewest = std::ranges::min_element(uneven, {}, [](const auto& zone) { return zone.second; });
+  const auto most = std::ranges::max_element(uneven, {}, [](const auto& zone) { return zone.second; });
+  ASSERT_GT(most->second, fewest->second + 1) << "as moto launched them they must be uneven, or nothing is shown";
+  for (int tick = 0; tick < 120 && before.members.size() > 3; ++tick) {
+    (void)play(20, 30s);
+    AutoScalingGroup after = console.group(asg);
+    if (after.members.size() == before.members.size()) continue;
+    ASSERT_EQ(after.members.size(), before.members.size() - 1);
+    const auto zones = by_zone(before);
+    const auto gone =
+        std::ranges::find_if(before.members, [&](const AsgMember& member) { return after.member(member.id) == nullptr; });
+    EXPECT_EQ(zones.at(gone->zone), std::ranges::max_element(zones, {}, [](const auto& zone) { return zone.second; })->second);
+    before = std::move(after);
+  }
+  EXPECT_THAT(by_zone(before), testing::AllOf(SizeIs(3), Each(testing::Pair(testing::_, 1))));
 }
 
 // --- a target group --------------------------------------------------------------------------------------------------------------

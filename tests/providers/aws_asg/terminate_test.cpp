@@ -44,6 +44,23 @@ TEST_F(AwsAsgTerminateTest, exactly_the_named_instance_goes_and_the_desired_capa
   EXPECT_EQ(world.cloud.victims_of_aws(), 0);
 }
 
+TEST_F(AwsAsgTerminateTest, a_group_that_detaches_leaves_it_running_outside_and_counts_down_once) {
+  app.server.set("on_removal", std::string("detach"));
+  begin({.min = 1, .desired = 3});
+  const std::string kept = instances()[1].id;
+  world.cloud.fail("DetachInstances", {.kind = Fault::Kind::lost_reply});
+  EXPECT_FALSE(terminate(kept));
+  for (int turn = 0; turn < 3; ++turn) EXPECT_TRUE(terminate(kept));
+  EXPECT_EQ(desired(), 2);
+  world.network.clock.pass(1min);
+  EXPECT_THAT(instances(), SizeIs(2));
+  EXPECT_EQ(world.cloud.ec2_state(kept), "running");
+  const Group* const groups[] = {&app};
+  EXPECT_THAT(provider->list(groups, {}).value_or(std::vector<Server>{}), SizeIs(2));
+  EXPECT_EQ(world.cloud.calls("DetachInstances"), 1);
+  EXPECT_EQ(world.cloud.calls("TerminateInstanceInAutoScalingGroup"), 0);
+}
+
 TEST_F(AwsAsgTerminateTest, repeating_it_counts_down_once) {
   begin({.min = 1, .desired = 5});
   const std::string victim = instances()[0].id;

@@ -27,9 +27,9 @@ struct AwsAsgWorld {
             .access_key_id = "AKIDEXAMPLE",
             .secret_access_key = "hidden"};
   }
-  [[nodiscard]] std::unique_ptr<Provider> open(bool own_bounds = false) {
-    return make_aws_asg_provider({.account = account(), .own_bounds = own_bounds, .surroundings = cloud.surroundings()},
-                                 network.network);
+  [[nodiscard]] std::unique_ptr<Provider> open(bool own_bounds = false, bool acts = false) {
+    return make_aws_asg_provider(
+        {.account = account(), .acts = acts, .own_bounds = own_bounds, .surroundings = cloud.surroundings()}, network.network);
   }
   /// The group `name`, of the Auto Scaling group `NAME-asg`.
   [[nodiscard]] static Group group(const std::string& name, int min = 0, int max = 8) {
