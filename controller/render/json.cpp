@@ -244,6 +244,8 @@ void write_server(JsonWriter& out, const Server& server, std::string_view group)
   out.field("connections", server.connections);
   out.field_if("paid_until", server.paid_until);
   if (server.overflow) out.field("overflow", true);
+  if (server.price) out.field("price_per_hour", server.price->per_hour);
+  if (server.price) out.field("currency", server.price->currency);
   if (!server.listed) out.field("listed", false);
   out.field_if("failure", server.failure);
   out.field_if("protection", server.protection);
@@ -630,6 +632,9 @@ void read(Fields& in, Server& server) {
   in.read("connections", server.connections);
   in.read("paid_until", server.paid_until);
   in.read("overflow", server.overflow);
+  std::optional<double> per_hour;
+  in.read("price_per_hour", per_hour);
+  if (per_hour) in.read("currency", server.price.emplace(Price{.per_hour = *per_hour}).currency);
   in.read("listed", server.listed);
   in.read("failure", server.failure);
   in.read("protection", server.protection);

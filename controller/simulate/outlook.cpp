@@ -138,8 +138,28 @@ std::vector<PlannedStep> outlook(const Group& group, const Policies& policies, c
   return Expectation(group, policies, turn).run();
 }
 
+namespace {
+
+/// What the provider says of each listed server; one more costs what they cost on average. Nothing unless all have a price.
+Cost reported_cost(const Turn& turn) {
+  double sum = 0;
+  int count = 0;
+  std::string currency;
+  for (const Server& server : turn.observation.servers) {
+    if (!server.listed) continue;
+    if (!server.price || (count > 0 && server.price->currency != currency)) return {};
+    sum += server.price->per_hour;
+    currency = server.price->currency;
+    ++count;
+  }
+  if (count == 0) return {};
+  return {.per_hour_before = sum, .per_hour_after = sum / count * turn.plan.decision.desired, .currency = currency};
+}
+
+}  // namespace
+
 Cost cost_of(const Group& group, const Turn& turn) {
-  if (!group.cost) return {};
+  if (!group.cost) return reported_cost(turn);
   const auto there = std::ranges::count_if(turn.observation.servers, &Server::listed);
   const double price = group.cost->per_hour;
   return {.per_hour_before = price * static_cast<double>(there),

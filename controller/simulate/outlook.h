@@ -17,7 +17,7 @@ inline constexpr Duration kOutlook{1'800'000};
 /// Pure; the same reconcile().
 [[nodiscard]] std::vector<PlannedStep> outlook(const Group& group, const Policies& policies, const Turn& turn);
 
-/// What the group costs before and after the turn; nothing without a price.
+/// What the group costs before and after the turn: by its `cost`, else as the provider says; nothing without a price.
 [[nodiscard]] Cost cost_of(const Group& group, const Turn& turn);
 
 }  // namespace weir

@@ -371,5 +371,18 @@ TEST(Outlook, a_price_is_told_before_and_after) {
   EXPECT_EQ(cost.currency, "EUR");
 }
 
+TEST(Outlook, without_a_cost_of_the_groups_own_the_providers_prices_count) {
+  const Rehearsal rehearsal;
+  Turn turn = turn_of(rehearsal.group, 2, 350);
+  EXPECT_FALSE(cost_of(rehearsal.group, turn).per_hour_before);
+  turn.observation.servers[0].price = Price{.per_hour = 0.2, .currency = "USD"};
+  EXPECT_FALSE(cost_of(rehearsal.group, turn).per_hour_before) << "not of all is the price known";
+  turn.observation.servers[1].price = Price{.per_hour = 0.4, .currency = "USD"};
+  const Cost cost = cost_of(rehearsal.group, turn);
+  EXPECT_DOUBLE_EQ(cost.per_hour_before.value_or(0), 0.6);
+  EXPECT_DOUBLE_EQ(cost.per_hour_after.value_or(0), 0.3 * turn.plan.decision.desired);
+  EXPECT_EQ(cost.currency, "USD");
+}
+
 }  // namespace
 }  // namespace weir
