@@ -68,7 +68,7 @@ class FakeVultr {
   struct Machine {
     int number = 0;
     std::string id;
-    nlohmann::json order;  ///< the body of its create
+    std::shared_ptr<const nlohmann::json> order;  ///< the body of its create
     std::string token;
     std::string group;
     TimePoint created{};
@@ -119,6 +119,7 @@ class FakeVultr {
   /// The most calls within any second.
   [[nodiscard]] std::size_t busiest_second() const;
   [[nodiscard]] bool is_up(const Machine& machine) const;
+  [[nodiscard]] bool is_up(const std::string& id);
   [[nodiscard]] std::string main_ip_of(const Machine& machine) const;
   [[nodiscard]] TimePoint wall_time() const;
 
@@ -147,6 +148,7 @@ class FakeVultr {
   [[nodiscard]] static HttpStub::Answer page_of_html(int status);
   void check(const Call& call, const Reply& reply);
   void check_order(const Json& order);
+  [[nodiscard]] const Json& schema_named(const std::string& name);
   void settle_locked();
   [[nodiscard]] bool is_throttled(const Call& call) const;
   [[nodiscard]] Json describe(const Machine& machine) const;
@@ -157,6 +159,7 @@ class FakeVultr {
   const Moment began_;
   const TimePoint epoch_;
   const Json schema_;
+  std::map<std::string, Json> schemas_;  ///< by name, each a whole
   mutable std::recursive_mutex mutex_;
   std::vector<Machine> machines_;
   std::set<std::string> booted_;

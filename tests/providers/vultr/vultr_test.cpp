@@ -192,8 +192,8 @@ TEST_F(Vultr, what_is_sold_out_is_made_at_the_next_place_and_out_of_capacity_whe
   world_.fake.sell_out("vc2-1c-2gb", "icn");
   world_.fake.sell_out("vhf-1c-2gb", "icn");
   ASSERT_TRUE(launch("a"));
-  EXPECT_EQ(world_.fake.alive()[0].order["plan"], "vc2-2c-4gb");
-  EXPECT_EQ(world_.fake.alive()[0].order["region"], "nrt");
+  EXPECT_EQ(world_.fake.alive()[0].order->at("plan"), "vc2-2c-4gb");
+  EXPECT_EQ(world_.fake.alive()[0].order->at("region"), "nrt");
   world_.fake.sell_out("vc2-2c-4gb", "nrt");
   const auto refused = launch("b");
   ASSERT_FALSE(refused);
@@ -202,7 +202,7 @@ TEST_F(Vultr, what_is_sold_out_is_made_at_the_next_place_and_out_of_capacity_whe
   EXPECT_EQ(creates(), 6);
   world_.fake.restock();
   ASSERT_TRUE(launch("b"));
-  EXPECT_EQ(world_.fake.alive()[1].order["plan"], "vc2-1c-2gb");
+  EXPECT_EQ(world_.fake.alive()[1].order->at("plan"), "vc2-1c-2gb");
 }
 
 TEST_F(Vultr, a_quota_is_out_of_capacity) {
