@@ -53,6 +53,8 @@ ApiCall VultrApi::call(const std::string& operation, const std::string& method, 
                .http = {.method = method, .url = api_url_ + path, .content_type = "application/json", .timeout = kReadTimeout},
                .repeat = method == "POST" ? Repeat::never : Repeat::safe};
   call.http.access.bearer_token = api_key_;
+  // On a connection that was kept libcurl would send again by itself what was reset: outside the rate.
+  call.http.fresh_connection = true;
   return call;
 }
 

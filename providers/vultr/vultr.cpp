@@ -211,8 +211,10 @@ Server VultrProvider::to_server(const VultrInstance& instance, const Group* grou
                 .address = address_of(instance, reach_of(instance, group)),
                 .version = instance.tag(vultr_tag::kVersion),
                 .phase = phase_of(instance),
-                .launched_at = instance.created_at,
-                .paid_until = end_of_paid_hour(instance.created_at, options_.now())};
+                .launched_at = instance.created_at};
+  if (group == nullptr || group->server.boolean("use_paid_hours")) {
+    server.paid_until = end_of_paid_hour(instance.created_at, options_.now());
+  }
   if (deeds_.removal(instance.id)) server.phase = Phase::terminating;
   if (instance.status == "suspended") server.failure = "suspended by Vultr";
   if (instance.server_status == "locked") server.protection = "locked by Vultr for work of its own";

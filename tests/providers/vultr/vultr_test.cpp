@@ -364,6 +364,8 @@ TEST_F(Vultr, prices_are_asked_for_once_and_paid_hours_count_from_the_creation) 
   world_.clock.pass(60min);
   EXPECT_EQ(only().paid_until, server.launched_at + 2h);
   EXPECT_EQ(world_.fake.count("plans.list"), 1);
+  app_.server.set("use_paid_hours", false);
+  EXPECT_FALSE(only().paid_until);
 }
 
 TEST_F(Vultr, without_prices_servers_are_listed_all_the_same) {

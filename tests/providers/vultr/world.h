@@ -23,6 +23,7 @@ inline Settings vultr_server() {
   server.set("region", std::string("icn"));
   server.set("image", Settings::Sections{std::move(image)});
   server.set("port", std::int64_t{3000});
+  server.set("use_paid_hours", true);
   return server;
 }
 
