@@ -9,6 +9,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstring>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "platform/command.h"
@@ -17,6 +19,28 @@
 #include "tests/support/wait_until.h"
 
 namespace weir {
+
+namespace {
+
+constexpr std::chrono::seconds kPatience{60};
+
+/// moto loads a service when it is first called, for longer than a call may take where the machine is busy.
+constexpr std::pair<std::string_view, std::string_view> kFirstCalls[] = {
+    {"ec2", "Action=DescribeVpcs&Version=2016-11-15"},
+    {"autoscaling", "Action=DescribeAutoScalingGroups&Version=2011-01-01"},
+    {"elasticloadbalancing", "Action=DescribeTargetGroups&Version=2015-12-01"},
+};
+
+bool has_loaded(HttpClient& client, const std::string& url, std::string_view service, std::string_view query) {
+  HttpRequest request{.method = "POST", .url = url + "/", .body = std::string(query), .timeout = kPatience};
+  const std::string scope = fmt::format("key/20200101/us-east-1/{}/aws4_request", service);
+  request.access.headers = {
+      {"Authorization", fmt::format("AWS4-HMAC-SHA256 Credential={}, SignedHeaders=host, Signature=0", scope)}};
+  const auto response = client.fetch(std::move(request));
+  return response && response->status == 200;
+}
+
+}  // namespace
 
 bool MotoServer::is_installed() {
   const auto asked = run_command({"python3", "-c", "import moto.server"}, std::chrono::seconds(60));
@@ -51,8 +75,13 @@ Result<void> MotoServer::start() {
     const auto response = client.fetch({.url = url() + "/moto-api/data.json"});
     return response && response->status == 200;
   };
-  if (wait_until(std::chrono::seconds(60), answers)) return {};
-  return failure(ErrorKind::unavailable, "moto did not answer within 60 s");
+  if (!wait_until(kPatience, answers)) return failure(ErrorKind::unavailable, "moto did not answer within a minute");
+  for (const auto& [service, query] : kFirstCalls) {
+    if (!has_loaded(client, url(), service, query)) {
+      return failure(ErrorKind::unavailable, fmt::format("moto did not load {} within a minute", service));
+    }
+  }
+  return {};
 }
 
 }  // namespace weir
