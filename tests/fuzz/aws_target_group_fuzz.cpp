@@ -30,10 +30,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   };
   look();
   int answers = 0;
-  (*balancer)->write({{.address = addresses[0]}, {.address = addresses[1]}}, [&](Result<void> done) {
-    ++answers;
-    if (!done) check_message(done.error().message);
-  });
+  (*balancer)->write({{.server = "i-1", .address = addresses[0]}, {.server = "i-2", .address = addresses[1]}},
+                     [&](Result<void> done) {
+                       ++answers;
+                       if (!done) check_message(done.error().message);
+                     });
   look();
   balancer->reset();
   check(answers == 1);
