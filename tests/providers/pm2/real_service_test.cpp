@@ -44,7 +44,7 @@ groups:
     server: {{app: app, port_env: PORT}}
     min: 1
     max: 3
-    health: {{http: /, interval: 500ms, healthy_after: 1}}
+    health: {{http: /, interval: 500ms, timeout: 500ms, healthy_after: 1}}
     drain: {{timeout: 1s}}
     scale_in: {{cooldown: 0s, stabilization_window: 0s}}
     balancers: [{{type: file_sd, file: {0}/targets.json}}]
