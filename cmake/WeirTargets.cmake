@@ -51,9 +51,9 @@ endif()
 
 # weir_unite(TARGET SOURCE…): with WEIR_UNITY, many sources are compiled as one. Most of the time goes into headers: they are read once then,
 # and what they instantiate is compiled once. Which sources go together is found out anew at each configuration, so nobody has to choose
-# names with other files in mind. The presets check, debug and release compile every file by itself: that it includes all it needs is
-# found out there.
-option(WEIR_UNITY "Compile sources together, for builds that only machines use" OFF)
+# names with other files in mind. What ships is compiled file by file in the presets check, debug and release: that each includes all it
+# needs is found out there; the tests only in debug and release.
+set(WEIR_UNITY OFF CACHE STRING "Compile sources together, for builds that only machines use: OFF, TESTS or ON")
 set(WEIR_PRODUCT model policies platform providers balancers controller examples)
 function(weir_unite target)
   list(LENGTH ARGN count)
@@ -61,6 +61,9 @@ function(weir_unite target)
     return()
   endif()
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  if(WEIR_UNITY STREQUAL "TESTS" AND NOT folder MATCHES "^tests/")
+    return()
+  endif()
   set(patterns ${WEIR_PRODUCT})
   if(folder MATCHES "^tests/")
     list(APPEND patterns tests)
@@ -76,6 +79,8 @@ function(weir_unite target)
     endif()
   endforeach()
   set_target_properties(${target} PROPERTIES UNITY_BUILD ON UNITY_BUILD_MODE GROUP)
+  # Of names in files that are not really one, and of anonymous namespaces that seem to be in a header.
+  target_compile_options(${target} PRIVATE -Wno-shadow $<$<CXX_COMPILER_ID:GNU>:-Wno-subobject-linkage>)
 endfunction()
 
 find_package(Threads REQUIRED)
@@ -96,11 +101,12 @@ function(weir_library name)
 endfunction()
 
 # What is built and run together: tests_pure (the pure core's, counted for its coverage), tests_effects (files, threads, sockets, child
-# processes; run under the thread sanitizer), tests_e2e (real components), soak, benchmarks, fuzzers.
-foreach(kind tests_pure tests_effects tests_e2e soak benchmarks fuzzers)
+# processes), tests_threads (those of them that have more than one thread; run under the thread sanitizer), tests_e2e (real components), soak, benchmarks, fuzzers.
+foreach(kind tests_pure tests_effects tests_threads tests_e2e soak benchmarks fuzzers)
   add_custom_target(${kind})
 endforeach()
 set(WEIR_PURE_TESTS model policies deploy reconcile properties policy_test)
+set(WEIR_ONE_THREAD_TESTS config docs import render simulate structure)
 
 # weir_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT s] [SERIAL [FILTER …]]): one GoogleTest program, each of its tests known to ctest. Its
 # kind is a label too: `e2e` if LABELS says so, else `pure` or `effects` by its folder. With label `soak` `./dev soak` runs the whole
@@ -116,6 +122,9 @@ function(weir_test name)
   else()
     set(kind effects)
     list(PREPEND ARG_LABELS effects)
+    if(NOT folder IN_LIST WEIR_ONE_THREAD_TESTS)
+      list(APPEND ARG_LABELS threads)
+    endif()
   endif()
   add_executable(${name}_test ${ARG_SOURCES})
   weir_unite(${name}_test ${ARG_SOURCES})
@@ -123,6 +132,9 @@ function(weir_test name)
   target_compile_definitions(${name}_test PRIVATE WEIR_SOURCE_DIR="${CMAKE_SOURCE_DIR}" WEIR_BUILD_DIR="${CMAKE_BINARY_DIR}" ${ARG_DEFINITIONS})
   target_precompile_headers(${name}_test REUSE_FROM weir_test_pch)
   add_dependencies(tests_${kind} ${name}_test)
+  if("threads" IN_LIST ARG_LABELS)
+    add_dependencies(tests_threads ${name}_test)
+  endif()
   if("soak" IN_LIST ARG_LABELS)
     add_custom_target(soak_${name} COMMAND ${name}_test USES_TERMINAL VERBATIM)
     add_dependencies(soak soak_${name})
