@@ -123,7 +123,7 @@ void FakeVultr::add_foreign(int count) {
 
 std::string FakeVultr::add_tagged(const std::vector<std::string>& tags) {
   const std::lock_guard lock(mutex_);
-  Machine& machine = make({{"region", "icn"}, {"plan", "vc2-1c-2gb"}, {"os_id", 1}, {"tags", tags}}, false);
+  Machine& machine = make({{"region", "icn"}, {"plan", "vc2-1c-2gb"}, {"os_id", 1}, {"tags", tags}}, options_.clock.now(), false);
   machine.made -= 1h;
   machine.created -= 1h;
   return machine.id;
@@ -367,7 +367,7 @@ FakeVultr::Reply FakeVultr::create(const Call& call) {
   if (!order.is_object()) return {.status = 400, .body = error_body(400, "Invalid JSON.")};
   check_order(order);
   if (auto refused = refusal(order)) return *std::move(refused);
-  Json instance = describe(make(order, false));
+  Json instance = describe(make(order, options_.clock.now(), false));
   instance["default_password"] = "v5{Fkvb#2ycPGwHs";
   return {.status = 202, .body = {{"instance", std::move(instance)}}, .schema = "create_instance"};
 }
@@ -437,17 +437,17 @@ void FakeVultr::check_order(const Json& order) {
 // ---- the cloud behind it
 // ----------------------------------------------------------------------------------------------------------
 
-FakeVultr::Machine& FakeVultr::make(const Json& order, bool late) {
+FakeVultr::Machine& FakeVultr::make(const Json& order, Moment when, bool late) {
   const int number = static_cast<int>(machines_.size()) + 1;
   Machine machine{.number = number,
                   .id = fmt::format("cb{:06x}-66fd-4dfb-b839-443f2e6c0b60", number),
                   .order = std::make_shared<const Json>(order),
                   .token = value_of_tag(order, "weir:token="),
                   .group = value_of_tag(order, "weir:group="),
-                  .created = std::chrono::floor<std::chrono::seconds>(wall_time()),
-                  .made = options_.clock.now(),
+                  .created = std::chrono::floor<std::chrono::seconds>(epoch_ + std::chrono::floor<Duration>(when - began_)),
+                  .made = when,
                   .made_late = late,
-                  .locked_until = options_.clock.now() + options_.locked_for};
+                  .locked_until = when + options_.locked_for};
   machines_.push_back(std::move(machine));
   return machines_.back();
 }
@@ -459,7 +459,7 @@ void FakeVultr::settle_locked() {
       ++at;
       continue;
     }
-    if (!refusal(late_[at].order)) (void)make(late_[at].order, true);
+    if (!refusal(late_[at].order)) (void)make(late_[at].order, late_[at].due, true);
     late_.erase(late_.begin() + static_cast<std::ptrdiff_t>(at));
   }
   for (Machine& machine : machines_) {

@@ -143,7 +143,7 @@ class FakeVultr {
   [[nodiscard]] Reply get(const Call& call);
   [[nodiscard]] Reply remove(const Call& call);
   [[nodiscard]] std::optional<Reply> refusal(const Json& order) const;
-  Machine& make(const Json& order, bool late);
+  Machine& make(const Json& order, Moment when, bool late);
   [[nodiscard]] HttpStub::Answer deliver(const Call& call, Reply reply);
   [[nodiscard]] static HttpStub::Answer page_of_html(int status);
   void check(const Call& call, const Reply& reply);

@@ -32,6 +32,18 @@ TEST(FakeVultr, every_kind_of_answer_is_as_documented) {
   EXPECT_THAT(world.fake.violations(), testing::ElementsAre(HasSubstr("order: : lacks")));
 }
 
+TEST(FakeVultr, a_late_create_is_carried_out_when_it_is_due_whenever_somebody_asks_next) {
+  VultrWorld world([](FakeVultr::Options& options) { options.late_by = Duration{3000}; });
+  world.fake.fail("instances.create", {FakeVultr::Fault::late});
+  const FakeVultr::Moment asked = world.clock.now();
+  (void)world.fake.answer(
+      request("POST", "/instances", R"({"region":"icn","plan":"vc2-1c-2gb","os_id":1,"tags":["weir:token=t"]})"));
+  world.clock.pass(Duration{60'000});
+  (void)world.fake.answer(request("GET", "/instances"));
+  ASSERT_EQ(world.fake.all().size(), 1U);
+  EXPECT_EQ(world.fake.all().front().made, asked + Duration{3000});
+}
+
 TEST(FakeVultr, a_cursor_that_is_not_encoded_is_refused) {
   VultrWorld world([](FakeVultr::Options& options) { options.page = 2; });
   world.fake.add_foreign(3);
