@@ -51,9 +51,9 @@ endif()
 
 # weir_unite(TARGET SOURCE…): with WEIR_UNITY, many sources are compiled as one. Most of the time goes into headers: they are read once then,
 # and what they instantiate is compiled once. Which sources go together is found out anew at each configuration, so nobody has to choose
-# names with other files in mind. What ships is compiled file by file in the presets check, debug and release: that each includes all it
-# needs is found out there; the tests only in debug and release.
-set(WEIR_UNITY OFF CACHE STRING "Compile sources together, for builds that only machines use: OFF, TESTS or ON")
+# names with other files in mind. The presets check, debug and release compile every file by itself: that it includes all it needs is
+# found out there.
+option(WEIR_UNITY "Compile sources together, for builds that only machines use" OFF)
 set(WEIR_PRODUCT model policies platform providers balancers controller examples)
 function(weir_unite target)
   list(LENGTH ARGN count)
@@ -61,9 +61,6 @@ function(weir_unite target)
     return()
   endif()
   file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
-  if(WEIR_UNITY STREQUAL "TESTS" AND NOT folder MATCHES "^tests/")
-    return()
-  endif()
   set(patterns ${WEIR_PRODUCT})
   if(folder MATCHES "^tests/")
     list(APPEND patterns tests)
