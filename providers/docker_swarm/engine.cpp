@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <tuple>
 #include <utility>
@@ -23,8 +24,8 @@ constexpr ApiVersion kOldest{1, 30};
 
 std::optional<ApiVersion> parse_version(std::string_view text) {
   ApiVersion version;
-  const char* const end = text.data() + text.size();
-  const auto major = std::from_chars(text.data(), end, version.major);
+  const char* const end = std::to_address(text.end());
+  const auto major = std::from_chars(std::to_address(text.begin()), end, version.major);
   if (major.ec != std::errc{} || major.ptr == end || *major.ptr != '.') return std::nullopt;
   const auto minor = std::from_chars(major.ptr + 1, end, version.minor);
   if (minor.ec != std::errc{} || minor.ptr != end) return std::nullopt;

@@ -118,6 +118,7 @@ class ExecProvider final : public Provider {
   Conversation conversation_;
 };
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the catalog's signature
 Result<std::unique_ptr<Provider>> make(const Settings& provider, ProviderContext context) {
   std::error_code error;
   std::filesystem::create_directories(context.state_directory, error);

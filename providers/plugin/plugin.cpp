@@ -247,6 +247,7 @@ class PluginProvider final : public Provider {
   const std::shared_ptr<Opened> opened_;
 };
 
+// NOLINTNEXTLINE(performance-unnecessary-value-param): the catalog's signature
 Result<std::unique_ptr<Provider>> make(const Settings& provider, ProviderContext context) {
   std::error_code error;
   std::filesystem::create_directories(context.state_directory, error);

@@ -62,7 +62,7 @@ std::string Fleet::name_or_id(const Entry& entry) const {
 std::optional<int> Fleet::port_of(const Entry& entry, const Settings& server) const {
   if (!entry.variable(kToken).empty()) return number<int>(entry.variable(kPort));
   if (server.has("port_env")) return number<int>(entry.variable(server.text("port_env")));
-  return static_cast<int>(server.integer("port")) + entry.instance.value_or(0);
+  return server.integer("port") + entry.instance.value_or(0);
 }
 
 /// A name that is there twice was started twice by an accident: only the first is the server that was asked for.

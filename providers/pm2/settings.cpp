@@ -69,9 +69,10 @@ std::vector<SettingsError> check(const Settings& provider, const Group& group) {
     errors.push_back({"server." + key, std::move(message), server.mark(key)});
   };
   const bool one = server.has("port") != server.has("port_env");
-  if (!one)
+  if (!one) {
     complain(server.has("port") ? "port_env" : "port",
              "expected either 'port' or 'port_env': every server needs a port of its own");
+  }
   if (server.has("port_env") && !is_variable(server.text("port_env"))) {
     complain("port_env", fmt::format("'{}' is not the name of an environment variable", server.text("port_env")));
   }

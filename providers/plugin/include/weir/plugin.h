@@ -4,6 +4,7 @@
  *
  * Plain C, and no type of weir's or of any library crosses the line, so that a plug-in and weir need not be built by the same
  * compiler. The requests and answers are those of docs/providers/exec.md, without `id`. */
+// NOLINTBEGIN(modernize-*,readability-identifier-naming): this is C, and its names are seen by all
 #include <stddef.h>
 #include <stdint.h>
 
@@ -48,3 +49,4 @@ weir_plugin_entry(void);
 #ifdef __cplusplus
 }
 #endif
+// NOLINTEND(modernize-*,readability-identifier-naming)
