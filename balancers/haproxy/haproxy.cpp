@@ -6,6 +6,7 @@
 #include <array>
 #include <string_view>
 
+#include "balancers/complaints.h"
 #include "balancers/haproxy/balancer.h"
 
 namespace weir {
@@ -98,20 +99,6 @@ std::string_view keyword(std::string_view line) {
   line.remove_prefix(std::min(line.find_first_not_of(' '), line.size()));
   return line.substr(0, line.find(' '));
 }
-
-/// Complaints about keys that are checked by more than their type.
-class Complaints {
- public:
-  explicit Complaints(const Settings& settings) : settings_(settings) {}
-  void expect(bool good, std::string_view key, std::string message) {
-    if (!good) errors_.push_back({std::string(key), std::move(message), settings_.mark(key)});
-  }
-  [[nodiscard]] std::vector<SettingsError> take() { return std::move(errors_); }
-
- private:
-  const Settings& settings_;
-  std::vector<SettingsError> errors_;
-};
 
 void check_file_keys(const Settings& settings, Complaints& complaints) {
   const bool file = settings.has("file");

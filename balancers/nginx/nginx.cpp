@@ -4,6 +4,7 @@
 #include <array>
 #include <string_view>
 
+#include "balancers/complaints.h"
 #include "balancers/nginx/balancer.h"
 #include "balancers/shared.h"
 
@@ -91,20 +92,6 @@ bool is_method(std::string_view text) {
   // Braces only as part of a variable: ${name}; anything that could end the directive is refused.
   return text.starts_with("hash ") && text.size() > 5 && text.find_first_of(";\n\r#'\"\\") == std::string_view::npos;
 }
-
-/// Complaints about keys that are checked by more than their type.
-class Complaints {
- public:
-  explicit Complaints(const Settings& settings) : settings_(settings) {}
-  void expect(bool good, std::string_view key, std::string message) {
-    if (!good) errors_.push_back({std::string(key), std::move(message), settings_.mark(key)});
-  }
-  [[nodiscard]] std::vector<SettingsError> take() { return std::move(errors_); }
-
- private:
-  const Settings& settings_;
-  std::vector<SettingsError> errors_;
-};
 
 void check_upstream_keys(const Settings& settings, Complaints& complaints) {
   if (settings.text("layout") != "upstream") {
