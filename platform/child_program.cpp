@@ -13,6 +13,8 @@
 #include <cstring>
 #include <utility>
 
+#include "platform/signals_blocked.h"
+
 namespace weir {
 namespace {
 
@@ -81,22 +83,6 @@ bool close_other_files(int kept) {
   (void)!::write(plan.complaint, &error, sizeof error);
   ::_exit(127);
 }
-
-/// No handler of ours may run in the child before it has reset them.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    (void)::sigfillset(&all);
-    (void)::pthread_sigmask(SIG_SETMASK, &all, &old_);
-  }
-  ~SignalsBlocked() { (void)::pthread_sigmask(SIG_SETMASK, &old_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t old_{};
-};
 
 void wait_for(pid_t pid) {
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {

@@ -16,6 +16,13 @@ constexpr const char* kVariable = R"(\$\{[A-Za-z_][A-Za-z0-9_]*\})";
 
 Json reference(std::string_view definition) { return {{"$ref", fmt::format("#/$defs/{}", definition)}}; }
 
+/// A document that holds only `value`, at that JSON pointer.
+Json only(const char* pointer, Json value) {
+  Json document;
+  document[Json::json_pointer(pointer)] = std::move(value);
+  return document;
+}
+
 /// A typed value, or text that becomes one when its variables are replaced.
 Json or_variable(Json typed) { return {{"anyOf", Json::array({std::move(typed), reference("variable")})}}; }
 
@@ -131,10 +138,10 @@ Json family_schema(std::span<const Type> catalog, std::span<const Key> common, K
       if (key.required) table["required"].push_back(key.name);
     }
     table["properties"]["type"] = {{"const", type.name}, {"description", type.doc}};
-    branches.push_back({{"if", {{"properties", {{"type", {{"const", type.name}}}}}}}, {"then", std::move(table)}});
+    branches.push_back({{"if", only("/properties/type/const", type.name)}, {"then", std::move(table)}});
   }
   return {{"type", "object"},
-          {"properties", {{"type", {{"enum", std::move(names)}}}}},
+          {"properties", only("/type/enum", std::move(names))},
           {"required", Json::array({"type"})},
           {"allOf", std::move(branches)}};
 }
@@ -159,10 +166,8 @@ Json known_server_keys(std::span<const ProviderType> catalog) {
     types.push_back(type.name);
     any.push_back(object_schema(type.server_keys));
   }
-  Json known = {
-      {"properties", {{"providers", {{"additionalProperties", {{"properties", {{"type", {{"enum", std::move(types)}}}}}}}}}}}};
-  Json server = {{"properties", {{"server", {{"anyOf", std::move(any)}}}}}};
-  return {{"if", std::move(known)}, {"then", {{"properties", {{"groups", {{"items", std::move(server)}}}}}}}};
+  return {{"if", only("/properties/providers/additionalProperties/properties/type/enum", std::move(types))},
+          {"then", only("/properties/groups/items/properties/server/anyOf", std::move(any))}};
 }
 
 Json fallback_schema() {
@@ -170,12 +175,11 @@ Json fallback_schema() {
                        {"properties", {{"for", reference("duration")}}},
                        {"required", Json::array({"for"})},
                        {"additionalProperties", false}};
-  const Json last = {
-      {"type", "object"},
-      {"properties",
-       {{"last", {{"anyOf", Json::array({{{"type", "null"}}, reference("duration"), window})}}}, {"for", reference("duration")}}},
-      {"required", Json::array({"last"})},
-      {"additionalProperties", false}};
+  const Json value = {{"anyOf", Json::array({{{"type", "null"}}, reference("duration"), window})}};
+  const Json last = {{"type", "object"},
+                     {"properties", {{"last", value}, {"for", reference("duration")}}},
+                     {"required", Json::array({"last"})},
+                     {"additionalProperties", false}};
   const Json at_least = {{"type", "object"},
                          {"properties", {{"at_least", or_variable({{"type", "integer"}, {"minimum", 0}})}}},
                          {"required", Json::array({"at_least"})},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 namespace weir::pm2 {
 namespace {
@@ -64,16 +65,18 @@ std::string text_of(const Json& object, const char* name) {
   return found->is_number() || found->is_boolean() ? found->dump() : "";
 }
 
-/// A whole number, also one that is written as a text.
+/// A number without its fraction; nothing if it is none, or one beyond what a double holds exactly.
 std::optional<std::int64_t> number_of(const Json& object, const char* name) {
+  constexpr double kMost = 9007199254740992;
   const auto found = object.find(name);
   if (found == object.end() || !found->is_number()) return std::nullopt;
-  return found->is_number_float() ? static_cast<std::int64_t>(found->get<double>()) : found->get<std::int64_t>();
+  const double number = found->get<double>();
+  return number >= -kMost && number <= kMost ? std::optional(static_cast<std::int64_t>(number)) : std::nullopt;
 }
 
 std::optional<int> small_number_of(const Json& object, const char* name) {
   const auto number = number_of(object, name);
-  return number ? std::optional(static_cast<int>(*number)) : std::nullopt;
+  return number && std::in_range<int>(*number) ? std::optional(static_cast<int>(*number)) : std::nullopt;
 }
 
 /// The variables as they were given: PM2 also spreads them over the entry itself, and adds things that are none.

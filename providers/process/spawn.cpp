@@ -16,6 +16,8 @@
 #include <optional>
 #include <string_view>
 
+#include "platform/signals_blocked.h"
+
 namespace weir {
 namespace {
 
@@ -80,22 +82,6 @@ void reset_signals() {
   (void)::execve(plan.path, plan.arguments, plan.environment);
   give_up(plan, Complaint::About::program);
 }
-
-/// No handler of ours may run in the child before it has reset them.
-class SignalsBlocked {
- public:
-  SignalsBlocked() {
-    sigset_t all;
-    (void)::sigfillset(&all);
-    (void)::pthread_sigmask(SIG_SETMASK, &all, &old_);
-  }
-  ~SignalsBlocked() { (void)::pthread_sigmask(SIG_SETMASK, &old_, nullptr); }
-  SignalsBlocked(const SignalsBlocked&) = delete;
-  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
-
- private:
-  sigset_t old_{};
-};
 
 /// The same open file, not as 0, 1 or 2, which the child overwrites.
 Descriptor above_standard(int file) {

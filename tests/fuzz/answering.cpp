@@ -119,6 +119,7 @@ Result<HttpResponse> AnsweringNetwork::answer() {
   }
   response.content_type = bytes.starts_with('<') ? "text/xml" : "application/json";
   response.body = bytes;
+  response.headers.emplace_back("api-version", "1.41");  // a Docker Engine's
   if (response.status == 429) response.headers.emplace_back("retry-after", std::string(bytes.substr(0, 4)));
   return response;
 }
