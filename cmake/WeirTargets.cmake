@@ -89,16 +89,6 @@ find_package(date REQUIRED)
 find_package(pugixml REQUIRED)
 find_package(PkgConfig REQUIRED)
 
-# The heavy headers that most sources have, compiled once. It takes part of their reading only: every file includes what it uses, which the
-# presets lint and fuzz, without it, prove.
-set(WEIR_HEAVY_HEADERS <algorithm> <array> <chrono> <filesystem> <fmt/format.h> <functional> <map> <memory> <mutex> <nlohmann/json.hpp>
-  <optional> <set> <string> <string_view> <utility> <variant> <vector>)
-# All that use one precompiled header must have been told the same of how fmt is linked.
-target_compile_definitions(weir_options INTERFACE $<TARGET_PROPERTY:fmt::fmt,INTERFACE_COMPILE_DEFINITIONS>)
-add_library(weir_pch OBJECT ${CMAKE_SOURCE_DIR}/cmake/pch.cpp)
-target_link_libraries(weir_pch PRIVATE weir_options)
-target_precompile_headers(weir_pch PRIVATE ${WEIR_HEAVY_HEADERS})
-
 # weir_library(NAME SOURCES … LINKS …): one folder, one static library; its links are the arrows of the house.
 function(weir_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
@@ -107,8 +97,6 @@ function(weir_library name)
   target_link_libraries(weir_${name} PUBLIC weir_options ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
   if(WEIR_COVERAGE AND name IN_LIST WEIR_PURE_CORE)
     target_compile_options(weir_${name} PRIVATE --coverage)
-  else()
-    target_precompile_headers(weir_${name} REUSE_FROM weir_pch)
   endif()
 endfunction()
 
