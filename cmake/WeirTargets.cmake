@@ -151,7 +151,9 @@ function(weir_test name)
     add_test(NAME ${name} COMMAND ${name}_test ${filter})
     set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}" RUN_SERIAL ON)
   else()
-    string(REPLACE ";" "\\;" ARG_LABELS "${ARG_LABELS}")  # gtest_discover_tests would take a second label for a property
+    # gtest_discover_tests would take a second label for a property, however it is escaped: one label has all of them in it. `ctest -L`
+    # looks for a part of a label.
+    list(JOIN ARG_LABELS "," ARG_LABELS)
     gtest_discover_tests(${name}_test TEST_PREFIX "${name}/" DISCOVERY_TIMEOUT 60
       PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
   endif()
