@@ -293,8 +293,8 @@ class ConfigBuilder {
     check_budget(settings, place);
     if (type != nullptr) group.elastic = type->elastic;
     if (type != nullptr) group.chooses_victim = type->abilities.chooses_victim;
-    if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     if (type != nullptr && settings.has("overflow")) read_overflow(group, *type, settings.section("overflow"), place);
+    if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     read_balancers(group, place);
     if (settings.has("min") && !fixed) check_not_empty(group, settings, place);
     if (settings.has("max") && !fixed) check_schedules(group, place);

@@ -55,7 +55,8 @@ std::string complaint_about_ports(const Group& group) {
   const std::string& text = group.server.text("ports");
   const std::optional<PortRange> range = parse_port_range(text);
   if (!range) return fmt::format("'{}' is not a range of ports such as 9000-9099 within 1 to 65535", text);
-  if (range->size() >= group.max) return {};
+  // With an overflow, what has no port here is made there.
+  if (range->size() >= group.max || group.overflow) return {};
   return fmt::format("'{}' has {} ports, but max is {}: every server needs one", text, range->size(), group.max);
 }
 

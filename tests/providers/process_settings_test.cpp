@@ -35,6 +35,8 @@ TEST(ProcessProviderCheck, wants_as_many_ports_as_servers) {
   group.max = 11;
   EXPECT_THAT(complaints(group), ElementsAre("server.ports: '9000-9009' has 10 ports, but max is 11: every server needs one"));
   EXPECT_EQ(process_provider_type().check({}, group).front().mark, (SourceMark{8, 3}));
+  group.overflow.emplace();
+  EXPECT_THAT(complaints(group), IsEmpty()) << "the rest is made at the overflow";
 }
 
 TEST(ProcessProviderCheck, wants_a_range_of_real_ports) {
