@@ -67,6 +67,19 @@ TEST(Pm2List, that_is_not_whole_is_no_list) {
   }
 }
 
+TEST(Pm2List, takes_no_number_that_it_could_only_hold_as_another) {
+  const auto with = [](const std::string& id, const std::string& created_at) {
+    return parse_list(R"([{"name": "web", "pm_id": )" + id + R"(, "pm2_env": {"status": "online", "created_at": )" + created_at +
+                      "}}]");
+  };
+  EXPECT_FALSE(with("4294967297", "1")) << "would be 1";
+  EXPECT_FALSE(with("1e300", "1"));
+  const auto entries = with("1", "1e300");
+  ASSERT_TRUE(entries);
+  EXPECT_EQ(entries->front().id, 1);
+  EXPECT_EQ(entries->front().created_at, std::nullopt);
+}
+
 TEST(Pm2Copy, has_all_of_its_pattern_but_name_variables_and_what_is_pm2_s_own) {
   Json json = pm2_entry(
       "web", 4, "online",
