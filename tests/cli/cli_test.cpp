@@ -27,7 +27,7 @@ class Cli : public testing::Test {
  protected:
   CommandResult weir(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), WEIR_PROGRAM);
-    auto result = run_command(arguments, 60s);
+    auto result = run_command(arguments, 10min);
     EXPECT_TRUE(result) << result.error().message;
     return result ? *result : CommandResult{.status = -1, .output = {}};
   }
@@ -135,10 +135,10 @@ TEST_F(Cli, a_mistyped_command_is_told_the_nearest) {
 TEST_F(Cli, the_file_given_is_the_file_read_whatever_the_environment_says) {
   write_memory_group();
   const std::string variable = "WEIR_CONFIG=" + config().string();
-  const auto by_variable = run_command({"env", variable, WEIR_PROGRAM, "validate"}, 60s);
+  const auto by_variable = run_command({"env", variable, WEIR_PROGRAM, "validate"}, 10min);
   ASSERT_TRUE(by_variable);
   EXPECT_EQ(by_variable->status, 0) << by_variable->output;
-  const auto given = run_command({"env", variable, WEIR_PROGRAM, "validate", "-c", "/nonexistent/weir.yaml"}, 60s);
+  const auto given = run_command({"env", variable, WEIR_PROGRAM, "validate", "-c", "/nonexistent/weir.yaml"}, 10min);
   ASSERT_TRUE(given);
   EXPECT_EQ(given->status, 1);
   EXPECT_THAT(given->output, HasSubstr("/nonexistent/weir.yaml"));
@@ -617,7 +617,7 @@ TEST_F(Cli, import_writes_groups_to_standard_output) {
 TEST_F(Cli, import_reads_standard_input) {
   std::ofstream(file("hpa.yaml")) << kAutoscaler;
   const std::string command = fmt::format("'{}' import hpa - < '{}'", WEIR_PROGRAM, file("hpa.yaml").string());
-  const auto result = run_command({"sh", "-c", command}, 60s);
+  const auto result = run_command({"sh", "-c", command}, 10min);
   ASSERT_TRUE(result);
   EXPECT_EQ(result->status, 0) << result->output;
   EXPECT_THAT(result->output, HasSubstr("from Kubernetes autoscalers, standard input."));
@@ -629,7 +629,7 @@ TEST_F(Cli, import_writes_nothing_of_what_it_does_not_understand) {
   const CommandResult result = weir({"import", "asg", name});
   EXPECT_EQ(result.status, 1);
   EXPECT_THAT(result.output, HasSubstr(name + ":1:37: PolicyType: expected TargetTrackingScaling"));
-  const auto silent = run_command({"sh", "-c", fmt::format("'{}' import asg --json '{}' 2>/dev/null", WEIR_PROGRAM, name)}, 60s);
+  const auto silent = run_command({"sh", "-c", fmt::format("'{}' import asg --json '{}' 2>/dev/null", WEIR_PROGRAM, name)}, 10min);
   ASSERT_TRUE(silent);
   EXPECT_EQ(silent->status, 1);
   EXPECT_EQ(silent->output, "");

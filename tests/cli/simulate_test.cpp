@@ -25,7 +25,7 @@ class CliSimulate : public testing::Test {
 
   CommandResult simulate(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {WEIR_PROGRAM, "simulate"});
-    auto result = run_command(arguments, 60s);
+    auto result = run_command(arguments, 10min);
     EXPECT_TRUE(result) << result.error().message;
     return result ? *result : CommandResult{.status = -1, .output = {}};
   }

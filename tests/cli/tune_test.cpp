@@ -34,7 +34,7 @@ groups:
 
   CommandResult tune(std::vector<std::string> arguments) const {
     arguments.insert(arguments.begin(), {WEIR_PROGRAM, "tune", "-c", file("weir.yaml")});
-    auto result = run_command(arguments, 60s);
+    auto result = run_command(arguments, 10min);
     EXPECT_TRUE(result) << result.error().message;
     return result ? *result : CommandResult{.status = -1, .output = {}};
   }
