@@ -9,6 +9,8 @@
 #include <string_view>
 #include <utility>
 
+#include "model/text.h"
+
 namespace weir::protocol {
 namespace {
 
@@ -208,15 +210,6 @@ Result<void> terminated_from(const Json& answer) {
   auto error = error_in(answer);
   if (!error || error->kind == ErrorKind::not_found) return {};
   return std::unexpected(*std::move(error));
-}
-
-std::string quoted_line(std::string_view text, std::size_t longest) {
-  std::string result;
-  for (const char c : text.substr(0, longest)) result += static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
-  while (result.ends_with(' ')) result.pop_back();
-  // Bytes that are no text must not reach the log.
-  result = Json::parse(Json(result).dump(-1, ' ', false, Json::error_handler_t::replace)).get<std::string>();
-  return text.size() > longest ? result + "…" : result;
 }
 
 }  // namespace weir::protocol

@@ -30,7 +30,4 @@ inline constexpr int kVersion = 1;
 /// That a server is not there is success.
 [[nodiscard]] Result<void> terminated_from(const nlohmann::json& answer);
 
-/// A foreign text as it may stand in a message: one line of UTF-8, at most so many bytes.
-[[nodiscard]] std::string quoted_line(std::string_view text, std::size_t longest);
-
 }  // namespace weir::protocol

@@ -7,6 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "model/text.h"
+
 namespace weir {
 namespace {
 
@@ -81,8 +83,9 @@ Result<ExecAnswer> parse_exec_answer(ExecVerb verb, std::string_view text) {
     return answer_of(verb, json::parse(text));
   } catch (const json::exception& error) {
     const bool nothing = text.find_first_not_of(" \t\r\n") == std::string_view::npos;
-    const std::string said = nothing ? "nothing" : fmt::format("'{}'", text.substr(0, kMaxQuote));
-    return failure(ErrorKind::unavailable, fmt::format("says {}, which is no answer ({})", said, error.what()));
+    const std::string said = nothing ? "nothing" : fmt::format("'{}'", quoted_line(text, kMaxQuote));
+    return failure(ErrorKind::unavailable,
+                   fmt::format("says {}, which is no answer ({})", said, quoted_line(error.what(), kMaxQuote)));
   }
 }
 

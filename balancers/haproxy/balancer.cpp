@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "balancers/unified_diff.h"
+#include "model/text.h"
 #include "platform/command.h"
 #include "platform/file.h"
 
@@ -22,10 +23,9 @@ constexpr std::size_t kMaxQuote = 600;
 
 /// A program's words on one line.
 std::string quote(std::string_view output) {
-  std::string text(output.substr(0, std::min(output.size(), kMaxQuote)));
-  text.erase(text.find_last_not_of(" \r\n") + 1);
+  std::string text(output.substr(0, output.find_last_not_of(" \r\n") + 1));
   for (std::size_t at = text.find('\n'); at != std::string::npos; at = text.find('\n', at)) text.replace(at, 1, "; ");
-  return text;
+  return quoted_line(text, kMaxQuote);
 }
 
 bool is(const HaproxyServer& server, const Peer& peer) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "model/text.h"
 #include "platform/unix_socket.h"
 
 namespace weir {
@@ -50,7 +51,10 @@ std::string quote(std::string_view answer) {
   const std::size_t severity = answer.starts_with('[') ? answer.find("]: ") : std::string_view::npos;
   if (severity < kLongestSeverity) answer.remove_prefix(severity + 3);
   // The help that follows an unknown command is long and helps nobody here.
-  return std::string(answer.substr(0, std::min({answer.find('\n'), answer.size(), kMaxQuote})));
+  answer = answer.substr(0, answer.find('\n'));
+  const std::string line = quoted_line(answer, kMaxQuote);
+  // Saying nothing means yes.
+  return line.empty() && !answer.empty() ? "(no text)" : line;
 }
 
 /// The rows of one table: from the line that begins with `heading` to the next empty one. Absent if there is no such table, or not

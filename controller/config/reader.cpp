@@ -12,6 +12,7 @@
 
 #include "controller/config/values.h"
 #include "model/limits.h"
+#include "model/text.h"
 #include "platform/time_zones.h"
 
 namespace weir {

@@ -14,6 +14,8 @@
 #include <sstream>
 #include <utility>
 
+#include "model/text.h"
+
 namespace weir {
 namespace {
 
@@ -201,21 +203,6 @@ class Builder final : public YAML::EventHandler {
   std::size_t copied_ = 0;
 };
 
-/// How many bytes the UTF-8 sequence at the front takes; 0 if it is none (RFC 3629: no overlong forms, no surrogates).
-std::size_t sequence_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
-  const auto between = [&](std::size_t i, unsigned low, unsigned high) { return byte(i) >= low && byte(i) <= high; };
-  const auto tail = [&](std::size_t i) { return between(i, 0x80, 0xBF); };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
-  const unsigned low = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
-  const unsigned high = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
-  if (lead >= 0xE0 && lead <= 0xEF) return between(1, low, high) && tail(2) ? 3 : 0;
-  if (lead >= 0xF0 && lead <= 0xF4) return between(1, low, high) && tail(2) && tail(3) ? 4 : 0;
-  return 0;
-}
-
 bool is_control(char c) {
   const auto byte = static_cast<unsigned char>(c);
   return byte == 0x7F || (byte < 0x20 && c != '\t' && c != '\n' && c != '\r');
@@ -225,7 +212,7 @@ bool is_control(char c) {
 std::optional<YamlError> find_foreign_byte(std::string_view text) {
   SourceMark mark{1, 1};
   while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
+    const std::size_t length = utf8_length(text);
     if (length == 0 || is_control(text.front())) {
       return YamlError{mark, fmt::format("expected UTF-8 text, found the byte 0x{:02x}", static_cast<unsigned char>(text.front()))};
     }
@@ -287,15 +274,6 @@ std::expected<YamlNode, YamlError> parse_yaml(std::string_view text) {
   if (!documents) return std::unexpected(std::move(documents.error()));
   if (documents->size() > 1) return std::unexpected(YamlError{{}, "expected one YAML document, found several"});
   return documents->empty() ? YamlNode{} : std::move(documents->front());
-}
-
-bool is_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = sequence_length(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
 }
 
 const YamlNode* find(const YamlNode& mapping, std::string_view key) {

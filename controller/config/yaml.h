@@ -47,8 +47,6 @@ enum class YamlTags {
 /// content are Kind::nothing.
 [[nodiscard]] std::expected<std::vector<YamlNode>, YamlError> parse_yaml_documents(std::string_view text, YamlTags tags);
 
-[[nodiscard]] bool is_utf8(std::string_view text);
-
 /// The value of the first entry with that key; nullptr if there is none or the node is no mapping.
 [[nodiscard]] const YamlNode* find(const YamlNode& mapping, std::string_view key);
 

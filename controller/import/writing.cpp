@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "controller/config/yaml.h"
+#include "model/text.h"
 #include "model/time.h"
 
 namespace weir {

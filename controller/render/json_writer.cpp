@@ -6,28 +6,10 @@
 #include <cmath>
 #include <cstddef>
 
+#include "model/text.h"
+
 namespace weir {
 namespace {
-
-/// Length of the UTF-8 sequence at the head of `text`, 0 if it is not one (RFC 3629: no overlong forms, no surrogates).
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [text](std::size_t index) { return static_cast<unsigned char>(text[index]); };
-  const auto tail = [&](std::size_t index, unsigned low = 0x80, unsigned high = 0xBF) {
-    return index < text.size() && byte(index) >= low && byte(index) <= high;
-  };
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return tail(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const bool second = tail(1, lead == 0xE0 ? 0xA0 : 0x80, lead == 0xED ? 0x9F : 0xBF);
-    return second && tail(2) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const bool second = tail(1, lead == 0xF0 ? 0x90 : 0x80, lead == 0xF4 ? 0x8F : 0xBF);
-    return second && tail(2) && tail(3) ? 4 : 0;
-  }
-  return 0;
-}
 
 bool plain(char character) {
   const auto byte = static_cast<unsigned char>(character);

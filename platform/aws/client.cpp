@@ -7,6 +7,7 @@
 #include <array>
 #include <set>
 
+#include "model/text.h"
 #include "platform/aws/times.h"
 
 namespace weir {
@@ -117,7 +118,7 @@ std::string first_line(const std::string& text) {
   const std::size_t begin = text.find_first_not_of(" \t\r\n");
   if (begin == std::string::npos) return {};
   const std::size_t end = std::min(text.find_first_of("\r\n", begin), text.size());
-  return text.substr(begin, std::min(end - begin, kLongestMessage));
+  return quoted_line(std::string_view(text).substr(begin, end - begin), kLongestMessage);
 }
 
 void replace_all(std::string& text, const std::string& secret) {

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <pugixml.hpp>
 
+#include "model/text.h"
+
 namespace weir {
 namespace {
 
@@ -35,6 +37,8 @@ bool XmlElement::has(std::string_view wanted) const {
 }
 
 Result<XmlElement> parse_xml(std::string_view text) {
+  // Names and identifiers in it have to be told apart; what stands for a broken byte could not be.
+  if (!is_utf8(text)) return failure(ErrorKind::invalid, "not XML: not UTF-8");
   pugi::xml_document document;
   const pugi::xml_parse_result parsed = document.load_buffer(text.data(), text.size(), pugi::parse_default, pugi::encoding_utf8);
   if (!parsed) return failure(ErrorKind::invalid, fmt::format("not XML: {} at byte {}", parsed.description(), parsed.offset));

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <iterator>
 
+#include "model/text.h"
 #include "platform/aws/times.h"
 
 namespace weir {
@@ -185,7 +186,7 @@ Result<std::vector<FailedLaunch>> AsgApi::failed_launches(const std::string& nam
   for (const XmlElement& activity : result->child("Activities").children) {
     const bool launch = activity.text_of("Description").starts_with("Launching");
     if (!launch || activity.text_of("StatusCode") != "Failed") continue;
-    failed.push_back({activity.text_of("ActivityId"), activity.text_of("StatusMessage").substr(0, 300)});
+    failed.push_back({activity.text_of("ActivityId"), quoted_line(activity.text_of("StatusMessage"), 300)});
   }
   return failed;
 }

@@ -9,6 +9,8 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "model/text.h"
+
 namespace weir {
 namespace {
 
@@ -150,6 +152,9 @@ SwarmService service_of(const Json& json) {
   return service;
 }
 
+/// Of what a parser says, which quotes the text that it stumbled over.
+constexpr std::size_t kLongestQuote = 300;
+
 /// Whatever is not as it should be makes the whole answer unusable: half of it must not pass for all of it.
 template <typename Read>
 auto reading(const std::string& text, std::string_view what, const Read& read) -> Result<decltype(read(Json()))> {
@@ -158,7 +163,8 @@ auto reading(const std::string& text, std::string_view what, const Read& read) -
   } catch (const Unusable& error) {
     return failure(ErrorKind::unavailable, fmt::format("the answer to {} has {} in it", what, error.what()));
   } catch (const Json::exception& error) {
-    return failure(ErrorKind::unavailable, fmt::format("the answer to {} cannot be used: {}", what, error.what()));
+    return failure(ErrorKind::unavailable,
+                   fmt::format("the answer to {} cannot be used: {}", what, quoted_line(error.what(), kLongestQuote)));
   }
 }
 

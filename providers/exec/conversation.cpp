@@ -23,6 +23,7 @@
 #include <thread>
 #include <utility>
 
+#include "model/text.h"
 #include "platform/child_program.h"
 #include "platform/descriptor.h"
 #include "providers/protocol.h"
@@ -244,7 +245,7 @@ class Conversation::Keeper {
   [[nodiscard]] std::string said() const {
     const std::string_view all = tail_;
     const std::string_view end = all.substr(all.size() - std::min(all.size(), kLongestQuote));
-    const std::string text = protocol::quoted_line(end, kLongestQuote);
+    const std::string text = quoted_line(end, kLongestQuote);
     return text.empty() ? "" : fmt::format("; it said: {}", text);
   }
 
@@ -331,7 +332,7 @@ class Conversation::Keeper {
     const std::optional<Id> id = id_of(answer);
     if (!id) {
       return break_off(fmt::format("it wrote a line that is no answer (a JSON object with the id of a request): {}",
-                                   protocol::quoted_line(line, kLongestQuote)));
+                                   quoted_line(line, kLongestQuote)));
     }
     if (hello_) return take_greeting(*id, answer);
     if (!deliver(*id, std::move(answer))) return break_off(fmt::format("it answered {}, which is no open request", *id));
@@ -342,9 +343,8 @@ class Conversation::Keeper {
     if (id != *hello_) return break_off("it answered another request before the greeting");
     const auto error = answer.find("error");
     if (error != answer.end()) {
-      return break_off(
-          fmt::format("it refused the greeting: {}",
-                      protocol::quoted_line(error->dump(-1, ' ', false, Json::error_handler_t::replace), kLongestQuote)));
+      return break_off(fmt::format("it refused the greeting: {}",
+                                   quoted_line(error->dump(-1, ' ', false, Json::error_handler_t::replace), kLongestQuote)));
     }
     const auto protocol = answer.find("protocol");
     if (protocol == answer.end() || *protocol != options_.protocol) {

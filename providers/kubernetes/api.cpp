@@ -4,6 +4,7 @@
 
 #include <chrono>
 
+#include "model/text.h"
 #include "providers/kubernetes/json_fields.h"
 
 namespace weir::kubernetes {
@@ -36,9 +37,7 @@ bool lacks_permission(const HttpResponse& response, const std::string& detail) {
 /// What the server says of a refusal (a `Status` object).
 std::string detail_of(const HttpResponse& response) {
   const nlohmann::json status = nlohmann::json::parse(response.body, nullptr, false);
-  std::string message = text_field(status, {"message"});
-  if (message.size() > kLongestDetail) message = message.substr(0, kLongestDetail) + "…";
-  return message;
+  return quoted_line(text_field(status, {"message"}), kLongestDetail);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <tuple>
 
+#include "model/text.h"
 #include "providers/kubernetes/json_fields.h"
 #include "providers/kubernetes/rfc3339.h"
 
@@ -56,7 +57,7 @@ std::string hopeless_wait(const nlohmann::json& object) {
       const std::string reason = text_field(container, {"state", "waiting", "reason"});
       if (std::ranges::find(kHopeless, reason) == std::end(kHopeless)) continue;
       return fmt::format("container {}: {} ({})", text_field(container, {"name"}), reason,
-                         text_field(container, {"state", "waiting", "message"}).substr(0, 200));
+                         quoted_line(text_field(container, {"state", "waiting", "message"}), 200));
     }
   }
   return "";
@@ -76,7 +77,7 @@ void read_trouble(const nlohmann::json& object, Pod& pod) {
   };
   const nlohmann::json& scheduled = condition_of(object, "PodScheduled");
   if (text_field(scheduled, {"status"}) == "False" && text_field(scheduled, {"reason"}) == "Unschedulable") {
-    pod.unschedulable = fmt::format("no node takes it: {}", text_field(scheduled, {"message"}).substr(0, 300));
+    pod.unschedulable = fmt::format("no node takes it: {}", quoted_line(text_field(scheduled, {"message"}), 300));
     since(scheduled);
   }
   if (pod.phase == "Failed" || pod.phase == "Succeeded") {
@@ -149,7 +150,7 @@ Result<Workload> parse_workload(Kind kind, const nlohmann::json& object) {
   workload.replicas = int_field(object, {"spec", "replicas"}, 1);
   workload.first_ordinal = int_field(object, {"spec", "ordinals", "start"}, 0);
   const nlohmann::json& trouble = condition_of(object, "ReplicaFailure");
-  if (text_field(trouble, {"status"}) == "True") workload.cannot_create = text_field(trouble, {"message"}).substr(0, 300);
+  if (text_field(trouble, {"status"}) == "True") workload.cannot_create = quoted_line(text_field(trouble, {"message"}), 300);
   const bool complete = !workload.target.name.empty() && !workload.uid.empty() && !workload.resource_version.empty() &&
                         !workload.selector.empty() && field(object, {"spec"}).is_object();
   if (!complete) return incomplete(singular(kind), object);

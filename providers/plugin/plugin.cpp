@@ -14,6 +14,7 @@
 #include <thread>
 #include <utility>
 
+#include "model/text.h"
 #include "platform/api_client.h"
 #include "providers/plugin/include/weir/plugin.h"
 #include "providers/protocol.h"
@@ -65,7 +66,7 @@ Result<const weir_plugin*> load(const std::string& library) {
     std::error_code error;
     boost::dll::shared_library object(library, error, boost::dll::load_mode::rtld_now | boost::dll::load_mode::rtld_local);
     if (error) {
-      return unusable(fmt::format("cannot be loaded: {}", protocol::quoted_line(error.message(), kLongestQuote)));
+      return unusable(fmt::format("cannot be loaded: {}", quoted_line(error.message(), kLongestQuote)));
     }
     found = loaded.emplace(library, std::move(object)).first;
   }
@@ -178,7 +179,7 @@ class Opened : public std::enable_shared_from_this<Opened> {
       try {
         function(*self, call->handle());
       } catch (const std::exception& error) {
-        without_answer = fmt::format("it threw: {}", protocol::quoted_line(error.what(), kLongestQuote));
+        without_answer = fmt::format("it threw: {}", quoted_line(error.what(), kLongestQuote));
       } catch (...) {
         without_answer = "it threw something";
       }
@@ -190,8 +191,7 @@ class Opened : public std::enable_shared_from_this<Opened> {
     if (!text) return std::unexpected(text.error());
     Json json = Json::parse(*text, nullptr, false);
     if (!json.is_object()) {
-      return failure(ErrorKind::unavailable,
-                     fmt::format("its answer is no JSON object: {}", protocol::quoted_line(*text, kLongestQuote)));
+      return failure(ErrorKind::unavailable, fmt::format("its answer is no JSON object: {}", quoted_line(*text, kLongestQuote)));
     }
     return json;
   }
@@ -266,7 +266,7 @@ Result<std::unique_ptr<Provider>> make_plugin_provider(const Settings& provider,
   const auto opened = std::make_shared<Opened>(*plugin, provider.duration("timeout"));
   if (const auto open = opened->open(object_of(protocol::hello_members(context, provider))); !open) {
     return failure(open.error().kind,
-                   fmt::format("{}: {}: {}", library, protocol::quoted_line((*plugin)->name, kLongestQuote), open.error().message));
+                   fmt::format("{}: {}: {}", library, quoted_line((*plugin)->name, kLongestQuote), open.error().message));
   }
   return std::make_unique<PluginProvider>(opened, context, library);
 }

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "model/text.h"
+
 namespace weir {
 namespace {
 
@@ -143,7 +145,7 @@ Result<std::pair<std::vector<VultrPlan>, std::string>> read_plan_page(const std:
 std::string error_text(const HttpResponse& response) {
   const json answer = json::parse(response.body, nullptr, false);
   constexpr std::size_t kLongest = 300;
-  return answer.is_object() ? text_of(answer, "error").substr(0, kLongest) : std::string();
+  return answer.is_object() ? quoted_line(text_of(answer, "error"), kLongest) : std::string();
 }
 
 bool says_no_capacity(std::string_view error) {

@@ -91,6 +91,11 @@ TEST(HaproxyAnswers, advice_is_given_where_the_text_has_none) {
                   .message.contains("leastconn"));
 }
 
+TEST(HaproxyAnswers, that_are_no_text_are_no_success_and_no_trouble_for_a_log) {
+  EXPECT_EQ(judge_answer("\x01\x02\n\n").error().message, "(no text)");
+  EXPECT_EQ(judge_answer("no \xE0(x\n\n").error().message, "no \xEF\xBF\xBD(x");
+}
+
 TEST(HaproxyAnswers, no_answer_at_all_is_no_success) { EXPECT_EQ(judge_answer("").error().kind, ErrorKind::unavailable); }
 
 /// The recorded answers of the drain as one.

@@ -33,6 +33,12 @@ TEST(XmlTest, what_is_no_document_is_refused) {
   }
 }
 
+TEST(XmlTest, what_is_not_utf8_is_refused) {
+  const auto parsed = parse_xml("<a>\xE0(</a>");
+  ASSERT_FALSE(parsed);
+  EXPECT_EQ(parsed.error().message, "not XML: not UTF-8");
+}
+
 TEST(XmlTest, absurd_depth_is_refused) {
   std::string text;
   for (int depth = 0; depth < 200'000; ++depth) text += "<a>";
