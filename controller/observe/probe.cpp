@@ -164,7 +164,8 @@ class NetworkProbe::Scheduler : public std::enable_shared_from_this<Scheduler> {
       const Entry entry = due_.top();
       due_.pop();
       const std::shared_ptr<Target> target = entry.target.lock();
-      if (target && !target->checking && target->due == entry.due) start_check(target, now);
+      // One that is watched no more may live on for a moment in the hands of whoever brought its last answer.
+      if (target && is_watched(*target) && !target->checking && target->due == entry.due) start_check(target, now);
     }
   }
 

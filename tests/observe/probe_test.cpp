@@ -218,6 +218,23 @@ TEST_F(NetworkProbeTest, what_is_not_watched_is_unknown) {
   EXPECT_EQ(status("one"), kUnknown);
 }
 
+/// The thread that brings an answer holds on to the server for a moment after it has told of it.
+TEST_F(NetworkProbeTest, a_group_that_goes_while_an_answer_arrives_is_not_asked_again) {
+  std::atomic<int> gone = 0;
+  const TakeBackFirst back{probe_};
+  probe_->on_change([&](const std::string& group) {
+    probe_->watch(group, {}, {});
+    ++gone;
+  });
+  HealthCheck soon_again = http_check();
+  soon_again.interval = Duration{4};
+  soon_again.healthy_after = 1;
+  for (int round = 1; round <= 300; ++round) {
+    watch({{"one", stub_.address()}}, soon_again, fmt::format("group {}", round));
+    ASSERT_TRUE(wait_until(20s, [&] { return gone == round; }));
+  }
+}
+
 TEST_F(NetworkProbeTest, a_server_no_longer_watched_is_no_longer_asked) {
   HttpStub kept;
   watch({{"one", stub_.address()}, {"kept", kept.address()}});
@@ -245,7 +262,7 @@ TEST_F(NetworkProbeTest, history_is_kept_over_watch_and_lost_with_the_address) {
   EXPECT_EQ(status("one"), kUnknown);
 }
 
-TEST_F(NetworkProbeTest, a_shorter_interval_takes_effect_at_once) {
+TEST_F(NetworkProbeTest, a_shorter_interval_takes_effect_soon_again) {
   HealthCheck check = http_check();
   check.interval = 1h;
   check.healthy_after = 1;
