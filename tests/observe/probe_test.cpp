@@ -262,7 +262,7 @@ TEST_F(NetworkProbeTest, history_is_kept_over_watch_and_lost_with_the_address) {
   EXPECT_EQ(status("one"), kUnknown);
 }
 
-TEST_F(NetworkProbeTest, a_shorter_interval_takes_effect_soon_again) {
+TEST_F(NetworkProbeTest, a_shorter_interval_takes_effect_at_once) {
   HealthCheck check = http_check();
   check.interval = 1h;
   check.healthy_after = 1;
