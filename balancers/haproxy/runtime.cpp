@@ -225,7 +225,7 @@ Result<std::vector<int>> parse_old_workers(std::string_view answer) {
     if (line.starts_with('#')) old = line == "# old workers";
     if (!old || line.empty() || line.starts_with('#')) continue;
     const auto pid = number(line.substr(0, line.find(' ')));
-    if (!pid) return garbled();
+    if (!pid || *pid <= 0) return garbled();
     pids.push_back(*pid);
   }
   return pids;

@@ -196,6 +196,7 @@ TEST(HaproxyWorkers, half_a_list_is_none) {
     EXPECT_FALSE(parse_old_workers(whole.substr(0, length)).has_value()) << length;
   }
   EXPECT_FALSE(parse_old_workers(std::string(kProcesses) + "# old workers\nmany\n# programs\n\n").has_value());
+  EXPECT_FALSE(parse_old_workers(std::string(kProcesses) + "# old workers\n0 worker\n# programs\n\n").has_value()) << "no process";
 }
 
 TEST(HaproxyRuntime, a_silent_haproxy_is_left_at_the_deadline_or_a_stop_request) {
