@@ -66,12 +66,14 @@ int digits(std::string_view text, std::size_t from, std::size_t count) {
   return value;
 }
 
-/// `2026-11-21T06:04:05.552728492Z`: always UTC, zeros at the end left out.
+/// `2026-11-21T06:04:05.552728492Z`: always UTC, zeros at the end left out. Years that no Swarm has seen, and that nanoseconds cannot
+/// tell, are no times.
 SwarmTime time_of(const std::string& text) {
   using namespace std::chrono;
   const year_month_day date{year(digits(text, 0, 4)), month(static_cast<unsigned>(digits(text, 5, 2))),
                             day(static_cast<unsigned>(digits(text, 8, 2)))};
-  if (!date.ok() || text.back() != 'Z') throw Unusable(fmt::format("a time '{}'", text));
+  const bool possible = date.ok() && date.year() >= 1970y && date.year() < 2200y;
+  if (!possible || text.back() != 'Z') throw Unusable(fmt::format("a time '{}'", text));
   SwarmTime time = sys_days(date) + hours(digits(text, 11, 2)) + minutes(digits(text, 14, 2)) + seconds(digits(text, 17, 2));
   if (text.size() <= 20) return time;
   std::string fraction = text.substr(20, text.size() - 21);

@@ -107,6 +107,18 @@ TEST(SwarmAnswers, tasks_that_ended_are_history_with_a_reason) {
   }
 }
 
+/// The fuzzer's 1013 overflowed the nanoseconds of a time.
+TEST(SwarmAnswers, a_time_of_a_year_that_no_swarm_has_seen_is_no_time) {
+  Json tasks = recorded("tasks_of_service");
+  for (const char* distant :
+       {"1013-11-21T06:04:05.556472092Z", "0001-01-01T00:00:00Z", "2262-11-21T06:04:05.5Z", "9999-12-31T23:59:59Z"}) {
+    tasks[0]["CreatedAt"] = distant;
+    const auto read = read_tasks(tasks.dump());
+    ASSERT_FALSE(read) << distant;
+    EXPECT_THAT(read.error().message, HasSubstr(distant));
+  }
+}
+
 TEST(SwarmAnswers, tasks_no_node_can_take_wait_without_one) {
   for (const SwarmTask& task : recorded_tasks("tasks_pend")) {
     EXPECT_EQ(task.state, TaskState::pending);
