@@ -9,6 +9,8 @@
 #include <tuple>
 #include <utility>
 
+#include "model/text.h"
+
 namespace weir {
 namespace {
 
@@ -21,6 +23,8 @@ struct ApiVersion {
 /// The newest that we have read the description of, and the oldest with all we need.
 constexpr ApiVersion kNewest{1, 55};
 constexpr ApiVersion kOldest{1, 30};
+/// Bytes of an Engine's own words in our messages.
+constexpr std::size_t kLongestMessage = 300;
 
 std::optional<ApiVersion> parse_version(std::string_view text) {
   ApiVersion version;
@@ -118,7 +122,7 @@ Result<std::string> Engine::prefix(const std::stop_token& stop) {
 
 /// What an answer that is no success means. The Engine may have been replaced by an older or newer one meanwhile.
 Error Engine::refusal(const ApiCall& call, const HttpResponse& response) {
-  const std::string message = read_message(response.body);
+  const std::string message = quoted_line(read_message(response.body), kLongestMessage);
   if (response.status == 400 && message.find("client version") != std::string::npos) {
     const std::lock_guard lock(mutex_);
     prefix_.clear();

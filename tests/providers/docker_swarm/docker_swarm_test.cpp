@@ -409,6 +409,16 @@ TEST_F(DockerSwarm, errors_say_what_can_be_done_about_them) {
   }
 }
 
+/// The fuzzer's message of two lines stood as two lines in ours.
+TEST_F(DockerSwarm, an_engines_words_become_one_line_of_a_message_however_many_they_are) {
+  with_servers(1);
+  answers(401, nlohmann::json{{"message", "first\nsecond\r" + std::string(1000, 'x')}}.dump());
+  const auto servers = listed();
+  ASSERT_FALSE(servers);
+  EXPECT_THAT(servers.error().message, AllOf(HasSubstr("first second "), HasSubstr("xxx…")));
+  EXPECT_LT(servers.error().message.size(), 500U);
+}
+
 TEST_F(DockerSwarm, an_update_that_is_refused_was_not_made) {
   const std::string id = with_servers(1)[0];
   const std::pair<int, ErrorKind> cases[] = {
