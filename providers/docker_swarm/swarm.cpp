@@ -66,8 +66,8 @@ int digits(std::string_view text, std::size_t from, std::size_t count) {
   return value;
 }
 
-/// `2026-11-21T06:04:05.552728492Z`: always UTC, zeros at the end left out. Years that no Swarm has seen, and that nanoseconds cannot
-/// tell, are no times.
+/// `2026-11-21T06:04:05.552728492Z`: always UTC, zeros at the end left out. Years that no Swarm has seen, and that nanoseconds
+/// cannot tell, are no times.
 SwarmTime time_of(const std::string& text) {
   using namespace std::chrono;
   const year_month_day date{year(digits(text, 0, 4)), month(static_cast<unsigned>(digits(text, 5, 2))),
