@@ -309,7 +309,8 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
     }
     server.in_service_since = known.admitted_at;
     if (group.cost && !server.paid_until) server.paid_until = paid_until(*group.cost, known.launched_at, at);
-    const bool taken_out = server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy;
+    const bool taken_out =
+        server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy && known.admitted_at.has_value();
     const bool found = server.phase == Phase::warming && known.found_serving;
     if (server.phase != Phase::in_service && !taken_out && !found) continue;
     ++in_service;

@@ -123,6 +123,23 @@ TEST_F(PlatformPicks, one_that_never_became_healthy_is_left_out_until_it_does) {
   EXPECT_THAT(story.peers(), SizeIs(5));
 }
 
+/// Random worlds found a check that was suspected for ever on the word of servers that had never answered it.
+TEST_F(PlatformPicks, those_that_never_became_healthy_say_nothing_against_the_check) {
+  for (const std::string id : {"n1", "n2", "n3", "n4", "n5"}) {
+    story.serve(id);
+    story.health[id] = unhealthy;
+    ServerMemory& never = story.memory.servers.back();
+    never.admitted_at.reset();
+    never.drain_at = story.now;
+    never.drain_cause = DrainCause::unhealthy;
+    for (BalancerView& view : story.views) view.peers.pop_back();
+  }
+  story.health["s2"] = unhealthy;
+  story.turn();
+  EXPECT_TRUE(story.noted("s2 is unhealthy"));
+  EXPECT_FALSE(story.noted("the check itself is suspected"));
+}
+
 TEST_F(PlatformPicks, a_server_that_leaves_by_itself_is_replaced) {
   leave("s3");
   EXPECT_THAT(story.turn(), ElementsAre("launch app-n0-1"));
