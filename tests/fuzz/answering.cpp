@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -132,7 +133,11 @@ Result<HttpResponse> AnsweringNetwork::answer() {
 }
 
 void fuzz_provider(std::string_view configuration, const std::uint8_t* data, std::size_t size) {
-  static const Config config = parsed(configuration);
+  // By its text: the seeds of all targets may run in one process.
+  static std::map<std::string, Config, std::less<>> configs;
+  auto known = configs.find(configuration);
+  if (known == configs.end()) known = configs.emplace(configuration, parsed(configuration)).first;
+  const Config& config = known->second;
   AnsweringNetwork outside({reinterpret_cast<const char*>(data), size});
   const std::unique_ptr<Provider> provider = made(config, outside.network);
   const Group& group = config.groups.front();
