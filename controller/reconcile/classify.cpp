@@ -309,6 +309,7 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
     }
     server.in_service_since = known.admitted_at;
     if (group.cost && !server.paid_until) server.paid_until = paid_until(*group.cost, known.launched_at, at);
+    // Where the platform picks, one that never passed the check is left out too: it is no witness against the check.
     const bool taken_out =
         server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy && known.admitted_at.has_value();
     const bool found = server.phase == Phase::warming && known.found_serving;
