@@ -92,6 +92,8 @@ pid_t spawn(const Command& command, const Streams& streams) {
   }
   ::posix_spawn_file_actions_adddup2(&plan.files, streams.out, STDOUT_FILENO);
   ::posix_spawn_file_actions_adddup2(&plan.files, streams.error, STDERR_FILENO);
+  // Libraries open sockets that are not close-on-exec; what a program leaves in the background must not keep our port.
+  ::posix_spawn_file_actions_addclosefrom_np(&plan.files, STDERR_FILENO + 1);
   sigset_t none;
   sigset_t all;
   ::sigemptyset(&none);

@@ -7,12 +7,16 @@
 
 #include <algorithm>
 #include <barrier>
+#include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cstddef>
+#include <cstring>
 #include <exception>
 #include <mutex>
 #include <optional>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -25,6 +29,7 @@ namespace http = web::http;
 using http::experimental::listener::http_listener;
 
 constexpr std::size_t kThreads = 4;
+constexpr Duration kPause{20};
 
 /// cpprestsdk has one thread pool per process, 40 threads by default, sized before its first use.
 void size_thread_pool() {
@@ -148,6 +153,8 @@ void reply_to_nobody(const http::http_request& message) {
   }
 }
 
+bool is_in_use(const Error& error) { return error.message.ends_with(std::strerror(EADDRINUSE)); }
+
 }  // namespace
 
 struct ApiServer::Impl {
@@ -157,6 +164,16 @@ struct ApiServer::Impl {
     // These two it would answer by itself, TRACE with everything the request carried.
     listener.support(http::methods::OPTIONS, answer);
     listener.support(http::methods::TRCE, answer);
+  }
+
+  static Result<std::unique_ptr<Impl>> open(const std::string& listen, const ApiHandler& handler) {
+    try {
+      auto impl = std::make_unique<Impl>(web::uri("http://" + listen), handler);
+      impl->listener.open().get();
+      return impl;
+    } catch (const std::exception& error) {
+      return failure(ErrorKind::denied, fmt::format("cannot listen on {}: {}", listen, error.what()));
+    }
   }
 
   void take(const http::http_request& message) const {
@@ -192,20 +209,22 @@ ApiServer::~ApiServer() {
   }
 }
 
-Result<std::unique_ptr<ApiServer>> ApiServer::start(const std::string& listen, ApiHandler handler, ConnectionLimits limits) {
+Result<std::unique_ptr<ApiServer>> ApiServer::start(const std::string& listen, const ApiHandler& handler, ConnectionLimits limits,
+                                                    Duration patience) {
   const std::optional<int> port = port_of(listen);
   if (!port) {
     return failure(ErrorKind::invalid,
                    fmt::format("cannot listen on {}: expected an IPv4 address or a name, and a port: 127.0.0.1:8600", listen));
   }
   size_thread_pool();
-  std::unique_ptr<Impl> impl;
-  try {
-    impl = std::make_unique<Impl>(web::uri("http://" + listen), std::move(handler));
-    impl->listener.open().get();
-  } catch (const std::exception& error) {
-    return failure(ErrorKind::denied, fmt::format("cannot listen on {}: {}", listen, error.what()));
+  const auto until = std::chrono::steady_clock::now() + patience;
+  Result<std::unique_ptr<Impl>> opened = Impl::open(listen, handler);
+  while (!opened && is_in_use(opened.error()) && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kPause);
+    opened = Impl::open(listen, handler);
   }
+  if (!opened) return std::unexpected(opened.error());
+  std::unique_ptr<Impl> impl = std::move(*opened);
   Result<std::unique_ptr<ConnectionGuard>> guard = ConnectionGuard::start(*port, limits);
   if (!guard) return std::unexpected(guard.error());
   impl->guard = std::move(*guard);

@@ -6,6 +6,7 @@
 #include "controller/api/connections.h"
 #include "controller/api/http.h"
 #include "model/error.h"
+#include "model/time.h"
 
 namespace weir {
 
@@ -14,10 +15,10 @@ namespace weir {
 /// handler.
 class ApiServer {
  public:
-  /// Listens on `host:port` from now on (IPv4 or a name; cpprestsdk cannot do IPv6 literals). Errors: invalid (not an address),
-  /// denied (port taken or forbidden), naming the address.
-  [[nodiscard]] static Result<std::unique_ptr<ApiServer>> start(const std::string& listen, ApiHandler handler,
-                                                                ConnectionLimits limits = {});
+  /// Listens on `host:port` from now on (IPv4 or a name; cpprestsdk cannot do IPv6 literals). A port that is taken is waited for
+  /// `patience` long. Errors: invalid (not an address), denied (port taken or forbidden), naming the address.
+  [[nodiscard]] static Result<std::unique_ptr<ApiServer>> start(const std::string& listen, const ApiHandler& handler,
+                                                                ConnectionLimits limits = {}, Duration patience = Duration{0});
   /// Answers what is under way, then closes.
   ~ApiServer();
   ApiServer(const ApiServer&) = delete;

@@ -22,6 +22,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// How long a child of a killed weir, made just then, may hold its port.
+constexpr Duration kPortPatience{5000};
+
 /// The signals the service waits for; blocked in every thread, so that only wait_for_signal() sees them.
 sigset_t service_signals() {
   sigset_t signals;
@@ -141,8 +144,9 @@ class Service {
   [[nodiscard]] Result<std::unique_ptr<ApiServer>> serve(const ControllerSettings& settings) {
     control_.follow(nullptr, settings.token);
     const Listen& listen = settings.listen;
-    return ApiServer::start(fmt::format("{}:{}", listen.host, listen.port),
-                            [this](const ApiRequest& request) { return answer(request, data_, control_); });
+    return ApiServer::start(
+        fmt::format("{}:{}", listen.host, listen.port),
+        [this](const ApiRequest& request) { return answer(request, data_, control_); }, {}, kPortPatience);
   }
 
   [[nodiscard]] Result<void> alive() const { return data_.alive(); }

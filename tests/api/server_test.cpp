@@ -389,6 +389,18 @@ TEST_F(ApiServerTest, answers_many_at_once) {
   EXPECT_EQ(good, 160);
 }
 
+TEST_F(ApiServerTest, waits_for_a_port_that_is_held_a_moment_longer) {
+  auto other = std::make_unique<Listener>();
+  const std::string address = other->address();
+  const auto start = [&](Duration patience) {
+    return ApiServer::start(address, [](const ApiRequest&) { return ApiResponse{}; }, {}, patience);
+  };
+  ASSERT_FALSE(start(0ms));
+  std::jthread holder([&] { other.reset(); });
+  const auto server = start(60s);
+  EXPECT_TRUE(server) << server.error().message;
+}
+
 TEST_F(ApiServerTest, says_why_it_cannot_listen) {
   const auto refuse = [](const std::string& listen) {
     return ApiServer::start(listen, [](const ApiRequest&) { return ApiResponse{}; });

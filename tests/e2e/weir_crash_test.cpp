@@ -72,7 +72,8 @@ class KilledWeir : public testing::Test {
     site_->want(servers);
     ASSERT_TRUE(wait_until(40s, moment.come)) << site_->story();
     site_->stand().weir().kill();
-    ASSERT_TRUE(site_->stand().weir().start());
+    const Result<void> started = site_->stand().weir().start();
+    ASSERT_TRUE(started) << started.error().message;
     ASSERT_TRUE(site_->settles_at(servers)) << site_->story();
     EXPECT_TRUE(all_different(site_->apps())) << site_->story();
   }

@@ -1,6 +1,8 @@
 #include "platform/command.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <csignal>
@@ -126,6 +128,15 @@ TEST(Command, what_it_leaves_in_the_background_is_not_waited_for) {
   const pid_t child = pid_in(file);
   EXPECT_FALSE(is_dead(child));
   EXPECT_EQ(::kill(child, SIGKILL), 0);
+}
+
+TEST(Command, gets_none_of_our_open_files) {
+  const int file = ::open("/dev/null", O_RDONLY);  // not close-on-exec, as libraries open theirs
+  ASSERT_GE(file, 0);
+  const auto result = run_command(shell("ls /proc/$$/fd"), 20s);
+  ::close(file);
+  ASSERT_TRUE(result.has_value());
+  EXPECT_EQ(("\n" + result->output).find("\n" + std::to_string(file) + "\n"), std::string::npos) << result->output;
 }
 
 TEST(Command, begins_with_the_default_signal_handling) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 #include <csignal>
 
+#include "controller/state/file_lock.h"
 #include "tests/state/turns.h"
 #include "tests/support/temp_directory.h"
 
@@ -74,6 +75,50 @@ TEST(Crash, a_killed_controller_loses_nothing_it_was_told_is_safe) {
     EXPECT_EQ(records.front().at, changing_turn("app", saved).at);
     EXPECT_GE((*store)->load("web")->desired, reported);
   }
+}
+
+/// Takes the lock, makes a child as the start of a program does, and dies.
+[[noreturn]] void die_with_a_child(const std::filesystem::path& path, int held, int hold) {
+  auto lock = FileLock::acquire(path);
+  if (!lock) ::_exit(2);
+  if (::fork() == 0) {
+    char byte = 0;
+    (void)!::write(held, "h", 1);
+    (void)!::read(hold, &byte, 1);
+    ::_exit(0);
+  }
+  ::kill(::getpid(), SIGKILL);
+  std::abort();
+}
+
+TEST(Crash, a_child_of_a_killed_controller_holds_the_next_one_up_only_for_its_moment) {
+  const TempDirectory directory;
+  const std::filesystem::path path = directory.path() / "state.db.lock";
+  int held[2] = {};
+  int hold[2] = {};
+  ASSERT_EQ(::pipe(held) + ::pipe(hold), 0);
+  const pid_t child = ::fork();
+  if (child == 0) {
+    ::close(hold[1]);
+    die_with_a_child(path, held[1], hold[0]);
+  }
+  char byte = 0;
+  ASSERT_EQ(::read(held[0], &byte, 1), 1);
+  ::waitpid(child, nullptr, 0);
+
+  const auto refused = FileLock::acquire(path, Duration{0});
+  ASSERT_FALSE(refused) << "the child holds it";
+  EXPECT_NE(refused.error().message.find(std::to_string(child)), std::string::npos) << refused.error().message;
+  for (const int end : {hold[0], hold[1], held[0], held[1]}) ::close(end);  // the child ends
+  const auto taken = FileLock::acquire(path, Duration{60'000});
+  EXPECT_TRUE(taken) << taken.error().message;
+}
+
+TEST(Crash, a_living_controller_is_not_waited_for) {
+  const TempDirectory directory;
+  const auto lock = FileLock::acquire(directory.path() / "state.db.lock");
+  ASSERT_TRUE(lock);
+  EXPECT_FALSE(FileLock::acquire(directory.path() / "state.db.lock", std::chrono::hours(24)));
 }
 
 }  // namespace
