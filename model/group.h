@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "model/rollout.h"
 #include "model/settings.h"
 #include "model/time.h"
 
@@ -109,6 +110,7 @@ struct Group {
   std::optional<HelpRule> help;
   std::optional<CostRule> cost;
   BudgetRule budget;
+  DeployRule deploy;
   OrphanRule orphans = OrphanRule::adopt;
   /// Names the text of policies, scale_out and scale_in: what was measured under others proves nothing under these.
   std::string rules;

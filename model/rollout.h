@@ -1,0 +1,86 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/time.h"
+
+namespace weir {
+
+/// In which order a deploy replaces the servers.
+enum class Strategy {
+  rolling,     ///< a few at a time, the new ones taking traffic as they come
+  blue_green,  ///< all new ones beside the old, then the traffic at once
+  canary,      ///< the new ones get a growing share of the traffic, then as rolling
+};
+
+/// So many servers, or a share of the group's size.
+struct Portion {
+  double amount = 0;  ///< >= 0; servers are whole
+  bool percent = false;
+  bool operator==(const Portion&) const = default;
+};
+
+/// What one step of a canary gives to the new version.
+struct CanaryStep {
+  double percent = 0;  ///< of the traffic, at most; 0 < percent < 100
+  Duration soak{0};    ///< how long it is watched before the next step
+  bool operator==(const CanaryStep&) const = default;
+};
+
+/// How the group's deploys go.
+struct DeployRule {
+  Strategy strategy = Strategy::rolling;
+  Portion max_surge{1, false};          ///< servers beyond the group's size, rounded up (Kubernetes Deployment: maxSurge)
+  Portion max_unavailable{0, false};    ///< servers that may be missing in service, rounded down (likewise maxUnavailable)
+  Duration soak{0};                     ///< a new server counts once it has served so long (Kubernetes: minReadySeconds)
+  std::vector<double> pause_at;         ///< percent of the group on the new version, rising: there a person has to say `promote`
+  std::vector<CanaryStep> steps;        ///< canary only, rising
+  Duration keep_old{0};                 ///< blue_green: how long the old servers stay as a way back after the switch
+  int failure_limit = 1;                ///< so many failures of the new version are put up with
+  Duration progress_deadline{600'000};  ///< it goes back by itself if nothing has moved for so long
+  bool operator==(const DeployRule&) const = default;
+};
+
+/// A deploy: under way, or the last one that ended.
+struct Rollout {
+  enum class Direction { forward, back };
+  enum class End {
+    none,
+    done,       ///< all servers run `version`
+    went_back,  ///< all servers run `from` again
+  };
+  std::string version;
+  std::string from;                   ///< what new servers ran before
+  std::vector<std::string> replaced;  ///< versions of deploys that this one took the place of before they ended
+  Strategy strategy = Strategy::rolling;
+  std::string by;  ///< who started it
+  TimePoint started_at{};
+  Direction direction = Direction::forward;
+  std::string why_back;                 ///< why it goes back, or went back
+  int step = 0;                         ///< how many checkpoints, canary steps or the switch (blue_green: 1) are behind it
+  std::optional<TimePoint> reached_at;  ///< when what this step is about was reached; it soaks since then
+  bool promoted = false;                ///< a person said to go on; used up by the next wait
+  TimePoint progressed_at{};            ///< when it last moved
+  int moved = 0;                        ///< what it had come to then
+  int failures = 0;                     ///< of the new version
+  std::optional<TimePoint> ended_at;
+  End end = End::none;
+  std::string waits;  ///< what it waits for, for people; empty: nothing special
+  bool operator==(const Rollout&) const = default;
+};
+
+/// True while it moves servers.
+[[nodiscard]] inline bool is_active(const std::optional<Rollout>& rollout) { return rollout && !rollout->ended_at; }
+
+[[nodiscard]] std::string_view to_string(Strategy strategy);
+[[nodiscard]] std::string_view to_string(Rollout::Direction direction);
+[[nodiscard]] std::string_view to_string(Rollout::End end);
+
+/// `portion` of a group of `size`, in servers. Rounded as told.
+enum class Rounding { up, down };
+[[nodiscard]] int servers_of(const Portion& portion, int size, Rounding rounding);
+
+}  // namespace weir
