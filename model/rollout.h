@@ -62,10 +62,12 @@ struct Rollout {
   std::string why_back;                 ///< why it goes back, or went back
   int step = 0;                         ///< how many checkpoints, canary steps or the switch (blue_green: 1) are behind it
   std::optional<TimePoint> reached_at;  ///< when what this step is about was reached; it soaks since then
-  bool promoted = false;                ///< a person said to go on; used up by the next wait
+  bool promoted = false;                ///< a person said to go on; used up by what it waits for now
+  std::optional<TimePoint> trusted_at;  ///< new servers that came before need no more soak, for a person said so
   TimePoint progressed_at{};            ///< when it last moved
   int moved = 0;                        ///< what it had come to then
   int failures = 0;                     ///< of the new version
+  std::string last_failure;             ///< the last of them, for people
   std::optional<TimePoint> ended_at;
   End end = End::none;
   std::string waits;  ///< what it waits for, for people; empty: nothing special

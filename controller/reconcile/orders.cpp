@@ -16,6 +16,10 @@ void obey(const Order& order, Manual& manual) {
     case Order::Kind::resume:
       manual = {};
       return;
+    case Order::Kind::deploy:
+    case Order::Kind::promote:
+    case Order::Kind::abort:
+      return;
   }
 }
 
