@@ -24,7 +24,7 @@ class Advance {
 
   Course run() {
     rollout_.waits.clear();
-    if (rollout_.direction == Rollout::Direction::forward) look_for_reasons_to_go_back();
+    if (rollout_.direction == Rollout::Direction::forward && has_to_go_back()) return course_;
     if (rollout_.direction == Rollout::Direction::back) {
       go_back();
     } else if (rollout_.strategy == Strategy::blue_green) {
@@ -47,15 +47,17 @@ class Advance {
   }
   [[nodiscard]] int surge() const { return surge_of(rule_, rollout_, now_.desired); }
 
-  void look_for_reasons_to_go_back() {
+  bool has_to_go_back() {
     if (rollout_.failures > rule_.failure_limit) {
-      return turn_back(rollout_, now_.at, fmt::format("{} of its servers failed: {}", rollout_.failures, rollout_.last_failure));
+      turn_back(rollout_, now_.at, fmt::format("{} of its servers failed: {}", rollout_.failures, rollout_.last_failure));
+      return true;
     }
     // With all new servers at work there is nothing to go back for: the old ones only leave.
-    if (now_.fresh.soaked >= now_.desired || now_.at - rollout_.progressed_at < rule_.progress_deadline) return;
+    if (now_.fresh.soaked >= now_.desired || now_.at - rollout_.progressed_at < rule_.progress_deadline) return false;
     turn_back(rollout_, now_.at,
               fmt::format("nothing moved for {}{}", format_duration(rule_.progress_deadline),
                           rollout_.last_failure.empty() ? "" : ": " + rollout_.last_failure));
+    return true;
   }
 
   void wait(std::string what) { rollout_.waits = std::move(what); }

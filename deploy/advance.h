@@ -42,7 +42,8 @@ struct Course {
   std::optional<TimePoint> revisit_at;  ///< when a wait ends
 };
 
-/// The next turn of a deploy under way: moves `rollout` on, turns it back where it must, ends it where it is through. Pure.
+/// The next turn of a deploy under way: moves `rollout` on, turns it back where it must, ends it where it is through. Pure. Where it
+/// turns back nothing else happens: which servers are fresh is another question then, so it is called again with a new scene.
 ///
 /// Forward, no serving server leaves before another has served for the rule's soak; back, before the old version serves at full
 /// size. Neither ever has more servers than desired and surge_of() together, except that on the way back the group's max and the

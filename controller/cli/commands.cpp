@@ -190,7 +190,7 @@ Result<std::optional<StoredRecord>> last_record(const StateReader& reader, const
 
 /// What an operator has ordered that still holds, whether or not a turn has seen the end of it.
 Manual in_force(Memory memory) {
-  obey_orders({}, SystemClock().now(), memory);
+  obey_orders({}, {}, SystemClock().now(), memory);
   return memory.manual;
 }
 

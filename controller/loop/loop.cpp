@@ -198,7 +198,7 @@ class Loop::Impl {
     const std::string& group = slot.managed.group.name;
     const TimePoint at = ports_.clock.now();
     Memory memory = slot.memory;
-    obey_orders(slot.orders, at, memory);
+    obey_orders(slot.orders, slot.managed.group, at, memory);
     const Record record = record_of_orders(group, slot.orders, memory, slot.last ? &slot.last->record : nullptr, at);
     const auto saved = ports_.store.save(group, memory, record, Store::Durability::durable);
     if (!saved) ports_.log.error("orders_lost", {{"group", group}, {"error", saved.error().message}});

@@ -682,7 +682,7 @@ class Planner {
         take_back_recovered(index);
         continue;
       }
-      if (memory.drain_cause == DrainCause::standby && keeps_standby(memory_.rollout)) continue;
+      if (memory.drain_cause == DrainCause::standby && keeps_standby(memory_.rollout) && !is_new(one.version)) continue;
       revisit(at_ + kSoon);
       if (memory.drain_at == at_) continue;
       const bool expired = at_ - *memory.drain_at >= group_.drain_timeout;
