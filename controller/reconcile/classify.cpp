@@ -279,9 +279,23 @@ Phase phase_of(const Server& server, const ServerMemory& known) {
   return server.phase == Phase::pending ? Phase::pending : Phase::warming;
 }
 
+/// How many servers in service there are, and how many of them look unhealthy.
+struct Poll {
+  int in_service = 0;
+  int unhealthy = 0;
+
+  void ask(const Server& server) {
+    ++in_service;
+    if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
+  }
+  [[nodiscard]] bool is_most() const { return unhealthy * 2 > in_service; }
+};
+
 /// Servers that failed together recover one by one: the last are not guilty because the others were faster.
-void suspect_the_probe(const Group& group, TimePoint at, int unhealthy, int in_service, Classified& result, Memory& memory) {
-  const bool most = unhealthy >= 2 && unhealthy * 2 > in_service;
+void suspect_the_probe(const Group& group, TimePoint at, const Poll& poll, bool blames_version, Classified& result,
+                       Memory& memory) {
+  const auto [in_service, unhealthy] = poll;
+  const bool most = unhealthy >= 2 && poll.is_most() && !blames_version;
   if (most) memory.suspected_at = at;
   if (unhealthy == 0 || (memory.suspected_at && at - *memory.suspected_at > recovery_time(group.health))) {
     memory.suspected_at.reset();
@@ -301,21 +315,12 @@ void learn_boot(Duration boot, Memory& memory) {
   if (memory.boots.size() > kKeptBoots) memory.boots.erase(memory.boots.begin());
 }
 
-/// True if a deploy is under way and servers of the other version serve.
-bool is_tried_beside_another(const Classified& result, const Memory& memory) {
-  if (!is_active(memory.rollout)) return false;
-  for (std::size_t index = 0; index < memory.servers.size(); ++index) {
-    const ServerMemory& known = memory.servers[index];
-    const bool serves = known.admitted_at && !known.drain_at && !known.terminate_at;
-    if (serves && !is_fresh(*memory.rollout, result.servers[index].version)) return true;
-  }
-  return false;
-}
-
 void give_phases(const Group& group, TimePoint at, Classified& result, Memory& memory) {
-  int in_service = 0;
-  int unhealthy = 0;
-  const bool tried = is_tried_beside_another(result, memory);
+  Poll all;
+  Poll others;
+  const auto is_tried = [&](const Server& server) {
+    return is_active(memory.rollout) && is_fresh(*memory.rollout, server.version);
+  };
   for (std::size_t index = 0; index < memory.servers.size(); ++index) {
     Server& server = result.servers[index];
     ServerMemory& known = memory.servers[index];
@@ -339,12 +344,12 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
         server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy && known.admitted_at.has_value();
     const bool found = server.phase == Phase::warming && known.found_serving;
     if (server.phase != Phase::in_service && !taken_out && !found) continue;
-    // A version that is being tried says something about itself, not about the check, as long as there are others to ask.
-    if (tried && is_fresh(*memory.rollout, server.version)) continue;
-    ++in_service;
-    if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
+    all.ask(server);
+    if (!is_tried(server)) others.ask(server);
   }
-  suspect_the_probe(group, at, unhealthy, in_service, result, memory);
+  // A version that is being tried says something about itself, not about the check, as long as others do well.
+  const bool blames_version = others.in_service > 0 && !others.is_most();
+  suspect_the_probe(group, at, all, blames_version, result, memory);
 }
 
 }  // namespace

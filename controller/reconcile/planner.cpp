@@ -397,6 +397,17 @@ class Planner {
     if (!forward) resize(Part::fresh, course_->fresh);
   }
 
+  /// A suspected check holds no deploy up that may be what ends the trouble: a way back, where the course counts all as serving and
+  /// lets only as many go as it has room for, and a new version whose servers all pass the check that the old ones fail.
+  [[nodiscard]] bool may_end_trouble(Part part) const {
+    if (part == Part::all) return false;
+    if (memory_.rollout->direction == Rollout::Direction::back) return part == Part::fresh;
+    if (part == Part::fresh) return false;
+    const auto is_tried = [&](const Server& one) { return one.phase == Phase::in_service && is_new(one.version); };
+    const auto passes = [&](const Server& one) { return !is_tried(one) || one.health.status == HealthStatus::healthy; };
+    return std::ranges::any_of(now_.servers, is_tried) && std::ranges::all_of(now_.servers, passes);
+  }
+
   void resize(Part part, int wanted) {
     int live = 0;
     for (std::size_t index = 0; index < size(); ++index) {
@@ -408,7 +419,7 @@ class Planner {
     const int missing = wanted - live;
     if (missing >= 0) return grow(part, missing);
     if (now_.list_suspected) return;
-    if (now_.probe_suspected) {
+    if (now_.probe_suspected && !may_end_trouble(part)) {
       // Who serves is in doubt: a replacement on its way may be what ends it.
       plan_.notes.push_back(fmt::format("{} servers too many stay while the check is suspected", -missing));
       return;

@@ -435,16 +435,20 @@ class World {
     int unhealthy = 0;
     const bool deploys = is_active(turn.memory.rollout);
     const auto fresh = [&](const Server& server) { return deploys && is_fresh(*turn.memory.rollout, server.version); };
-    const auto serves = [](const Server& server) { return server.phase == Phase::in_service; };
-    // A version on trial is no witness beside another.
-    const bool beside =
-        std::ranges::any_of(turn.observation.servers, [&](const Server& one) { return serves(one) && !fresh(one); });
+    int others = 0;
+    int unhealthy_others = 0;
     for (const Server& server : turn.observation.servers) {
-      if (!serves(server) || (beside && fresh(server))) continue;
+      if (server.phase != Phase::in_service) continue;
+      const int sick = server.health.status == HealthStatus::unhealthy ? 1 : 0;
       ++in_service;
-      if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
+      unhealthy += sick;
+      if (fresh(server)) continue;
+      ++others;
+      unhealthy_others += sick;
     }
-    const bool suspected = unhealthy >= 2 && unhealthy * 2 > in_service;
+    // A version on trial is no witness as long as the others do well.
+    const bool blames_version = others > 0 && unhealthy_others * 2 <= others;
+    const bool suspected = unhealthy >= 2 && unhealthy * 2 > in_service && !blames_version;
     bool replaces = false;
     for (const Action& action : turn.plan.actions) {
       if (action.kind != Action::Kind::drain) continue;

@@ -227,6 +227,17 @@ TEST(Rolling, where_most_are_new_and_sick_the_version_is_suspected_and_not_the_c
   EXPECT_EQ(story.peers_of("v1"), 4);
 }
 
+TEST(Rolling, a_fix_goes_out_although_the_check_is_suspected) {
+  DeployStory story(4);
+  for (const char* id : {"s1", "s2", "s3", "s4"}) story.health[id] = HealthStatus::unhealthy;
+  story.second();
+  ASSERT_TRUE(story.noted("the check itself is suspected"));
+  story.start("v2");
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  EXPECT_EQ(story.peers_of("v2"), 4);
+}
+
 TEST(Rolling, that_does_not_move_goes_back_at_its_deadline) {
   DeployStory story(2);
   story.group.deploy.progress_deadline = 60s;
