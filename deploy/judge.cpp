@@ -159,7 +159,7 @@ bool is_due(const JudgeRule& rule, TimePoint at, const JudgeMemory& memory) {
 /// Nobody has answered; a verdict does not hold forever.
 void miss_answers(const JudgeRule& rule, TimePoint at, JudgeMemory& memory) {
   if (!memory.judged_at) return remember({Kind::inconclusive, "not judged yet"}, at, memory);
-  if (memory.inconclusive_since || at - *memory.judged_at <= kHolds * rule.interval) return;
+  if (at - *memory.judged_at <= kHolds * rule.interval) return;
   remember({Kind::inconclusive, "its queries have not been answered since " + format_time(*memory.judged_at)}, at, memory);
 }
 
