@@ -85,6 +85,9 @@ TEST(JudgeSection, says_what_is_wrong_and_where) {
       {"checks: [{name: a, below: 1}]",
        "weir.yaml:1:10: judge.checks[0].query: required but missing: PromQL for one number; {version} in it stands for the version "
        "asked about. Without data the deploy waits.\n"},
+      {"checks: [{name: a}]",
+       "weir.yaml:1:10: judge.checks[0].query: required but missing: PromQL for one number; {version} in it stands for the version "
+       "asked about. Without data the deploy waits.\n"},
       {"checks: [{name: a, query: 'q({version})', below: 1}, {name: a, query: 'q({version})', above: 1}]",
        "weir.yaml:1:61: judge.checks[1].name: 'a' is already the name of another check\n"},
       {"checks: [{name: a, query: 'q({version})', above: 2, below: 2}]",
