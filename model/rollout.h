@@ -90,6 +90,7 @@ struct Rollout {
   std::vector<std::string> replaced;  ///< versions of deploys that this one took the place of before they ended
   Strategy strategy = Strategy::rolling;
   std::string by;  ///< who started it
+  JudgeMemory judge;
   TimePoint started_at{};
   Direction direction = Direction::forward;
   std::string why_back;                 ///< why it goes back, or went back
@@ -99,7 +100,6 @@ struct Rollout {
   TimePoint progressed_at{};            ///< when it last moved
   int moved = 0;                        ///< what it had come to then
   int failures = 0;                     ///< of the new version
-  JudgeMemory judge;
   std::optional<TimePoint> ended_at;
   End end = End::none;
   std::string waits;  ///< what it waits for, for people; empty: nothing special
