@@ -73,6 +73,8 @@ struct Observation {
   std::string listed_detail;            ///< why it gave none
   std::vector<Server> servers;          ///< sorted by id; health filled in
   std::vector<Sample> samples;          ///< the answers to all queries of the policies, in their order; empty: not asked
+  std::vector<Sample> judged;           ///< the answers to judge_queries(), which one turn gets; empty: none are new
+  std::string judged_version;           ///< the new version that those are about
   std::vector<BalancerView> balancers;  ///< one per balancer, in their order
   std::vector<Outcome> outcomes;        ///< of actions applied since the last turn
   std::vector<Order> orders;            ///< given since the last turn

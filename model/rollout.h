@@ -30,6 +30,29 @@ struct CanaryStep {
   bool operator==(const CanaryStep&) const = default;
 };
 
+/// A question to the metric source about the new version, and what its answer has to be. All bounds given have to hold.
+struct JudgeCheck {
+  std::string name;   ///< for people
+  std::string query;  ///< for one number; `{version}` in it is the version asked about
+  std::optional<double> below;
+  std::optional<double> above;
+  std::optional<double> below_old;  ///< the answer as a multiple of what the same query says of the old version now
+  std::optional<double> above_old;  ///< likewise
+  bool operator==(const JudgeCheck&) const = default;
+};
+
+/// How it is told whether the new version is good. Without checks nobody asks.
+struct JudgeRule {
+  std::vector<JudgeCheck> checks;
+  std::string samples;        ///< query for how many requests the new version has answered; empty: not asked
+  int min_samples = 0;        ///< with fewer nothing is judged
+  Duration interval{15'000};  ///< between two judgements
+  int failure_limit = 1;      ///< so many bad judgements in a row are put up with
+  /// It goes back after so long without a judgement; absent: it waits for one as long as that takes.
+  std::optional<Duration> inconclusive_after;
+  bool operator==(const JudgeRule&) const = default;
+};
+
 /// How the group's deploys go.
 struct DeployRule {
   Strategy strategy = Strategy::rolling;
@@ -41,7 +64,17 @@ struct DeployRule {
   Duration keep_old{0};                 ///< blue_green: how long the old servers stay as a way back after the switch
   int failure_limit = 1;                ///< so many failures of the new version are put up with
   Duration progress_deadline{600'000};  ///< it goes back by itself if nothing has moved for so long
+  JudgeRule judge;
   bool operator==(const DeployRule&) const = default;
+};
+
+/// What the judge of a deploy hands from one turn to the next.
+struct JudgeMemory {
+  std::optional<TimePoint> judged_at;           ///< when answers were last looked at, whatever they came to
+  std::optional<TimePoint> inconclusive_since;  ///< set while nothing can be said
+  int bad = 0;                                  ///< bad judgements in a row; what was inconclusive between them does not count
+  std::string why;                              ///< of the last judgement, for people
+  bool operator==(const JudgeMemory&) const = default;
 };
 
 /// A deploy: under way, or the last one that ended.
@@ -57,6 +90,7 @@ struct Rollout {
   std::vector<std::string> replaced;  ///< versions of deploys that this one took the place of before they ended
   Strategy strategy = Strategy::rolling;
   std::string by;  ///< who started it
+  JudgeMemory judge;
   TimePoint started_at{};
   Direction direction = Direction::forward;
   std::string why_back;                 ///< why it goes back, or went back
