@@ -116,7 +116,7 @@ Turn reconcile(const Group& group, const Policies& policies, Observation observa
   if (!std::ranges::is_sorted(memory.servers, {}, &ServerMemory::id)) std::ranges::sort(memory.servers, {}, &ServerMemory::id);
   start_over_under_new_rules(group, observation.at, memory);
   keep_watch(group, observation.at, memory);
-  obey_orders(observation.orders, observation.at, memory);
+  obey_orders(observation.orders, group, observation.at, memory);
   Classified classified = classify(group, observation, memory);
   if (group.cost) count_spending(*group.cost, classified.servers, classified.met, observation.at, memory);
   start_desired(group, observation, classified, memory);
