@@ -26,8 +26,8 @@ using nlohmann::json;
 constexpr std::size_t kLongestName = 100;
 constexpr std::size_t kLongestQuote = 60;
 constexpr std::string_view kNobody = "api";
-constexpr std::array kKinds{Order::Kind::scale,  Order::Kind::pause,   Order::Kind::resume,
-                            Order::Kind::deploy, Order::Kind::promote, Order::Kind::abort};
+constexpr std::array kOrderKinds{Order::Kind::scale,  Order::Kind::pause,   Order::Kind::resume,
+                                 Order::Kind::deploy, Order::Kind::promote, Order::Kind::abort};
 
 /// Takes as long whatever the first wrong byte is.
 bool is_same_secret(std::string_view shown, std::string_view wanted) {
@@ -201,8 +201,8 @@ std::string_view order_path(Order::Kind kind) {
 }
 
 std::optional<Order::Kind> order_at(std::string_view path) {
-  const auto found = std::ranges::find(kKinds, path, order_path);
-  return found == kKinds.end() ? std::nullopt : std::optional(*found);
+  const auto found = std::ranges::find(kOrderKinds, path, order_path);
+  return found == kOrderKinds.end() ? std::nullopt : std::optional(*found);
 }
 
 Result<Order> parse_order(Order::Kind kind, std::string_view body, TimePoint now) {

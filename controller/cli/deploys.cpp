@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 using nlohmann::json;
 
 /// A controller that does not answer for so long is taken for gone; a restart takes less.
-constexpr std::chrono::minutes kLongestSilence = 2min;
+constexpr std::chrono::minutes kLongestQuiet = 2min;
 
 std::string text_of(const json& object, const char* key) {
   const auto found = object.find(key);
@@ -69,7 +69,7 @@ class Follower {
 };
 
 /// What it does now, in a line that changes only with that.
-std::string progress(const std::string& group, const json& deploy) {
+std::string progress_line(const std::string& group, const json& deploy) {
   const bool back = text_of(deploy, "direction") == "back";
   const std::string goal = text_of(deploy, back ? "from" : "version");
   int serving = 0;
@@ -134,12 +134,12 @@ Exit wait_for_deploy(const ControllerSettings& controller, const TakenDeploy& ta
       if (over) return tell_end(taken.group, deploy, verdict, as_json);
       if (verdict == Follower::Verdict::under_way) {
         heard_at = std::chrono::steady_clock::now();
-        std::string now = progress(taken.group, deploy);
+        std::string now = progress_line(taken.group, deploy);
         if (now != told) (void)std::fprintf(stderr, "%s\n", now.c_str());
         told = std::move(now);
       }
     }
-    if (std::chrono::steady_clock::now() - heard_at > kLongestSilence)
+    if (std::chrono::steady_clock::now() - heard_at > kLongestQuiet)
       return complain(fmt::format("{}: what became of the deploy is not known: {}", taken.group, trouble));
     std::this_thread::sleep_for(1s);
   }
