@@ -65,7 +65,8 @@ class Advance {
   void wait_until(TimePoint until, std::string_view what) {
     course_.revisit_at = until;
     rollout_.progressed_at = now_.at;
-    wait(fmt::format("{} for {} more", what, format_duration(until - now_.at)));
+    // No countdown: it would be news in every turn.
+    wait(fmt::format("{} until {}", what, format_time(until)));
   }
 
   /// Takes the promise that a person gave, if one did.

@@ -1,25 +1,32 @@
 #include "model/version.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
+
+#include "model/text.h"
 
 namespace weir {
 namespace {
 
-constexpr std::size_t kLongest = 128;
+constexpr std::size_t kLongestVersion = 128;
+constexpr std::size_t kLongestQuote = 60;
+constexpr std::string_view kMarks = "._-+:/@";
 
-bool is_letter_or_digit(char one) { return (one >= 'a' && one <= 'z') || (one >= 'A' && one <= 'Z') || (one >= '0' && one <= '9'); }
+bool is_letter_or_digit(char character) {
+  return (character >= '0' && character <= '9') || (character >= 'a' && character <= 'z') || (character >= 'A' && character <= 'Z');
+}
 
-bool is_allowed(char one) { return is_letter_or_digit(one) || std::string_view("._-+:/@").contains(one); }
+bool may_follow(char character) { return is_letter_or_digit(character) || kMarks.contains(character); }
 
 }  // namespace
 
 Result<void> check_version(std::string_view version) {
-  const bool sound = !version.empty() && version.size() <= kLongest && is_letter_or_digit(version.front()) &&
-                     std::ranges::all_of(version, is_allowed) && !version.contains("..");
-  if (sound) return {};
+  const bool plain = !version.empty() && is_letter_or_digit(version.front()) && std::ranges::all_of(version, may_follow);
+  if (plain && version.size() <= kLongestVersion) return {};
   return failure(ErrorKind::invalid,
-                 "a version is 1 to 128 letters, digits and . _ - + : / @, begins with a letter or digit, and has no '..' in it");
+                 "version: expected a letter or digit, then letters, digits and . _ - + : / @, at most 128 characters, found '" +
+                     quoted_line(version, kLongestQuote) + "'");
 }
 
 }  // namespace weir

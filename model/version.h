@@ -6,9 +6,8 @@
 
 namespace weir {
 
-/// Whether this can be a version: letters, digits and . _ - + : / @ after a first letter or digit, at most 128 characters. It
-/// becomes part of paths, command lines, queries and templates, none of which can take any of these for something else. Errors:
-/// invalid.
+/// A version is handed to commands, tags and file names of all kinds of providers, so it must be plain: a letter or digit, then
+/// letters, digits and . _ - + : / @, at most 128 characters. Error: invalid, with what it should be.
 [[nodiscard]] Result<void> check_version(std::string_view version);
 
 }  // namespace weir

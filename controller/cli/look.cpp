@@ -117,6 +117,7 @@ Look look_at(Subject& subject, Outside& outside) {
   plan.cost = cost_of(managed.group, turn);
   plan.then = outlook(managed.group, managed.policies, turn);
   plan.current = count_phase(plan.servers, Phase::in_service);
+  plan.rollout = deploy_of_turn(turn.memory.rollout, plan.at);
   if (!turn.observation.listed) plan.servers_detail = turn.observation.listed_detail;
   for (std::size_t index = 0; index < managed.balancers.size(); ++index) {
     const std::string diff = turn.plan.write_balancers ? managed.balancers[index]->diff(turn.plan.peers) : "";

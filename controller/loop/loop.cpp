@@ -12,6 +12,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "controller/loop/deploy_log.h"
 #include "controller/loop/executor.h"
 #include "controller/reconcile/classify.h"
 #include "controller/reconcile/orders.h"
@@ -50,6 +51,8 @@ struct Slot {
   Steady::time_point answered;
   std::vector<Outcome> outcomes;
   std::vector<Order> orders;
+  std::vector<Order> obeying;  // by the turn that runs, until it is saved
+  std::shared_ptr<const Memory> saved;
   std::shared_ptr<const Snapshot> last;
 
   // Of the running turn.
@@ -85,6 +88,7 @@ class Loop::Impl {
       slot->horizon = horizon_of(managed.group, *memory);
       slot->inquiry = inquiry_of(managed, *memory);
       slot->memory = std::move(*memory);
+      slot->saved = std::make_shared<const Memory>(slot->memory);
       slot->provider_name = lane_of(managed.group);
       slot->managed = std::move(managed);
       slot->due = slot->metrics_due = begin;
@@ -144,6 +148,17 @@ class Loop::Impl {
     found->second->wake_wanted = true;
     start_turn_if_due(*found->second);
     return true;
+  }
+
+  std::optional<Memory> memory(const std::string& group) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(group);
+    if (found == by_name_.end()) return std::nullopt;
+    const Slot& slot = *found->second;
+    Memory memory = *slot.saved;
+    obey_orders(slot.obeying, slot.managed.group, ports_.clock.now(), memory);
+    obey_orders(slot.orders, slot.managed.group, ports_.clock.now(), memory);
+    return memory;
   }
 
   std::shared_ptr<const Snapshot> snapshot(const std::string& group) const {
@@ -424,6 +439,7 @@ class Loop::Impl {
       const std::lock_guard lock(mutex_);
       seen.outcomes = std::exchange(slot.outcomes, {});
       seen.orders = std::exchange(slot.orders, {});
+      slot.obeying = seen.orders;
     }
     report_lost(managed.group, seen.balancers);
     const TimePoint at = seen.at;
@@ -435,10 +451,11 @@ class Loop::Impl {
                       std::move(turn.plan),
                       std::move(turn.observation.servers),
                       std::move(turn.observation.listed_detail),
-                      turn.observation.orders};
+                      turn.observation.orders,
+                      deploy_of_turn(turn.memory.rollout, at)};
     Plan& plan = record->record.plan;
     if (plan.write_balancers && !slot.balancer_error.empty()) plan.notes.push_back(not_in_force(slot));
-    const bool losable = plan.actions.empty() && turn.observation.orders.empty();
+    const bool losable = plan.actions.empty() && turn.observation.orders.empty() && before.rollout == turn.memory.rollout;
     const auto saved = ports_.store.save(managed.group.name, turn.memory, record->record,
                                          losable ? Store::Durability::eventual : Store::Durability::durable);
     if (!saved) {
@@ -453,6 +470,7 @@ class Loop::Impl {
       if (!only_traffic(record->record)) return finish(slot, nullptr, false);
       record->record.plan.notes.push_back("the state cannot be saved, so only traffic follows the health of servers: " +
                                           saved.error().message);
+      record->record.rollout = deploy_of_turn(slot.memory.rollout, at);
       record->memory = slot.memory;
       record->version = slot.memory.version;
       return apply(slot, record);
@@ -460,7 +478,9 @@ class Loop::Impl {
     slot.memory = std::move(turn.memory);
     record->memory = slot.memory;
     record->version = slot.memory.version;
+    remember(slot, record);
     note(slot, record->record);
+    log_deploy(ports_.log, before, slot.memory, record->record);
     if (events_.by_hand) events_.by_hand(managed.group, slot.memory.manual);
     if (events_.judged) events_.judged(managed.group, turn.probe_suspected, turn.orphans);
     apply(slot, record);
@@ -482,9 +502,16 @@ class Loop::Impl {
 
   static std::string not_in_force(const Slot& slot) { return "traffic does not follow yet: " + slot.balancer_error; }
 
+  void remember(Slot& slot, const std::shared_ptr<const Snapshot>& snapshot) {
+    const std::lock_guard lock(mutex_);
+    slot.saved = {snapshot, &snapshot->memory};
+    slot.obeying.clear();
+  }
+
   /// Before those that came meanwhile.
   void keep_orders(Slot& slot, std::vector<Order> orders) {
     const std::lock_guard lock(mutex_);
+    slot.obeying.clear();
     slot.orders.insert(slot.orders.begin(), std::make_move_iterator(orders.begin()), std::make_move_iterator(orders.end()));
   }
 
@@ -724,6 +751,7 @@ Result<std::unique_ptr<Loop>> Loop::start(Ports ports, Options options, LoopEven
 
 void Loop::wake(const std::string& group) { impl_->wake(group); }
 bool Loop::order(const std::string& group, Order order) { return impl_->order(group, std::move(order)); }
+std::optional<Memory> Loop::memory(const std::string& group) const { return impl_->memory(group); }
 std::shared_ptr<const Snapshot> Loop::snapshot(const std::string& group) const { return impl_->snapshot(group); }
 std::vector<const Group*> Loop::groups() const { return impl_->groups(); }
 bool Loop::ready() const { return impl_->ready(); }

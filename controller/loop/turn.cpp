@@ -40,7 +40,13 @@ Record record_of_orders(const std::string& group, std::vector<Order> orders, con
   if (last != nullptr) decision.max = last->plan.decision.max;
   decision.steps = {{"operator", decision.desired, decision.desired, "obeyed as soon as weir runs"}};
   record.orders = std::move(orders);
+  record.rollout = deploy_of_turn(memory.rollout, at);
   return record;
+}
+
+std::optional<Rollout> deploy_of_turn(const std::optional<Rollout>& rollout, TimePoint at) {
+  const bool told = is_active(rollout) || (rollout && rollout->ended_at == at);
+  return told ? rollout : std::nullopt;
 }
 
 std::string lane_of(const Group& group) {

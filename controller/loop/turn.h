@@ -41,6 +41,9 @@ struct Listing {
 [[nodiscard]] Record record_of_orders(const std::string& group, std::vector<Order> orders, const Memory& memory, const Record* last,
                                       TimePoint at);
 
+/// The deploy as a turn at `at` has it: under way, or ended by that turn.
+[[nodiscard]] std::optional<Rollout> deploy_of_turn(const std::optional<Rollout>& rollout, TimePoint at);
+
 /// Names what the group's servers are listed and made by: its provider, or that and the one of its overflow.
 [[nodiscard]] std::string lane_of(const Group& group);
 

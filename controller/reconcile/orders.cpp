@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "deploy/advance.h"
 #include "model/version.h"
@@ -11,66 +14,17 @@
 namespace weir {
 namespace {
 
-/// A bad version's failures must not hold the good one up.
-void go_back(TimePoint at, std::string why, Memory& memory) {
-  turn_back(*memory.rollout, at, std::move(why));
-  memory.launch_failures = 0;
-  memory.launch_not_before.reset();
+using Direction = Rollout::Direction;
+
+/// What the group's servers run, or are to run from the first turn on.
+const std::string& version_of(const Group& group, const Memory& memory) {
+  return memory.version.empty() ? group.version : memory.version;
 }
 
-/// In the place of a deploy under way: what that one began is not to stay either.
-void take_place_of(const Rollout& old, Rollout& rollout) {
-  rollout.from = old.from;
-  rollout.replaced = old.replaced;
-  rollout.replaced.push_back(old.version);
-  std::erase(rollout.replaced, rollout.version);
-}
-
-void start_deploy(const Order& order, const Group& group, TimePoint at, Memory& memory) {
-  const bool active = is_active(memory.rollout);
-  if (active && order.version == memory.rollout->from) {
-    if (memory.rollout->direction == Rollout::Direction::forward) {
-      go_back(at, fmt::format("{} asked for {} again", order.by, order.version), memory);
-    }
-    return;
-  }
-  const std::string& now = memory.version.empty() ? group.version : memory.version;
-  const bool forward = active && memory.rollout->direction == Rollout::Direction::forward;
-  if (order.version == (forward ? memory.rollout->version : now)) return;
-  Rollout rollout{.version = order.version,
-                  .from = now,
-                  .strategy = order.strategy.value_or(group.deploy.strategy),
-                  .by = order.by,
-                  .started_at = at,
-                  .progressed_at = at};
-  if (active) take_place_of(*memory.rollout, rollout);
-  memory.launch_failures = 0;
-  memory.launch_not_before.reset();
-  memory.rollout = std::move(rollout);
-}
-
-void obey(const Order& order, const Group& group, TimePoint at, Memory& memory) {
-  switch (order.kind) {
-    case Order::Kind::scale:
-      memory.manual.hold = Manual::Hold{order.servers, order.until, order.by};
-      return;
-    case Order::Kind::pause:
-      memory.manual.pause = Manual::Pause{order.out, order.in, order.until, order.by};
-      return;
-    case Order::Kind::resume:
-      memory.manual = {};
-      return;
-    case Order::Kind::deploy:
-      return start_deploy(order, group, at, memory);
-    case Order::Kind::promote:
-      if (is_active(memory.rollout)) memory.rollout->promoted = true;
-      return;
-    case Order::Kind::abort:
-      if (is_active(memory.rollout) && memory.rollout->direction == Rollout::Direction::forward) {
-        go_back(at, fmt::format("aborted by {}", order.by), memory);
-      }
-      return;
-  }
+/// What a deploy under way is doing, for refusals.
+std::string doing(const Rollout& rollout) {
+  if (rollout.direction == Direction::forward) return fmt::format("the deploy of {} is already under way", rollout.version);
+  return fmt::format("the deploy of {} is already going back to {}: {}", rollout.version, rollout.from, rollout.why_back);
 }
 
 Result<void> check_scale(const Order& order, const Group& group) {
@@ -82,38 +36,99 @@ Result<void> check_scale(const Order& order, const Group& group) {
 }
 
 Result<void> check_deploy(const Order& order, const Group& group, const Memory& memory) {
+  if (auto plain = check_version(order.version); !plain) return plain;
   if (!group.elastic) {
-    return failure(ErrorKind::invalid,
-                   fmt::format("group {} has a fixed list of servers, so weir cannot replace them: deploy there "
-                               "by other means",
-                               group.name));
-  }
-  if (!group.chooses_victim) {
-    return failure(ErrorKind::invalid, fmt::format("the platform of group {} replaces servers by itself: deploy there with its own "
-                                                   "tools, weir follows",
+    return failure(ErrorKind::invalid, fmt::format("group {} cannot be deployed by weir: its servers are a fixed list, and weir "
+                                                   "neither starts nor ends any of them",
                                                    group.name));
   }
-  if (Result<void> sound = check_version(order.version); !sound) return sound;
-  const bool active = is_active(memory.rollout);
-  if (active && order.version == memory.rollout->version && memory.rollout->direction == Rollout::Direction::forward) {
-    return failure(ErrorKind::invalid, fmt::format("a deploy of {} to group {} is under way already", order.version, group.name));
+  if (!group.chooses_victim) {
+    return failure(ErrorKind::invalid, fmt::format("group {} cannot be deployed by weir: its platform picks which server goes when "
+                                                   "there is to be one fewer, so it could end those of the new version; use the "
+                                                   "platform's own update",
+                                                   group.name));
   }
-  const std::string& now = memory.version.empty() ? group.version : memory.version;
-  if (!active && order.version == now) {
-    return failure(ErrorKind::invalid, fmt::format("group {} runs {} already", group.name, order.version));
+  if (!is_active(memory.rollout)) {
+    if (version_of(group, memory) != order.version) return {};
+    return failure(ErrorKind::invalid,
+                   fmt::format("group {} runs {} already, and no deploy is under way", group.name, order.version));
   }
-  return {};
+  const Rollout& rollout = *memory.rollout;
+  const bool same = order.version == rollout.version;
+  const bool going_there = rollout.direction == Direction::back && order.version == rollout.from;
+  if (!same && !going_there) return {};
+  return failure(ErrorKind::invalid, fmt::format("group {}: {}", group.name, doing(rollout)));
 }
 
-Result<void> check_hand_on_deploy(const Order& order, const Group& group, const Memory& memory) {
-  const std::string_view what = order.kind == Order::Kind::promote ? "promote" : "abort";
+/// promote and abort.
+Result<void> check_under_way(const Order& order, const Group& group, const Memory& memory) {
   if (!is_active(memory.rollout)) {
-    return failure(ErrorKind::invalid, fmt::format("group {} has no deploy under way to {}", group.name, what));
+    return failure(ErrorKind::invalid, fmt::format("no deploy is under way in group {}", group.name));
   }
-  if (memory.rollout->direction == Rollout::Direction::forward) return {};
-  return failure(ErrorKind::invalid,
-                 fmt::format("cannot {} the deploy of {} to group {}: it is going back to {} already ({})", what,
-                             memory.rollout->version, group.name, memory.rollout->from, memory.rollout->why_back));
+  if (memory.rollout->direction == Direction::forward) return {};
+  const char* what = order.kind == Order::Kind::abort ? "aborted" : "promoted";
+  return failure(ErrorKind::invalid, fmt::format("group {}: nothing to be {}: {}", group.name, what, doing(*memory.rollout)));
+}
+
+/// A bad version's failures must not hold back the servers of the good one.
+void go_back(std::string why, TimePoint at, Memory& memory) {
+  turn_back(*memory.rollout, at, std::move(why));
+  memory.launch_failures = 0;
+  memory.launch_not_before.reset();
+}
+
+/// The versions that servers may run which belong to neither end of a deploy of `version` in the place of `old`.
+std::vector<std::string> replaced_by(const std::string& version, const Rollout& old) {
+  std::vector<std::string> replaced;
+  const auto add = [&](const std::string& one) {
+    const bool known = one == version || std::ranges::find(replaced, one) != replaced.end();
+    if (!known) replaced.push_back(one);
+  };
+  for (const std::string& one : old.replaced) add(one);
+  add(old.version);
+  return replaced;
+}
+
+void deploy(const Order& order, const Group& group, TimePoint at, Memory& memory) {
+  const bool replaces = is_active(memory.rollout);
+  if (replaces && order.version == memory.rollout->from) {
+    const std::string who = order.by.empty() ? "somebody" : order.by;
+    return go_back(fmt::format("{} asked for {} again", who, order.version), at, memory);
+  }
+  Rollout rollout{
+      .version = order.version, .from = version_of(group, memory), .strategy = order.strategy.value_or(group.deploy.strategy)};
+  if (replaces) {
+    rollout.from = memory.rollout->from;
+    rollout.replaced = replaced_by(order.version, *memory.rollout);
+  }
+  rollout.by = order.by;
+  rollout.started_at = order.at;
+  rollout.progressed_at = at;
+  memory.rollout = std::move(rollout);
+}
+
+void obey(const Order& order, const Group& group, TimePoint at, Memory& memory) {
+  const bool about_deploys =
+      order.kind == Order::Kind::deploy || order.kind == Order::Kind::promote || order.kind == Order::Kind::abort;
+  if (about_deploys && !check_order(order, group, memory)) return;
+  switch (order.kind) {
+    case Order::Kind::scale:
+      memory.manual.hold = Manual::Hold{order.servers, order.until, order.by};
+      return;
+    case Order::Kind::pause:
+      memory.manual.pause = Manual::Pause{order.out, order.in, order.until, order.by};
+      return;
+    case Order::Kind::resume:
+      memory.manual = {};
+      return;
+    case Order::Kind::deploy:
+      return deploy(order, group, at, memory);
+    case Order::Kind::promote:
+      memory.rollout->promoted = true;
+      return;
+    case Order::Kind::abort:
+      return go_back(order.by.empty() ? "aborted" : "aborted by " + order.by, at, memory);
+  }
 }
 
 }  // namespace
@@ -126,18 +141,23 @@ Result<void> check_order(const Order& order, const Group& group, const Memory& m
       return check_deploy(order, group, memory);
     case Order::Kind::promote:
     case Order::Kind::abort:
-      return check_hand_on_deploy(order, group, memory);
+      return check_under_way(order, group, memory);
     case Order::Kind::pause:
     case Order::Kind::resume:
       return {};
   }
-  return {};
+  std::abort();
 }
 
 void obey_orders(std::span<const Order> orders, const Group& group, TimePoint at, Memory& memory) {
   for (const Order& order : orders) obey(order, group, at, memory);
-  if (memory.manual.hold && memory.manual.hold->until && at >= *memory.manual.hold->until) memory.manual.hold.reset();
-  if (memory.manual.pause && memory.manual.pause->until && at >= *memory.manual.pause->until) memory.manual.pause.reset();
+  memory.manual = manual_in_force(std::move(memory.manual), at);
+}
+
+Manual manual_in_force(Manual manual, TimePoint at) {
+  if (manual.hold && manual.hold->until && at >= *manual.hold->until) manual.hold.reset();
+  if (manual.pause && manual.pause->until && at >= *manual.pause->until) manual.pause.reset();
+  return manual;
 }
 
 }  // namespace weir

@@ -481,6 +481,28 @@ TEST_F(LoopTest, orders_outlive_a_restart_and_end_at_their_time) {
   }));
 }
 
+TEST_F(LoopTest, what_was_ordered_and_not_obeyed_yet_is_known_to_whoever_orders_next) {
+  add(group("app", 1));
+  start();
+  ASSERT_TRUE(soon([&] { return loop->ready() && clouds["cloud"].size() == 1; }));
+  EXPECT_FALSE(loop->memory("nobody"));
+  EXPECT_FALSE(loop->memory("app")->rollout);
+  store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
+  EXPECT_TRUE(loop->order("app", {.kind = Order::Kind::deploy, .version = "v2", .by = "ops"}));
+  const int before = store.refused();
+  EXPECT_TRUE(soon([&] {
+    loop->wake("app");
+    EXPECT_TRUE(loop->memory("app")->rollout) << "whether its turn runs, has failed, or is still to come";
+    return store.refused() >= before + 3;
+  }));
+  EXPECT_EQ(loop->memory("app")->rollout->version, "v2");
+  EXPECT_FALSE(store.memory("app").rollout);
+  store.fail_saves({});
+  loop->wake("app");
+  EXPECT_TRUE(soon([&] { return store.memory("app").rollout.has_value(); }));
+  EXPECT_TRUE(loop->memory("app")->rollout);
+}
+
 // Found by trying it: Prometheus was down for hours and the log had no line about it.
 TEST_F(LoopTest, data_that_goes_and_returns_is_logged_once_each) {
   Group app = group("app", 1);

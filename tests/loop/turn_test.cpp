@@ -67,6 +67,16 @@ Server server(const std::string& id, const std::string& group) {
   return {.id = id, .group = group, .address = "10.0.0.1:" + id, .phase = Phase::warming};
 }
 
+TEST(DeployOfTurn, is_the_one_under_way_or_the_one_that_this_turn_ended) {
+  const TimePoint at{std::chrono::hours(500'000)};
+  Rollout rollout{.version = "v2", .from = "v1"};
+  EXPECT_FALSE(deploy_of_turn({}, at));
+  EXPECT_EQ(deploy_of_turn(rollout, at), rollout);
+  rollout.ended_at = at;
+  EXPECT_EQ(deploy_of_turn(rollout, at), rollout);
+  EXPECT_FALSE(deploy_of_turn(rollout, at + Duration{1}));
+}
+
 TEST(Listing, a_group_gets_its_own_servers_only) {
   const Listing listing = listing_for("app", std::vector{server("1", "app"), server("2", "other"), server("3", "app")});
   EXPECT_TRUE(listing.listed);
