@@ -537,7 +537,7 @@ class ConfigBuilder {
   void read_deploys(Group& group, const Settings& settings, const Place& group_place) {
     const Settings& deploy = settings.section("deploy");
     const Place place{child(group_place.node, "deploy"), join_path(group_place.path, "deploy")};
-    group.deploy = read_deploy(deploy, place.path, reader_);
+    group.deploy = read_deploy(deploy, group.health.deadline, place.path, reader_);
     refuse_deploys(settings.text("provider"), group_place);
     if (group.overflow) refuse_deploys(group.overflow->provider, group_place);
     if (deploy.text("strategy") == "canary") check_weights(group, deploy, place);

@@ -16,7 +16,8 @@ constexpr Duration kShortestUsualSoak = std::chrono::minutes(1);
 
 class DeployReader {
  public:
-  DeployReader(const Settings& deploy, const std::string& path, Reader& reader) : deploy_(deploy), path_(path), reader_(reader) {}
+  DeployReader(const Settings& deploy, Duration start, const std::string& path, Reader& reader)
+      : deploy_(deploy), start_(start), path_(path), reader_(reader) {}
 
   DeployRule read() {
     DeployRule rule;
@@ -29,7 +30,8 @@ class DeployReader {
     rule.pause_at = deploy_.numbers("pause_at");
     rule.keep_old = deploy_.duration("keep_old");
     if (deploy_.has("failure_limit")) rule.failure_limit = deploy_.integer("failure_limit");
-    if (deploy_.has("progress_deadline")) rule.progress_deadline = deploy_.duration("progress_deadline");
+    rule.progress_deadline = deploy_.duration("progress_deadline");
+    if (!is_given("progress_deadline")) rule.progress_deadline = std::max(rule.progress_deadline, start_);
     rule.steps = read_steps(std::max(rule.soak, kShortestUsualSoak));
     if (deploy_.has("judge")) rule.judge = read_judge(deploy_.section("judge"), join_path(path_, "judge"), reader_);
     check_room(rule);
@@ -71,7 +73,7 @@ class DeployReader {
   }
 
   void check_patience(const DeployRule& rule) {
-    if (rule.progress_deadline > rule.soak) return;
+    if (!deploy_.has("progress_deadline") || rule.progress_deadline > rule.soak) return;
     if (is_given("progress_deadline")) {
       return complain("progress_deadline", fmt::format("expected more than soak, which is {}: while servers soak nothing moves",
                                                        format_duration(rule.soak)));
@@ -93,14 +95,15 @@ class DeployReader {
   }
 
   const Settings& deploy_;
+  Duration start_;
   const std::string& path_;
   Reader& reader_;
 };
 
 }  // namespace
 
-DeployRule read_deploy(const Settings& deploy, const std::string& path, Reader& reader) {
-  return DeployReader(deploy, path, reader).read();
+DeployRule read_deploy(const Settings& deploy, Duration start, const std::string& path, Reader& reader) {
+  return DeployReader(deploy, start, path, reader).read();
 }
 
 }  // namespace weir

@@ -69,7 +69,9 @@ inline constexpr Key kDeployKeys[] = {
      .maximum = 1000},
     {.name = "progress_deadline",
      .type = KeyType::duration,
-     .doc = "When nothing has moved for so long the deploy goes back; longer than soak. Waits that are meant do not count.",
+     .doc = "When nothing has moved for so long the deploy goes back; longer than soak. Waits that are meant do not count. By "
+            "default as "
+            "long as health.deadline if that is longer.",
      .fallback = "10m",
      .minimum = 1,
      .maximum = 7 * 86'400},
@@ -80,7 +82,8 @@ inline constexpr Key kDeployKeys[] = {
 };
 
 /// The rule that a `deploy` section comes to; its steps are those a canary would have, whatever the strategy. Complains about what
-/// the table cannot tell; `path` is the section's. What provider and balancers can do is the caller's to check.
-[[nodiscard]] DeployRule read_deploy(const Settings& deploy, const std::string& path, Reader& reader);
+/// the table cannot tell; `path` is the section's, `start` how long a server of the group may take to become healthy. What provider
+/// and balancers can do is the caller's to check.
+[[nodiscard]] DeployRule read_deploy(const Settings& deploy, Duration start, const std::string& path, Reader& reader);
 
 }  // namespace weir

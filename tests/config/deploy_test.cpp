@@ -71,6 +71,13 @@ TEST(DeploySection, a_step_without_a_soak_soaks_like_a_server_but_a_minute_at_le
   EXPECT_EQ(deploy_of("{strategy: canary, soak: 3m}").steps, (std::vector<CanaryStep>{{5, 3min}, {25, 3min}, {50, 3min}}));
 }
 
+TEST(DeploySection, gives_servers_the_time_to_start_that_their_health_check_does) {
+  EXPECT_EQ(deploy_of("", "    health: {tcp: true, deadline: 5m}\n").progress_deadline, 10min);
+  EXPECT_EQ(deploy_of("", "    health: {tcp: true, deadline: 15m}\n").progress_deadline, 15min);
+  EXPECT_EQ(deploy_of("{soak: 12m}", "    health: {tcp: true, deadline: 15m}\n").progress_deadline, 15min);
+  EXPECT_EQ(deploy_of("{progress_deadline: 10m}", "    health: {tcp: true, deadline: 15m}\n").progress_deadline, 10min);
+}
+
 TEST(DeploySection, blue_green_makes_its_own_room) {
   EXPECT_EQ(deploy_of("{strategy: blue_green, max_surge: 0}").max_surge, (Portion{0, false}));
 }
