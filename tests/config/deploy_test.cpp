@@ -100,12 +100,17 @@ TEST(DeploySection, a_canary_is_for_balancers_that_weigh_and_those_that_carry_no
   EXPECT_EQ(rule.strategy, Strategy::canary);
 }
 
-TEST(DeploySection, of_where_weir_makes_and_removes_the_servers_is_no_error) {
-  for (const ProviderType& type : provider_catalog()) {
-    if (!type.abilities.deployed_with.empty() || type.provider_keys.size() + type.server_keys.size() > 0) continue;
-    const auto config = parse_test_config("providers: {p: {type: " + std::string(type.name) +
-                                          "}}\ngroups: [{name: app, provider: p, min: 1, max: 2, deploy: {}}]\n");
-    EXPECT_TRUE(config.has_value()) << complaints(config);
+TEST(DeploySection, is_for_every_provider_that_makes_its_servers_one_by_one) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"{type: aws_asg, region: eu-central-1}", "{auto_scaling_group: app, port: 3000}"},
+      {"{type: pm2}", "{app: shop, port_env: PORT}"},
+      {"{type: exec, command: [./own]}", "{}"},
+  };
+  for (const auto& [provider, server] : cases) {
+    const auto config =
+        parse_test_config(std::string("providers: {own: ") + provider +
+                          "}\ngroups: [{name: app, provider: own, min: 1, max: 2, deploy: {}, server: " + server + "}]\n");
+    EXPECT_TRUE(config.has_value()) << provider << '\n' << complaints(config);
   }
 }
 
