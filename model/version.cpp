@@ -25,8 +25,7 @@ Result<void> check_version(std::string_view version) {
   const bool plain = !version.empty() && is_letter_or_digit(version.front()) && std::ranges::all_of(version, may_follow);
   if (plain && version.size() <= kLongestVersion) return {};
   return failure(ErrorKind::invalid,
-                 "version: expected a letter or digit, then letters, digits and . _ - + : / @, at most 128 characters, found '" +
-                     quoted_line(version, kLongestQuote) + "'");
+                 "version: expected " + std::string(kVersionForm) + ", found '" + quoted_line(version, kLongestQuote) + "'");
 }
 
 }  // namespace weir

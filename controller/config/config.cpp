@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "controller/config/deploy.h"
 #include "controller/config/keys.h"
 #include "controller/config/reader.h"
 #include "controller/config/values.h"
@@ -254,18 +255,7 @@ class ConfigBuilder {
     const auto items = reader_.items(*node, "groups");
     const bool list = node->kind == YamlNode::Kind::list || node->kind == YamlNode::Kind::nothing;
     if (items.empty() && list) reader_.complain(node->mark, "groups", "expected at least one group");
-    for (std::size_t i = 0; i < items.size(); ++i)
-      read_group({without_unsupported(items[i], join_path("groups", i)), join_path("groups", i)});
-  }
-
-  /// Complains about keys of later versions, and keeps the reader from calling them unknown as well.
-  YamlNode without_unsupported(YamlNode node, const std::string& path) {
-    std::erase_if(node.entries, [&](const YamlEntry& entry) {
-      const bool unsupported = std::ranges::find(unsupported_group_keys(), entry.key) != unsupported_group_keys().end();
-      if (unsupported) reader_.complain(entry.mark, join_path(path, entry.key), "not supported by this version of weir");
-      return unsupported;
-    });
-    return node;
+    for (std::size_t i = 0; i < items.size(); ++i) read_group({items[i], join_path("groups", i)});
   }
 
   void read_group(const Place& place) {
@@ -296,6 +286,7 @@ class ConfigBuilder {
     if (type != nullptr && settings.has("overflow")) read_overflow(group, *type, settings.section("overflow"), place);
     if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     read_balancers(group, place);
+    read_deploys(group, settings, place);
     if (settings.has("min") && !fixed) check_not_empty(group, settings, place);
     if (settings.has("max") && !fixed) check_schedules(group, place);
     group.rules = rules_of(place.node);
@@ -541,6 +532,41 @@ class ConfigBuilder {
       complain_all(type->check({.group = group, .spec = spec}), place);
     }
     group.balancers.push_back(std::move(spec));
+  }
+
+  void read_deploys(Group& group, const Settings& settings, const Place& group_place) {
+    const Settings& deploy = settings.section("deploy");
+    const Place place{child(group_place.node, "deploy"), join_path(group_place.path, "deploy")};
+    group.deploy = read_deploy(deploy, group.health.deadline, place.path, reader_);
+    refuse_deploys(settings.text("provider"), group_place);
+    if (group.overflow) refuse_deploys(group.overflow->provider, group_place);
+    if (deploy.text("strategy") == "canary") check_weights(group, deploy, place);
+    if (has_prometheus_ || group.deploy.judge.checks.empty()) return;
+    complain(deploy, place, "judge", "expected a 'prometheus' section in this file to ask its queries");
+    has_prometheus_ = true;  // once is enough
+  }
+
+  /// Rules for what weir cannot do there would be ignored without a word.
+  void refuse_deploys(const std::string& provider, const Place& place) {
+    const auto entry = std::ranges::find(place.node.entries, "deploy", &YamlEntry::key);
+    const auto spec = config_.providers.find(provider);
+    if (entry == place.node.entries.end() || spec == config_.providers.end()) return;
+    const ProviderType& type = *type_named(catalogs_.providers, spec->second.type);
+    if (type.abilities.deployed_with.empty()) return;
+    reader_.complain(
+        entry->mark, join_path(place.path, "deploy"),
+        fmt::format("not for provider '{}': its type {} {}; deploy there with {}", provider, type.name,
+                    type.elastic ? "replaces servers by itself" : "has a fixed list of servers", type.abilities.deployed_with));
+  }
+
+  void check_weights(const Group& group, const Settings& deploy, const Place& place) {
+    for (const BalancerSpec& balancer : group.balancers) {
+      const BalancerType& type = *type_named(catalogs_.balancers, balancer.type);
+      if (type.abilities.weighs || !type.carries_traffic) continue;
+      complain(deploy, place, "strategy",
+               fmt::format("expected rolling or blue_green: a canary needs balancers that give shares by weight, and {} does not",
+                           balancer.name));
+    }
   }
 
   /// What the type has to say about servers whose keys are right one by one.
