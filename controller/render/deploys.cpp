@@ -89,6 +89,17 @@ std::string deploy_text(const Rollout& rollout, std::span<const Server> servers,
   return text + fmt::format(", started{} {}", by_text(rollout), age(rollout.started_at, now));
 }
 
+void write_judge(JsonWriter& out, const JudgeMemory& judge) {
+  if (judge == JudgeMemory{}) return;
+  out.key("judge");
+  out.begin_object();
+  out.field_if("judged_at", judge.judged_at);
+  out.field_if("inconclusive_since", judge.inconclusive_since);
+  out.field_if("bad", judge.bad);
+  out.field_if("why", judge.why);
+  out.end_object();
+}
+
 void write_deploy(JsonWriter& out, const Rollout& rollout) {
   out.field("version", rollout.version);
   out.field("from", rollout.from);
@@ -106,9 +117,12 @@ void write_deploy(JsonWriter& out, const Rollout& rollout) {
   out.field("step", rollout.step);
   out.field_if("reached_at", rollout.reached_at);
   if (rollout.promoted) out.field("promoted", true);
+  out.field_if("trusted_at", rollout.trusted_at);
   out.field("progressed_at", rollout.progressed_at);
   out.field_if("moved", rollout.moved);
   out.field("failures", rollout.failures);
+  out.field_if("last_failure", rollout.last_failure);
+  write_judge(out, rollout.judge);
   out.field_if("ended_at", rollout.ended_at);
   out.field("end", to_string(rollout.end));
   out.field_if("waits", rollout.waits);

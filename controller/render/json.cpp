@@ -576,9 +576,17 @@ void read(Fields& in, Rollout& rollout) {
   in.read("step", rollout.step);
   in.read("reached_at", rollout.reached_at);
   in.read("promoted", rollout.promoted);
+  in.read("trusted_at", rollout.trusted_at);
   in.read("progressed_at", rollout.progressed_at);
   in.read("moved", rollout.moved);
   in.read("failures", rollout.failures);
+  in.read("last_failure", rollout.last_failure);
+  in.section("judge", [&rollout](Fields& fields) {
+    fields.read("judged_at", rollout.judge.judged_at);
+    fields.read("inconclusive_since", rollout.judge.inconclusive_since);
+    fields.read("bad", rollout.judge.bad);
+    fields.read("why", rollout.judge.why);
+  });
   in.read("ended_at", rollout.ended_at);
   in.read("end", rollout.end, kEnds);
   in.read("waits", rollout.waits);

@@ -146,15 +146,16 @@ Result<bool> ProcessProvider::directory_exists() {
   // Asked before looking: another thread may make the directory right after we looked.
   const bool expected = seen_;
   std::error_code error;
-  const bool exists = fs::is_directory(options_.directory, error);
-  if (exists) seen_ = true;
-  if (exists) return true;
-  if (fs::exists(options_.directory, error)) {
+  const fs::file_status found = fs::status(options_.directory, error);
+  if (fs::is_directory(found)) {
+    seen_ = true;
+    return true;
+  }
+  if (fs::exists(found)) {
     return failure(ErrorKind::invalid,
                    fmt::format("{}, where the server records belong, is not a directory", options_.directory.string()));
   }
-  const bool absent = !error || error == std::errc::no_such_file_or_directory;
-  if (absent && !expected) return false;
+  if (found.type() == fs::file_type::not_found && !expected) return false;
   return failure(ErrorKind::unavailable,
                  fmt::format("the directory {} of the server records is gone: {}", options_.directory.string(), error.message()));
 }

@@ -36,7 +36,7 @@ TEST(MemoryJson, stays_readable_when_a_foreign_message_is_not_utf_8) {
 TEST(MemoryJson, passes_over_fields_it_does_not_know) {
   json document = json::parse(memory_json(full_memory()));
   document["weather"] = {{"strategy", "rolling"}};
-  document["rollout"]["judge"] = "strict";
+  document["rollout"]["mood"] = "strict";
   document["servers"][0]["colour"] = "blue";
   const Result<Memory> read = parse_memory(document.dump());
   ASSERT_TRUE(read) << read.error().message;
@@ -201,8 +201,12 @@ TEST(StatusJson, shows_the_deploy_under_way_and_the_last_one) {
   const json deploy = json::parse(status_json(status)).at("deploy");
   EXPECT_EQ(deploy, json::parse(R"({"version": "v3", "from": "v1", "replaced": ["v2", "v2.1"], "strategy": "canary", "by": "ops",
       "started_at": "2026-03-01T09:28:00.250Z", "direction": "back", "why_back": "aborted by ops", "step": 2,
-      "reached_at": "2026-03-01T09:29:48.250Z", "promoted": true, "progressed_at": "2026-03-01T09:29:48.250Z", "moved": 3,
-      "failures": 1, "ended_at": "2026-03-01T09:30:00.250Z", "end": "went_back", "waits": "i-7 drains"})"));
+      "reached_at": "2026-03-01T09:29:48.250Z", "promoted": true,
+      "trusted_at": "2026-03-01T09:29:47.250Z", "progressed_at": "2026-03-01T09:29:48.250Z", "moved": 3,
+      "failures": 1, "last_failure": "v3-2: exited with status 1",
+      "judge": {"judged_at": "2026-03-01T09:29:57.250Z", "inconclusive_since": "2026-03-01T09:29:51.250Z", "bad": 1,
+                "why": "errors: 0.05 is not below 0.01"},
+      "ended_at": "2026-03-01T09:30:00.250Z", "end": "went_back", "waits": "i-7 drains"})"));
   status.rollout = Rollout{.version = "v2", .from = "v1"};
   for (const char* always :
        {"version", "from", "strategy", "by", "started_at", "direction", "step", "progressed_at", "failures", "end"})
