@@ -38,7 +38,8 @@ class Provider {
   [[nodiscard]] virtual Result<std::vector<Server>> list(std::span<const Group* const> groups, std::stop_token stop) = 0;
 
   /// Makes one server. The same token always means the same server: a repeat returns the one that exists, even after a crash
-  /// between the two calls. Returns as soon as the provider has promised it; it need not run yet.
+  /// between the two calls. Returns as soon as the provider has promised it; it need not run yet, and where its id is not known yet
+  /// that is empty: the list will tell it by its token.
   /// Errors: out_of_capacity and invalid and denied mean that nothing was made; unavailable means that nobody knows, repeat with
   /// the same token.
   [[nodiscard]] virtual Result<Server> launch(const LaunchRequest& request, std::stop_token stop) = 0;

@@ -100,6 +100,13 @@ std::optional<int> integer(const Table& from, const std::vector<std::string_view
   return text ? number(*text) : std::nullopt;
 }
 
+/// A number of connections or requests.
+std::optional<int> count(const Table& from, const std::vector<std::string_view>& row, std::string_view name) {
+  constexpr int kMost = 1'000'000'000;  // two of them can be added
+  const auto found = integer(from, row, name);
+  return found && *found >= 0 && *found <= kMost ? found : std::nullopt;
+}
+
 std::optional<HaproxyServer> parse_state(const Table& from, const std::vector<std::string_view>& row) {
   const auto name = value(from, row, "srv_name");
   const auto ip = value(from, row, "srv_addr");
@@ -107,7 +114,7 @@ std::optional<HaproxyServer> parse_state(const Table& from, const std::vector<st
   const auto weight = integer(from, row, "srv_uweight");
   const auto admin = integer(from, row, "srv_admin_state");
   const auto operation = integer(from, row, "srv_op_state");
-  if (!name || !ip || !port || !weight || !admin || !operation) return std::nullopt;
+  if (!name || name->empty() || !ip || !port || !weight || !admin || !operation) return std::nullopt;
   const bool six = ip->contains(':');
   return HaproxyServer{.name = std::string(*name),
                        .address = fmt::format("{}{}{}:{}", six ? "[" : "", *ip, six ? "]" : "", *port),
@@ -123,7 +130,7 @@ std::optional<Sessions> parse_connections(const Table& from, std::string_view ba
   Sessions sessions;
   for (const auto& row : from.rows) {
     // A server added at run time has fewer columns at the end.
-    const auto used = integer(from, row, "used_cur");
+    const auto used = count(from, row, "used_cur");
     const std::string before = fmt::format("{}/", backend);
     if (!used || !row.front().starts_with(before)) return std::nullopt;
     sessions.emplace(row.front().substr(before.size()), *used);
@@ -139,8 +146,8 @@ std::optional<Sessions> parse_statistics(const Table& from, std::string_view bac
     if (value(from, row, "pxname") != backend) continue;
     const auto name = value(from, row, "svname");
     if (name == "BACKEND" || name == "FRONTEND") continue;
-    const auto running = integer(from, row, "scur");
-    const auto waiting = integer(from, row, "qcur");
+    const auto running = count(from, row, "scur");
+    const auto waiting = count(from, row, "qcur");
     if (!name || !running || !waiting) return std::nullopt;
     sessions.emplace(*name, *running + *waiting);
   }

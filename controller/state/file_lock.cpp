@@ -17,7 +17,7 @@
 namespace weir {
 namespace {
 
-constexpr std::chrono::milliseconds kPause{5};
+constexpr Duration kPause{5};
 
 /// What the holder wrote about itself; 0: nothing.
 pid_t holder(int file) {

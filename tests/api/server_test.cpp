@@ -390,15 +390,18 @@ TEST_F(ApiServerTest, answers_many_at_once) {
 }
 
 TEST_F(ApiServerTest, waits_for_a_port_that_is_held_a_moment_longer) {
-  auto other = std::make_unique<Listener>();
-  const std::string address = other->address();
-  const auto start = [&](Duration patience) {
-    return ApiServer::start(address, [](const ApiRequest&) { return ApiResponse{}; }, {}, patience);
-  };
-  ASSERT_FALSE(start(0ms));
-  std::jthread holder([&] { other.reset(); });
-  const auto server = start(60s);
-  EXPECT_TRUE(server) << server.error().message;
+  // Now and then the port is free before anybody has to wait for it.
+  for (int round = 0; round < 8; ++round) {
+    auto other = std::make_unique<Listener>();
+    const std::string address = other->address();
+    const auto start = [&](Duration patience) {
+      return ApiServer::start(address, [](const ApiRequest&) { return ApiResponse{}; }, {}, patience);
+    };
+    ASSERT_FALSE(start(0ms));
+    const std::jthread holder([&] { other.reset(); });
+    const auto server = start(60s);
+    ASSERT_TRUE(server) << server.error().message;
+  }
 }
 
 TEST_F(ApiServerTest, says_why_it_cannot_listen) {

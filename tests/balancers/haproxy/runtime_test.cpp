@@ -1,5 +1,6 @@
 #include "balancers/haproxy/runtime.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -147,6 +148,29 @@ TEST(HaproxyServers, a_row_of_the_wrong_shape_is_no_answer) {
     text.replace(text.find(right), right.size(), wrong + (wrong.size() < 16 ? "\n" : ""));
     EXPECT_FALSE(parse_servers(text, "be_app").has_value()) << wrong;
   }
+}
+
+TEST(HaproxyServers, a_server_without_a_name_is_no_answer) {
+  std::string text = drained_answer(0, 0);
+  const std::string right = " s1 127.0.0.1 2 0 ";
+  text.replace(text.find(right), right.size(), "  127.0.0.1 2 0 ");
+  EXPECT_FALSE(parse_servers(text, "be_app").has_value());
+}
+
+TEST(HaproxyServers, a_count_that_cannot_be_is_no_answer) {
+  const auto answer = [](std::string_view used, std::string_view running, std::string_view waiting) {
+    return fmt::format(
+        "1\n# be_id be_name srv_name srv_addr srv_port srv_uweight srv_admin_state srv_op_state\n1 b s 127.0.0.1 80 1 0 2\n\n"
+        "# bkname/svname used_cur\nb/s {}\n\n# pxname,svname,qcur,scur\nb,s,{},{}\n\n",
+        used, waiting, running);
+  };
+  const auto good = parse_servers(answer("1", "2", "3"), "b");
+  ASSERT_TRUE(good.has_value()) << good.error().message;
+  EXPECT_EQ((*good)[0].sessions, 5);
+  EXPECT_FALSE(parse_servers(answer("-1", "2", "3"), "b").has_value());
+  EXPECT_FALSE(parse_servers(answer("1", "-2", "3"), "b").has_value());
+  EXPECT_FALSE(parse_servers(answer("1", "2", "-3"), "b").has_value());
+  EXPECT_FALSE(parse_servers(answer("1", "2147483647", "2147483647"), "b").has_value()) << "their sum";
 }
 
 TEST(HaproxyServers, a_backend_that_does_not_exist_is_not_found) {
