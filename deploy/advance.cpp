@@ -18,6 +18,12 @@ constexpr int kLettingGo = 2;
 
 int share_of(double percent, int size) { return servers_of({percent, true}, size, Rounding::up); }
 
+/// So many of a group of `desired` have to serve at any time.
+int floor_of(const DeployRule& rule, int desired, int min) {
+  const int missing = servers_of(rule.max_unavailable, desired, Rounding::down);
+  return std::max({desired - missing, std::min(min, desired), std::min(desired, 1)});
+}
+
 class Advance {
  public:
   Advance(const DeployRule& rule, const Scene& scene, Rollout& rollout) : rule_(rule), now_(scene), rollout_(rollout) {}
@@ -41,15 +47,22 @@ class Advance {
  private:
   [[nodiscard]] int serving() const { return now_.old.serving + now_.fresh.serving; }
   /// So many have to serve at any time.
-  [[nodiscard]] int floor() const {
-    const int missing = servers_of(rule_.max_unavailable, now_.desired, Rounding::down);
-    return std::max({now_.desired - missing, now_.min, std::min(now_.desired, 1)});
+  [[nodiscard]] int floor() const { return floor_of(rule_, now_.desired, now_.min); }
+  [[nodiscard]] int surge() const { return surge_of(rule_, rollout_, now_.desired, now_.min); }
+  /// True if what has begun at `since` has proven itself.
+  [[nodiscard]] bool is_approved(TimePoint since) const { return !now_.verdict || has_passed(rule_.judge, rollout_, since); }
+  /// New servers that have served long enough and are known to be good.
+  [[nodiscard]] int proven() const {
+    return !now_.soaks_since || is_approved(*now_.soaks_since) ? now_.fresh.soaked : 0;
   }
-  [[nodiscard]] int surge() const { return surge_of(rule_, rollout_, now_.desired); }
 
   bool has_to_go_back() {
     if (rollout_.failures > rule_.failure_limit) {
       turn_back(rollout_, now_.at, fmt::format("{} of its servers failed: {}", rollout_.failures, rollout_.last_failure));
+      return true;
+    }
+    if (now_.verdict && now_.verdict->goes_back) {
+      turn_back(rollout_, now_.at, now_.verdict->why);
       return true;
     }
     // With all new servers at work there is nothing to go back for: the old ones only leave.
@@ -69,6 +82,12 @@ class Advance {
     wait(fmt::format("{} until {}", what, format_time(until)));
   }
 
+  /// The numbers are in the judge's own words: here they would be news in every turn.
+  void wait_for_judge() {
+    rollout_.progressed_at = now_.at;
+    wait("for a good judgement");
+  }
+
   /// Takes the promise that a person gave, if one did.
   bool is_promoted() { return std::exchange(rollout_.promoted, false); }
 
@@ -83,11 +102,12 @@ class Advance {
     if (is_promoted()) rollout_.trusted_at = now_.at;
     const int batch = std::max(1, surge() + now_.desired - floor());
     course_.room = now_.desired + surge();
-    course_.fresh = std::min(cap, std::max(now_.fresh.live, now_.fresh.soaked + batch));
+    course_.fresh = std::min(cap, std::max(now_.fresh.live, proven() + batch));
     course_.old = std::max(0, now_.desired - course_.fresh);
-    course_.spare_old = now_.old.serving + now_.fresh.soaked - floor();
+    course_.spare_old = now_.old.serving + proven() - floor();
     course_.spare_fresh = serving() - floor();
     if (now_.fresh.soaked < now_.fresh.serving && rollout_.waits.empty()) wait("the new servers soak");
+    if (now_.fresh.soaked > proven() && now_.fresh.soaked == now_.fresh.serving && rollout_.waits.empty()) wait_for_judge();
     end_forward();
   }
 
@@ -131,11 +151,12 @@ class Advance {
     course_.spare_fresh = serving() - floor();
     if (!reached) return;
     const TimePoint until = *rollout_.reached_at + step.soak;
-    if (is_promoted() || now_.at >= until) {
+    if (is_promoted() || (now_.at >= until && is_approved(*rollout_.reached_at))) {
       next_step();
       course_.revisit_at = now_.at;
       return;
     }
+    if (now_.at >= until) return wait_for_judge();
     wait_until(until, fmt::format("it soaks with {:g}% of the traffic", step.percent));
   }
 
@@ -161,12 +182,14 @@ class Advance {
   }
 
   void keep_old() {
-    const TimePoint until = rollout_.reached_at.value_or(now_.at) + rule_.keep_old;
-    if (is_promoted() || now_.at >= until) {
+    const TimePoint since = rollout_.reached_at.value_or(now_.at);
+    const TimePoint until = since + rule_.keep_old;
+    if (is_promoted() || (now_.at >= until && is_approved(since))) {
       next_step();
       course_.revisit_at = now_.at;
       return;
     }
+    if (now_.at >= until) return wait_for_judge();
     wait_until(until, "the old servers stay as a way back");
   }
 
@@ -191,7 +214,7 @@ class Advance {
     const bool full = now_.old.existing + now_.fresh.existing >= course_.room;
     if (whole) course_.spare_fresh = now_.fresh.serving;
     // Without room for the rest of the old ones they take the places of the new ones one by one.
-    if (!whole && full) course_.spare_fresh = serving() - std::max(now_.desired, floor());
+    if (!whole && full) course_.spare_fresh = serving() - (surge() > 0 ? now_.desired : floor());
     if (!whole) {
       if (const CanaryStep* step = canary_step()) course_.share = step->percent / 100;
       wait(fmt::format("{} of {} servers of {} serve", now_.old.serving, now_.desired, rollout_.from));
@@ -217,9 +240,16 @@ class Advance {
 
 Course advance(const DeployRule& rule, const Scene& scene, Rollout& rollout) { return Advance(rule, scene, rollout).run(); }
 
-int surge_of(const DeployRule& rule, const Rollout& rollout, int desired) {
+int surge_of(const DeployRule& rule, const Rollout& rollout, int desired, int min) {
   const int surge = servers_of(rule.max_surge, desired, Rounding::up);
-  return rollout.strategy == Strategy::blue_green ? std::max(surge, desired) : std::max(surge, 1);
+  if (rollout.strategy == Strategy::blue_green) return std::max(surge, desired);
+  const bool spares = floor_of(rule, desired, min) < desired;
+  return std::max(surge, spares ? 0 : 1);
+}
+
+bool is_judged(const Rollout& rollout, const Scene& scene) {
+  if (rollout.direction == Rollout::Direction::back || scene.fresh.serving == 0) return false;
+  return scene.old.serving > 0 || (rollout.strategy == Strategy::blue_green && rollout.step == kSwitched);
 }
 
 bool is_fresh(const Rollout& rollout, std::string_view version) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "deploy/judge.h"
 #include "model/observation.h"
 #include "model/rollout.h"
 #include "model/time.h"
@@ -28,6 +29,9 @@ struct Scene {
   int max = 0;      ///< likewise
   Side old;
   Side fresh;
+  std::optional<Verdict> verdict;  ///< absent: nothing to judge now
+  /// What the verdict has to be about: since the youngest new server began to soak; absent: somebody has vouched for all of them.
+  std::optional<TimePoint> soaks_since;
 };
 
 /// What a deploy wants of one turn.
@@ -42,8 +46,8 @@ struct Course {
   std::optional<TimePoint> revisit_at;  ///< when a wait ends
 };
 
-/// The next turn of a deploy under way: moves `rollout` on, turns it back where it must, ends it where it is through. Pure. Where it
-/// turns back nothing else happens: which servers are fresh is another question then, so it is called again with a new scene.
+/// The next turn of a deploy under way: moves `rollout` on, turns it back where it must, ends it where it is through. Pure. Where
+/// it turns back nothing else happens: which servers are fresh is another question then, so it is called again with a new scene.
 ///
 /// Forward, no serving server leaves before another has served for the rule's soak; back, before the old version serves at full
 /// size. Neither ever has more servers than desired and surge_of() together, except that on the way back the group's max and the
@@ -51,9 +55,12 @@ struct Course {
 /// before the next one is begun.
 [[nodiscard]] Course advance(const DeployRule& rule, const Scene& scene, Rollout& rollout);
 
-/// Servers that the deploy may have beyond the group's size: what the rule says, at least one where it could not move otherwise,
-/// and as many again for blue_green.
-[[nodiscard]] int surge_of(const DeployRule& rule, const Rollout& rollout, int desired);
+/// Servers that the deploy may have beyond the group's size: what the rule says, at least one where none could be spared, and as
+/// many again for blue_green. `min` is the group's.
+[[nodiscard]] int surge_of(const DeployRule& rule, const Rollout& rollout, int desired, int min);
+
+/// True while the new version can be judged: it has traffic, and the old one too, unless all of it has been switched.
+[[nodiscard]] bool is_judged(const Rollout& rollout, const Scene& scene);
 
 /// True if servers of this version are the ones the deploy brings, or on its way back gets rid of.
 [[nodiscard]] bool is_fresh(const Rollout& rollout, std::string_view version);

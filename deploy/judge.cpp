@@ -182,7 +182,16 @@ Verdict verdict_of(const JudgeRule& rule, TimePoint at, const JudgeMemory& memor
 
 }  // namespace
 
-std::vector<Query> judge_queries(const JudgeRule& rule, const Rollout& rollout) {
+JudgeRule judge_rule(const JudgeRule& rule, const Rollout& rollout) {
+  JudgeRule here = rule;
+  if (rollout.strategy != Strategy::blue_green) return here;
+  for (JudgeCheck& check : here.checks) check.below_old = check.above_old = std::nullopt;
+  std::erase_if(here.checks, [](const JudgeCheck& check) { return !check.below && !check.above; });
+  return here;
+}
+
+std::vector<Query> judge_queries(const JudgeRule& given, const Rollout& rollout) {
+  const JudgeRule rule = judge_rule(given, rollout);
   std::vector<Query> queries;
   if (rule.checks.empty() || rollout.direction == Rollout::Direction::back) return queries;
   queries.reserve(query_count(rule));
@@ -207,12 +216,12 @@ Verdict judge(const JudgeRule& rule, std::span<const Sample> answers, TimePoint 
 
 Verdict judge(const JudgeRule& rule, const Observation& seen, Rollout& rollout) {
   const bool about_it = seen.judged_version == rollout.version;
-  return judge(rule, about_it ? std::span(seen.judged) : std::span<const Sample>(), seen.at, rollout.judge);
+  return judge(judge_rule(rule, rollout), about_it ? std::span(seen.judged) : std::span<const Sample>(), seen.at, rollout.judge);
 }
 
-bool has_passed(const JudgeRule& rule, const JudgeMemory& memory, TimePoint since) {
-  if (rule.checks.empty()) return true;
-  return kind_of(memory) == Kind::good && *memory.judged_at > since;
+bool has_passed(const JudgeRule& rule, const Rollout& rollout, TimePoint since) {
+  if (judge_rule(rule, rollout).checks.empty()) return true;
+  return kind_of(rollout.judge) == Kind::good && *rollout.judge.judged_at > since;
 }
 
 std::string_view to_string(Verdict::Kind kind) {

@@ -23,6 +23,10 @@ struct Verdict {
   std::string why;
 };
 
+/// The rule as it is for this deploy: nothing is compared with the old version after blue_green has switched, for that has no
+/// traffic.
+[[nodiscard]] JudgeRule judge_rule(const JudgeRule& rule, const Rollout& rollout);
+
 /// What to ask for the judge of a deploy: how many requests there were, then for each check its query about the new version and,
 /// for one that compares, about the old. Nothing on the way back, and nothing without checks.
 [[nodiscard]] std::vector<Query> judge_queries(const JudgeRule& rule, const Rollout& rollout);
@@ -38,7 +42,7 @@ struct Verdict {
 [[nodiscard]] Verdict judge(const JudgeRule& rule, const Observation& seen, Rollout& rollout);
 
 /// True if what began at `since` may count as passed: the last judgement is good, and of later.
-[[nodiscard]] bool has_passed(const JudgeRule& rule, const JudgeMemory& memory, TimePoint since);
+[[nodiscard]] bool has_passed(const JudgeRule& rule, const Rollout& rollout, TimePoint since);
 
 [[nodiscard]] std::string_view to_string(Verdict::Kind kind);
 

@@ -283,6 +283,7 @@ class ConfigBuilder {
     check_budget(settings, place);
     if (type != nullptr) group.elastic = type->elastic;
     if (type != nullptr) group.chooses_victim = type->abilities.chooses_victim;
+    if (type != nullptr) group.deployed_with = type->abilities.deployed_with;
     if (type != nullptr && settings.has("overflow")) read_overflow(group, *type, settings.section("overflow"), place);
     if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     read_balancers(group, place);
@@ -354,6 +355,7 @@ class ConfigBuilder {
     const std::size_t before = reader_.error_count();
     there.server = read_server(*type, place);
     if (reader_.error_count() == before && !group.name.empty()) check_server(there, *type, place);
+    if (group.deployed_with.empty()) group.deployed_with = type->abilities.deployed_with;
     group.overflow = OverflowSpec{.provider = there.provider, .server = std::move(there.server)};
   }
 
@@ -540,7 +542,12 @@ class ConfigBuilder {
     group.deploy = read_deploy(deploy, group.health.deadline, place.path, reader_);
     refuse_deploys(settings.text("provider"), group_place);
     if (group.overflow) refuse_deploys(group.overflow->provider, group_place);
-    if (deploy.text("strategy") == "canary") check_weights(group, deploy, place);
+    note_weights(group);
+    if (deploy.text("strategy") == "canary" && !group.weightless.empty()) {
+      complain(deploy, place, "strategy",
+               fmt::format("expected rolling or blue_green: a canary needs balancers that give shares by weight, and {} does not",
+                           group.weightless));
+    }
     if (has_prometheus_ || group.deploy.judge.checks.empty()) return;
     complain(deploy, place, "judge", "expected a 'prometheus' section in this file to ask its queries");
     has_prometheus_ = true;  // once is enough
@@ -559,13 +566,10 @@ class ConfigBuilder {
                     type.elastic ? "replaces servers by itself" : "has a fixed list of servers", type.abilities.deployed_with));
   }
 
-  void check_weights(const Group& group, const Settings& deploy, const Place& place) {
+  void note_weights(Group& group) {
     for (const BalancerSpec& balancer : group.balancers) {
       const BalancerType& type = *type_named(catalogs_.balancers, balancer.type);
-      if (type.abilities.weighs || !type.carries_traffic) continue;
-      complain(deploy, place, "strategy",
-               fmt::format("expected rolling or blue_green: a canary needs balancers that give shares by weight, and {} does not",
-                           balancer.name));
+      if (!type.abilities.weighs && type.carries_traffic) group.weightless = balancer.name;
     }
   }
 

@@ -198,6 +198,7 @@ class GroupLint {
       warn(fmt::format("deploy.pause_at: only rolling stops there, and the strategy is {}", to_string(deploy.strategy)));
     }
     if (deploy.strategy == Strategy::blue_green) check_way_back(deploy.keep_old);
+    if (deploy.strategy == Strategy::blue_green) check_comparisons(deploy.judge);
     // Who names no version has none to deploy.
     if (group_.version.empty()) return;
     if (deploy.progress_deadline < group_.health.deadline) {
@@ -222,10 +223,20 @@ class GroupLint {
                      price));
   }
 
+  void check_comparisons(const JudgeRule& judge) {
+    for (const JudgeCheck& check : judge.checks) {
+      if (!check.below_old && !check.above_old) continue;
+      warn(fmt::format(
+          "deploy.judge: {} compares with the old version, which has no traffic after the switch of a blue_green deploy: "
+          "below_old and above_old are left out there",
+          check.name));
+    }
+  }
+
   void check_ports() {
     const std::optional<int> most = type_.most_servers != nullptr ? type_.most_servers(group_.server) : std::nullopt;
     if (!most || group_.overflow) return;
-    const int needed = group_.max + surge_of(group_.deploy, {.strategy = group_.deploy.strategy}, group_.max);
+    const int needed = group_.max + surge_of(group_.deploy, {.strategy = group_.deploy.strategy}, group_.max, group_.min);
     if (*most >= needed) return;
     warn(fmt::format("server.ports: {} ports are enough for max {}, but a {} deploy of so many servers needs {}", *most, group_.max,
                      to_string(group_.deploy.strategy), needed));

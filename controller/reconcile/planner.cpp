@@ -325,11 +325,13 @@ class Planner {
     if (!observation_.listed || now_.list_suspected) {
       // Nobody can say what is there: no time passes for the version.
       rollout.progressed_at = at_;
-      course_ = Course{.room = plan_.decision.max + surge_of(group_.deploy, rollout, *memory_.desired)};
+      course_ = Course{.room = plan_.decision.max + surge_of(group_.deploy, rollout, *memory_.desired, plan_.decision.min)};
       return;
     }
     const Rollout::Direction direction = rollout.direction;
-    course_ = advance(group_.deploy, scene(rollout), rollout);
+    Scene before = scene(rollout);
+    if (is_judged(rollout, before)) before.verdict = judge(group_.deploy.judge, observation_, rollout);
+    course_ = advance(group_.deploy, before, rollout);
     if (rollout.direction != direction) {
       memory_.launch_failures = 0;
       memory_.launch_not_before.reset();
@@ -353,16 +355,26 @@ class Planner {
       const bool serves = can_serve(one, now_.probe_suspected);
       if (serves) ++side.serving;
       if (serves && soaked) ++side.soaked;
+      const std::optional<TimePoint> since = soaks_since(memory_.servers[index]);
+      if (&side == &scene.fresh && serves && since && !is_trusted(memory_.servers[index], rollout))
+        scene.soaks_since = std::max(scene.soaks_since.value_or(*since), *since);
       if (soaked && (serves || (one.phase == Phase::warming && one.health.status == HealthStatus::healthy))) ++side.ready;
     }
     for (const LaunchIntent& intent : memory_.launches) ++(is_fresh(rollout, intent.version) ? scene.fresh : scene.old).existing;
     return scene;
   }
 
+  /// When it began to soak.
+  static std::optional<TimePoint> soaks_since(const ServerMemory& one) { return one.ready_at ? one.ready_at : one.admitted_at; }
+
+  /// Somebody said to go on when it was there.
+  static bool is_trusted(const ServerMemory& one, const Rollout& rollout) {
+    return rollout.trusted_at && soaks_since(one) <= rollout.trusted_at;
+  }
+
   [[nodiscard]] bool has_soaked(const ServerMemory& one, const Rollout& rollout) const {
-    const std::optional<TimePoint> since = one.ready_at ? one.ready_at : one.admitted_at;
-    if (!since) return false;
-    return at_ - *since >= group_.deploy.soak || (rollout.trusted_at && *since <= *rollout.trusted_at);
+    const std::optional<TimePoint> since = soaks_since(one);
+    return since && (at_ - *since >= group_.deploy.soak || is_trusted(one, rollout));
   }
 
   /// All at once, so that every balancer is written once: the new ones come in, the old ones leave and are kept.

@@ -23,7 +23,7 @@ std::string check_launches(const Group& group, const Observation& observation, c
   int max = plan.decision.max;
   // The turn that ends a deploy still has its room.
   const bool deploys = is_active(memory.rollout) || (memory.rollout && memory.rollout->ended_at == observation.at);
-  if (deploys) max += surge_of(group.deploy, *memory.rollout, plan.decision.desired);
+  if (deploys) max += surge_of(group.deploy, *memory.rollout, plan.decision.desired, plan.decision.min);
   const auto launches = std::ranges::count(plan.actions, Action::Kind::launch, &Action::kind);
   const auto total = static_cast<std::ptrdiff_t>(classified.servers.size()) + launches;
   if (launches == 0 || total <= max) return {};

@@ -55,7 +55,7 @@ class Trial {
   }
   Verdict next(const std::vector<Sample>& answers) { return after(rule_.interval, answers); }
   Verdict next(double value) { return next({ok(value)}); }
-  [[nodiscard]] bool passed(TimePoint since = kStart) const { return has_passed(rule_, memory_, since); }
+  [[nodiscard]] bool passed(TimePoint since = kStart) const { return has_passed(rule_, {.judge = memory_}, since); }
   [[nodiscard]] TimePoint now() const { return now_; }
   [[nodiscard]] const JudgeMemory& memory() const { return memory_; }
 
@@ -106,7 +106,7 @@ TEST(Judge, without_checks_everything_is_good_at_once) {
   EXPECT_EQ(verdict.kind, Kind::good);
   EXPECT_FALSE(verdict.goes_back);
   EXPECT_EQ(memory, JudgeMemory{});
-  EXPECT_TRUE(has_passed({}, memory, kStart));
+  EXPECT_TRUE(has_passed({}, {.judge = memory}, kStart));
 }
 
 TEST(Judge, holds_the_answers_against_the_bounds) {

@@ -77,6 +77,7 @@ class World {
     Duration after{0};
   };
   std::map<std::string, Fault> bad_versions;
+  std::set<std::string> erring_versions;  ///< healthy, and the judge's query is not what it should be
   Memory disk;
   std::vector<Outcome> outcomes;
   std::vector<Order> orders;  ///< for the next turn
@@ -199,6 +200,14 @@ class World {
       for (const Query& query : queries) seen.samples.push_back(answer(faults, group.policies[index], query));
     }
     if (!group.balancers.empty()) seen.balancers.push_back(view(faults));
+    if (is_active(memory.rollout)) {
+      seen.judged_version = memory.rollout->version;
+      for (const Query& query : judge_queries(group.deploy.judge, *memory.rollout)) {
+        const bool errs = erring_versions.contains(query.expression);
+        seen.judged.push_back(faults.samples ? Sample{.status = *faults.samples, .detail = "fault"}
+                                             : Sample{.status = Sample::Status::ok, .value = errs ? 0.5 : 0.0});
+      }
+    }
     seen.outcomes = outcomes;
     seen.orders = std::exchange(orders, {});
     return seen;
@@ -298,7 +307,8 @@ class World {
                           .visible_at = now + list_lag,
                           .version = action.version});
       const bool deploys = is_active(last->memory.rollout);
-      const int surge = deploys ? surge_of(group.deploy, *last->memory.rollout, last->plan.decision.desired) : 0;
+      const int surge =
+          deploys ? surge_of(group.deploy, *last->memory.rollout, last->plan.decision.desired, last->plan.decision.min) : 0;
       const int max = last->plan.decision.max + surge;
       if (running() > max) fail("launched " + std::to_string(running()) + ", max is " + std::to_string(max));
     }

@@ -308,6 +308,12 @@ DeployRule random_deploy(const Roll& roll) {
   rule.keep_old = std::chrono::seconds(roll(0, 20));
   rule.failure_limit = roll(0, 2);
   rule.progress_deadline = std::chrono::seconds(roll(60, 120));
+  if (roll(0, 1) == 0) return rule;
+  // The world takes a query for the name of a version.
+  rule.judge.checks = {{.name = "errors", .query = "{version}", .below = 0.1}};
+  rule.judge.interval = std::chrono::seconds(roll(0, 5));
+  rule.judge.failure_limit = roll(0, 2);
+  if (roll(0, 1) == 0) rule.judge.inconclusive_after = std::chrono::seconds(roll(10, 60));
   return rule;
 }
 
@@ -322,6 +328,7 @@ void deploy(World& world, int number) {
     const Fault::Kind kinds[] = {Fault::Kind::never_boots, Fault::Kind::crashes, Fault::Kind::falls_sick};
     world.bad_versions[order.version] = {kinds[world.between(0, 2)], std::chrono::seconds(world.chance(50) * world.between(0, 10))};
   }
+  if (world.chance(20)) world.erring_versions.insert(order.version);
   if (world.chance(10)) order.version = "v1";
   world.orders.push_back(order);
 }

@@ -87,6 +87,25 @@ TEST(DeployOrder, needs_a_group_whose_servers_weir_starts_and_ends) {
   Group picked = group();
   picked.chooses_victim = false;
   EXPECT_THAT(refusal(deploy("v2"), {.version = "v1"}, picked), HasSubstr("its platform picks which server goes"));
+  Group replaced = group();
+  replaced.deployed_with = "kubectl";
+  EXPECT_EQ(refusal(deploy("v2"), {.version = "v1"}, replaced),
+            "group app cannot be deployed by weir: its platform replaces servers by itself; deploy there with kubectl");
+}
+
+TEST(DeployOrder, of_a_canary_needs_balancers_that_can_give_shares) {
+  Group unequal = group();
+  unequal.deploy.strategy = Strategy::rolling;
+  unequal.weightless = "caddy";
+  Order canary = deploy("v2");
+  canary.strategy = Strategy::canary;
+  EXPECT_THAT(refusal(canary, {.version = "v1"}, unequal),
+              HasSubstr("caddy does not; deploy with --strategy rolling or blue_green"));
+  Order usual = deploy("v2");
+  usual.strategy.reset();
+  EXPECT_EQ(refusal(usual, {.version = "v1"}, unequal), "");
+  unequal.deploy.strategy = Strategy::canary;
+  EXPECT_THAT(refusal(usual, {.version = "v1"}, unequal), HasSubstr("caddy does not"));
 }
 
 TEST(DeployOrder, of_what_runs_already_is_refused) {

@@ -116,6 +116,32 @@ TEST(Rolling, replaces_all_the_oldest_first_and_never_has_fewer_or_more_than_it_
   EXPECT_THAT(story.seconds(60), IsEmpty()) << "a settled world yields an empty plan";
 }
 
+TEST(Rolling, without_surge_old_servers_make_room_first) {
+  DeployStory story(4, 4);
+  story.group.deploy.max_surge = {0, false};
+  story.group.deploy.max_unavailable = {1, false};
+  story.start("v2");
+  story.to_the_end();
+  EXPECT_EQ(story.count("v2"), 4);
+  EXPECT_EQ(story.most, 4);
+  EXPECT_EQ(story.least_serving, 3);
+}
+
+TEST(Rolling, without_surge_the_way_back_has_no_more_servers_either) {
+  DeployStory story(4, 4);
+  story.group.deploy.max_surge = {0, false};
+  story.group.deploy.max_unavailable = {1, false};
+  story.group.deploy.pause_at = {50};
+  story.start("v2");
+  story.seconds(60);
+  ASSERT_EQ(story.peers_of("v2"), 2);
+  turn_back(story.rollout(), story.now, "aborted");
+  story.to_the_end();
+  EXPECT_EQ(story.count("v1"), 4);
+  EXPECT_EQ(story.most, 4);
+  EXPECT_EQ(story.least_serving, 3);
+}
+
 TEST(Rolling, of_a_group_of_one_never_drops_to_zero) {
   DeployStory story(1);
   story.group.max = 1;
@@ -465,6 +491,148 @@ TEST(Canary, a_promotion_skips_to_the_next_step) {
   story.rollout().promoted = true;
   story.seconds(20);
   EXPECT_THAT(story.rollout().waits, HasSubstr("soaks with 50%"));
+}
+
+JudgeRule errors_below(double bound) {
+  JudgeRule rule;
+  rule.checks = {{.name = "errors", .query = "errors{version=\"{version}\"}", .below = bound}};
+  rule.interval = 1s;
+  rule.failure_limit = 0;
+  return rule;
+}
+const Sample kGood{.status = Sample::Status::ok, .value = 0};
+const Sample kBad{.status = Sample::Status::ok, .value = 0.5};
+const Sample kNone{.status = Sample::Status::empty};
+
+TEST(Judged, bad_after_the_first_batch_goes_back_and_no_old_server_has_left) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kBad};
+  story.start("v2");
+  const auto done = story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_EQ(story.rollout().why_back, "judged bad: errors is 0.5: expected below 0.1");
+  EXPECT_THAT(done, Each(Not(StartsWith("drain s"))));
+  EXPECT_EQ(story.count("v1"), 3);
+}
+
+TEST(Judged, by_nothing_it_holds_without_a_deadline_and_says_what_it_waits_for) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kNone};
+  story.start("v2");
+  story.seconds(3600);
+  EXPECT_EQ(story.rollout().waits, "for a good judgement");
+  EXPECT_EQ(story.peers_of("v2"), 1);
+  EXPECT_EQ(story.peers_of("v1"), 3);
+  story.judged = {kGood};
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Judged, each_batch_has_to_be_good_and_not_only_the_one_before) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kGood};
+  story.start("v2");
+  while (story.count("v2") < 2) story.second();
+  story.judged = {kNone};
+  story.seconds(600);
+  EXPECT_EQ(story.peers_of("v2"), 2);
+  EXPECT_EQ(story.peers_of("v1"), 2);
+}
+
+TEST(Judged, by_nothing_somebody_can_still_promote_it) {
+  DeployStory story(2);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kNone};
+  story.start("v2");
+  for (int left = 600; left > 0 && is_active(story.memory.rollout); --left) {
+    if (left % 60 == 0) story.rollout().promoted = true;
+    story.second();
+  }
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Judged, bad_at_a_step_of_a_canary_the_users_saw_no_more_than_its_share) {
+  DeployStory story(10, 20);
+  story.group.deploy.steps = {{10, 5s}, {50, 5s}};
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kGood};
+  story.start("v2", Strategy::canary);
+  story.seconds(2);
+  story.judged = {kBad};
+  double most = 0;
+  for (int left = 600; left > 0 && is_active(story.memory.rollout); --left) {
+    story.second();
+    most = std::max(most, story.share_of("v2"));
+  }
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_GT(most, 0);
+  EXPECT_LE(most, 0.1);
+}
+
+TEST(Judged, a_step_of_a_canary_needs_a_judgement_of_that_step) {
+  DeployStory story(4);
+  story.group.deploy.steps = {{25, 5s}, {50, 5s}};
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kGood};
+  story.start("v2", Strategy::canary);
+  while (story.rollout().step == 0) story.second();
+  story.judged = {kNone};
+  story.seconds(600);
+  EXPECT_EQ(story.rollout().step, 1);
+  EXPECT_EQ(story.rollout().waits, "for a good judgement");
+  EXPECT_LE(story.share_of("v2"), 0.5);
+}
+
+TEST(Judged, blue_green_is_not_judged_before_it_has_traffic) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.group.deploy.judge.inconclusive_after = 1s;
+  story.group.deploy.soak = 30s;
+  story.judged = {kNone};
+  story.start("v2", Strategy::blue_green);
+  story.seconds(20);
+  EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward);
+  EXPECT_EQ(story.rollout().judge, JudgeMemory{});
+}
+
+TEST(Judged, bad_after_its_switch_blue_green_has_the_old_servers_back_in_the_same_turn) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kGood};
+  story.start("v2", Strategy::blue_green);
+  while (story.rollout().step == 0) story.second();
+  story.judged = {kBad};
+  while (story.rollout().direction == Rollout::Direction::forward) story.second();
+  EXPECT_EQ(story.peers_of("v1"), 3);
+  story.to_the_end();
+  EXPECT_EQ(story.count("v2"), 0);
+  EXPECT_EQ(story.least_serving, 3);
+}
+
+TEST(Judged, by_nothing_after_its_switch_blue_green_keeps_the_old_servers) {
+  DeployStory story(2);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kNone};
+  story.start("v2", Strategy::blue_green);
+  story.seconds(600);
+  EXPECT_EQ(story.count("v1"), 2);
+  EXPECT_EQ(story.peers_of("v2"), 2);
+  story.judged = {kGood};
+  story.to_the_end();
+  EXPECT_EQ(story.count("v1"), 0);
+}
+
+TEST(Judged, after_its_switch_blue_green_is_compared_with_nothing) {
+  DeployStory story(2);
+  story.group.deploy.judge = errors_below(0.1);
+  story.group.deploy.judge.checks[0].below.reset();
+  story.group.deploy.judge.checks[0].below_old = 1.5;
+  story.start("v2", Strategy::blue_green);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
 }
 
 }  // namespace
