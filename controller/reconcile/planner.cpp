@@ -210,9 +210,10 @@ class Planner {
         continue;
       }
       count_launch_failure();
-      blame(one.version, one.id, fmt::format("never healthy within {}", format_duration(group_.health.deadline)));
-      give_up(index, fmt::format("never healthy within {}{}{}", format_duration(group_.health.deadline),
-                                 one.health.detail.empty() ? "" : ": ", one.health.detail));
+      const std::string why = fmt::format("never healthy within {}{}{}", format_duration(group_.health.deadline),
+                                          one.health.detail.empty() ? "" : ": ", one.health.detail);
+      blame(one.version, one.id, why);
+      give_up(index, why);
     }
   }
 
