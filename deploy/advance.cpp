@@ -52,9 +52,7 @@ class Advance {
   /// True if what has begun at `since` has proven itself.
   [[nodiscard]] bool is_approved(TimePoint since) const { return !now_.verdict || has_passed(rule_.judge, rollout_, since); }
   /// New servers that have served long enough and are known to be good.
-  [[nodiscard]] int proven() const {
-    return !now_.soaks_since || is_approved(*now_.soaks_since) ? now_.fresh.soaked : 0;
-  }
+  [[nodiscard]] int proven() const { return !now_.soaks_since || is_approved(*now_.soaks_since) ? now_.fresh.soaked : 0; }
 
   bool has_to_go_back() {
     if (rollout_.failures > rule_.failure_limit) {
