@@ -30,18 +30,13 @@ Memory typical_memory(int tick) {
   memory.highest = {{at, 3}};
   memory.policies = {{"cpu-high", {}, {}, at, 54.3}, {"cpu-low", {}, {}, at, 54.3}, {"cpu", {}, {}, at, 54.3}};
   for (int server = 0; server < 3; ++server) {
-    memory.servers.push_back({fmt::format("6f2a8a4e-{}", server),
-                              fmt::format("app-a1b2c3-{}", server),
-                              fmt::format("10.0.0.{}:3000", server),
-                              "v1",
-                              kStart,
-                              at,
-                              0,
-                              kStart,
-                              {},
-                              DrainCause::surplus,
-                              {},
-                              {}});
+    memory.servers.push_back({.id = fmt::format("6f2a8a4e-{}", server),
+                              .token = fmt::format("app-a1b2c3-{}", server),
+                              .address = fmt::format("10.0.0.{}:3000", server),
+                              .version = "v1",
+                              .launched_at = kStart,
+                              .seen_at = at,
+                              .admitted_at = kStart});
   }
   return memory;
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "model/rollout.h"
 #include "model/settings.h"
 #include "model/time.h"
 
@@ -98,17 +99,20 @@ struct Group {
   int max = 1;                 ///< servers launched; >= min
   bool elastic = true;         ///< false: the provider's list is fixed, weir only routes to the healthy ones
   bool chooses_victim = true;  ///< false: the platform picks the server that goes when there is to be one fewer
+  std::string deployed_with;   ///< what brings the servers to another version where weir does not; empty: weir does
   Duration interval{15'000};
   Duration warm_up{60'000};  ///< after admission, before its effect on the metrics is believed
   HealthCheck health;
   Duration drain_timeout{60'000};
   std::vector<BalancerSpec> balancers;
+  std::string weightless;            ///< one of the balancers that carry traffic and give no shares by weight; empty: there is none
   std::vector<PolicySpec> policies;  ///< in the order of the file, then what guards and other sections come to
   ScalingRule scale_out;
   ScalingRule scale_in;
   std::optional<HelpRule> help;
   std::optional<CostRule> cost;
   BudgetRule budget;
+  DeployRule deploy;
   OrphanRule orphans = OrphanRule::adopt;
   /// Names the text of policies, scale_out and scale_in: what was measured under others proves nothing under these.
   std::string rules;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "model/rollout.h"
 #include "model/server.h"
 #include "model/time.h"
 
@@ -48,7 +49,12 @@ struct PolicyMemory {
 };
 
 /// Why a server is being drained.
-enum class DrainCause { surplus, unhealthy, gone_wrong };
+enum class DrainCause {
+  surplus,
+  unhealthy,
+  gone_wrong,
+  standby,  ///< of the old version after a switch: out of the traffic, and kept as a way back until the deploy lets it go
+};
 
 /// What we know of one server beyond what the provider lists. Written before anything is done to the server.
 struct ServerMemory {
@@ -60,6 +66,7 @@ struct ServerMemory {
   TimePoint seen_at{};                   ///< last listed by the provider
   int missed = 0;                        ///< lists in a row that did not have it
   std::optional<TimePoint> admitted_at;  ///< proven healthy and given to the balancers
+  std::optional<TimePoint> ready_at;     ///< proven healthy, and held back from the traffic by a deploy
   std::optional<TimePoint> drain_at;     ///< taken from the balancers in order to remove it
   DrainCause drain_cause = DrainCause::surplus;
   std::optional<TimePoint> idle_since;    ///< draining, out of the balancer, no connections
@@ -160,6 +167,7 @@ struct Memory {
   std::optional<int> min;  ///< in force at the last decision, where a schedule has replaced the group's
   std::optional<int> max;  ///< likewise
   Manual manual;
+  std::optional<Rollout> rollout;  ///< the deploy under way, or the last one
   HelpMemory help;
   std::optional<Spending> spending;
   std::vector<Duration> boots;        ///< from launch to admission, of the last servers; youngest last

@@ -3,6 +3,7 @@
 
 #include "model/plan.h"
 #include "model/query.h"
+#include "model/rollout.h"
 #include "model/server.h"
 
 namespace weir {
@@ -77,6 +78,40 @@ std::string_view to_string(Action::Kind kind) {
       return "terminate";
     case Action::Kind::set_weight:
       return "set_weight";
+  }
+  std::abort();
+}
+
+std::string_view to_string(Strategy strategy) {
+  switch (strategy) {
+    case Strategy::rolling:
+      return "rolling";
+    case Strategy::blue_green:
+      return "blue_green";
+    case Strategy::canary:
+      return "canary";
+  }
+  std::abort();
+}
+
+std::string_view to_string(Rollout::Direction direction) {
+  switch (direction) {
+    case Rollout::Direction::forward:
+      return "forward";
+    case Rollout::Direction::back:
+      return "back";
+  }
+  std::abort();
+}
+
+std::string_view to_string(Rollout::End end) {
+  switch (end) {
+    case Rollout::End::none:
+      return "none";
+    case Rollout::End::done:
+      return "done";
+    case Rollout::End::went_back:
+      return "went_back";
   }
   std::abort();
 }

@@ -6,6 +6,7 @@
 
 #include "model/error.h"
 #include "model/query.h"
+#include "model/rollout.h"
 #include "model/server.h"
 #include "model/time.h"
 
@@ -46,15 +47,20 @@ struct Outcome {
 /// What a person told weir to do with a group; from then on it is a fact like any other.
 struct Order {
   enum class Kind {
-    scale,   ///< hold `servers`, whatever the policies say
-    pause,   ///< scale in no direction, or not in those named
-    resume,  ///< forget every scale and pause
+    scale,    ///< hold `servers`, whatever the policies say
+    pause,    ///< scale in no direction, or not in those named
+    resume,   ///< forget every scale and pause
+    deploy,   ///< bring all servers to `version`; takes the place of a deploy under way
+    promote,  ///< the deploy goes on, whatever it waits for
+    abort,    ///< the deploy goes back
   };
   Kind kind = Kind::resume;
-  int servers = 0;                 ///< scale only
-  bool out = true;                 ///< pause only: scaling out
-  bool in = true;                  ///< pause only: scaling in
-  std::optional<TimePoint> until;  ///< absent: until resume
+  std::string version = {};               ///< deploy only
+  std::optional<Strategy> strategy = {};  ///< deploy only; absent: the group's
+  int servers = 0;                        ///< scale only
+  bool out = true;                        ///< pause only: scaling out
+  bool in = true;                         ///< pause only: scaling in
+  std::optional<TimePoint> until;         ///< absent: until resume
   TimePoint at{};
   std::string by;  ///< who, for the record
   bool operator==(const Order&) const = default;
@@ -67,6 +73,8 @@ struct Observation {
   std::string listed_detail;            ///< why it gave none
   std::vector<Server> servers;          ///< sorted by id; health filled in
   std::vector<Sample> samples;          ///< the answers to all queries of the policies, in their order; empty: not asked
+  std::vector<Sample> judged;           ///< the answers to judge_queries(), which one turn gets; empty: none are new
+  std::string judged_version;           ///< the new version that those are about
   std::vector<BalancerView> balancers;  ///< one per balancer, in their order
   std::vector<Outcome> outcomes;        ///< of actions applied since the last turn
   std::vector<Order> orders;            ///< given since the last turn

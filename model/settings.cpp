@@ -61,6 +61,17 @@ const Settings::TextMap& Settings::text_map(std::string_view key) const {
   return value != nullptr ? as<TextMap>(*value, key) : none;
 }
 
+const Settings::Numbers& Settings::numbers(std::string_view key) const {
+  static const Numbers none;
+  const Value* value = find(key);
+  return value != nullptr ? as<Numbers>(*value, key) : none;
+}
+
+Portion Settings::portion(std::string_view key) const {
+  const Value* value = find(key);
+  return value != nullptr ? as<Portion>(*value, key) : Portion{};
+}
+
 const Change& Settings::change(std::string_view key) const {
   static const Change none;
   const Value* value = find(key);

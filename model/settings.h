@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "model/rollout.h"
 #include "model/time.h"
 #include "model/time_zone.h"
 
@@ -28,6 +29,10 @@ enum class KeyType {
   text_map,   ///< a mapping of names to strings (environment variables, labels, headers)
   time_zone,  ///< an IANA name: Asia/Seoul
   change,     ///< +N, -N, "+N%", "-N%" or "=N"
+  portion,    ///< N servers, or "N%" of the group's size: 0% to 100%
+  percent,    ///< "N%", more than 0% and less than 100%; held as a number
+  percents,   ///< a list of such, rising
+  version,    ///< what model/version.h allows
   fallback,   ///< hold | zero | last | {last, for: 5m} | {at_least: N}
   section,    ///< a mapping with the keys in `keys`
   sections,   ///< a list of such mappings
@@ -85,18 +90,21 @@ class Settings {
  public:
   using Texts = std::vector<std::string>;
   using TextMap = std::map<std::string, std::string>;
+  using Numbers = std::vector<double>;
   using Sections = std::vector<Settings>;
-  using Value =
-      std::variant<std::string, std::int64_t, double, bool, Duration, Texts, TextMap, Change, Fallback, TimeZone, Sections>;
+  using Value = std::variant<std::string, std::int64_t, double, bool, Duration, Texts, TextMap, Change, Fallback, TimeZone, Portion,
+                             Numbers, Sections>;
 
   [[nodiscard]] bool has(std::string_view key) const;
-  [[nodiscard]] const std::string& text(std::string_view key) const;  ///< text, secret, choice, rest; "" if absent
+  [[nodiscard]] const std::string& text(std::string_view key) const;  ///< text, secret, choice, version, rest; "" if absent
   [[nodiscard]] int integer(std::string_view key) const;
-  [[nodiscard]] double number(std::string_view key) const;
+  [[nodiscard]] double number(std::string_view key) const;       ///< number, percent; 0 if absent
   [[nodiscard]] bool boolean(std::string_view key) const;        ///< false if absent
   [[nodiscard]] Duration duration(std::string_view key) const;   ///< 0 if absent
   [[nodiscard]] const Texts& texts(std::string_view key) const;  ///< command, texts; empty if absent
   [[nodiscard]] const TextMap& text_map(std::string_view key) const;
+  [[nodiscard]] const Numbers& numbers(std::string_view key) const;  ///< percents; empty if absent
+  [[nodiscard]] Portion portion(std::string_view key) const;         ///< none if absent
   [[nodiscard]] const Change& change(std::string_view key) const;
   [[nodiscard]] Fallback fallback(std::string_view key) const;        ///< hold if absent
   [[nodiscard]] TimeZone time_zone(std::string_view key) const;       ///< UTC if absent

@@ -96,6 +96,17 @@ void settle_bounds(const Group& group, Decision& decision) {
   decision.min = std::min(min.value_or(group.min), decision.max);
 }
 
+/// A deploy needs its servers: nobody scales in while it is under way.
+void heed_rollout(Stages& stages) {
+  const std::optional<Rollout>& rollout = stages.memory.rollout;
+  if (!is_active(rollout)) return;
+  const int desired = stages.decision.previous;
+  const int proposed = stages.proposed();
+  const bool in = proposed < desired;
+  stages.record("rollout", in ? desired : proposed,
+                fmt::format("a deploy of {} is under way{}", rollout->version, in ? ": no scaling in until it has ended" : ""));
+}
+
 /// Guards that do not hold, and maintenance.
 void heed_guards(Stages& stages) {
   const std::vector<Vote>& votes = stages.decision.votes;
@@ -370,6 +381,7 @@ Decision decide(const Group& group, const Policies& policies, const Observation&
   ask(policies, observation, fleet, memory, decision);
   settle_bounds(group, decision);
   tally_votes(stages);
+  heed_rollout(stages);
   heed_guards(stages);
   ask_whether_it_helped(stages);
   heed_pause(stages);

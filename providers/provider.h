@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -69,6 +70,7 @@ struct ProviderAbilities {
   bool reports_price = false;
   bool reports_paid_until = false;
   bool survives_restart = true;     ///< servers and their tags outlive weir
+  std::string_view deployed_with;   ///< what brings its servers to another version where weir cannot; empty: `weir deploy` does
   std::string_view tested_against;  ///< what the tests run it on: "real processes"
 };
 
@@ -81,6 +83,8 @@ struct ProviderType {
   std::span<const Key> server_keys;    ///< the `server:` section of a group
   /// How many servers a group of a provider that is not elastic has.
   int (*fixed_size)(const Settings& server) = nullptr;
+  /// How many servers of a group there can be at once, where its own keys say so: a range of ports.
+  std::optional<int> (*most_servers)(const Settings& server) = nullptr;
   /// Checks beyond the tables. Never touches the outside.
   std::vector<SettingsError> (*check)(const Settings& provider, const Group& group) = nullptr;
   ProviderAbilities abilities = {};

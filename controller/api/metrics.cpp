@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <sstream>
 #include <unordered_map>
@@ -37,6 +38,8 @@ enum class TurnOutcome { quiet, changed, blind, refused, failed };
 constexpr std::array kOutcomes{"quiet", "changed", "blind", "refused", "failed"};
 enum class Direction { out, in };
 constexpr std::array kDirections{"out", "in"};
+
+constexpr std::array kEnds{Rollout::End::done, Rollout::End::went_back};
 
 template <typename E>
 constexpr std::size_t index(E value) {
@@ -85,6 +88,9 @@ struct GroupNumbers {
   std::array<Count, kSuccesses.size()> balancer_writes;
   std::mutex failures_mutex;
   std::map<std::string, std::array<std::uint64_t, kStatuses.size()>> sample_failures;  ///< by policy
+  std::array<Count, kEnds.size()> deploys;
+  std::mutex deploy_mutex;
+  std::optional<Rollout> deploy;  ///< under way
 };
 
 using Groups = std::unordered_map<std::string, std::unique_ptr<GroupNumbers>>;
@@ -140,6 +146,15 @@ void read_sample_failures(FamilyBuilder& out, const std::string& group, GroupNum
     }
   }
 }
+
+/// Calls `use` with the deploy under way, if there is one.
+template <typename Use>
+void with_deploy(GroupNumbers& numbers, Use use) {
+  const std::scoped_lock lock(numbers.deploy_mutex);
+  if (numbers.deploy) use(*numbers.deploy);
+}
+
+double unix_seconds(TimePoint time) { return static_cast<double>(time.time_since_epoch().count()) / 1000; }
 
 const FamilySpec kFamilies[] = {
     {"weir_min", "Servers that must be in service, from the configuration.", MetricType::Gauge,
@@ -201,6 +216,34 @@ const FamilySpec kFamilies[] = {
      }},
     {"weir_group_held", "1 while an operator holds the group at a size.", MetricType::Gauge,
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) { out.add(group, {}, number(numbers.held)); }},
+    {"weir_deploy", "1 while a deploy is under way.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       with_deploy(numbers, [&](const Rollout& deploy) {
+         out.add(group,
+                 {{"version", deploy.version},
+                  {"strategy", std::string(to_string(deploy.strategy))},
+                  {"direction", std::string(to_string(deploy.direction))}},
+                 1);
+       });
+     }},
+    {"weir_deploy_waiting", "1 while the deploy under way waits for something, a person for instance.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       with_deploy(numbers, [&](const Rollout& deploy) { out.add(group, {}, deploy.waits.empty() ? 0 : 1); });
+     }},
+    {"weir_deploy_start_timestamp_seconds", "When the deploy under way was ordered.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       with_deploy(numbers, [&](const Rollout& deploy) { out.add(group, {}, unix_seconds(deploy.started_at)); });
+     }},
+    {"weir_deploy_progress_timestamp_seconds", "When the deploy under way last moved.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       with_deploy(numbers, [&](const Rollout& deploy) { out.add(group, {}, unix_seconds(deploy.progressed_at)); });
+     }},
+    {"weir_deploys_total", "Deploys that ended, by how.", MetricType::Counter,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       for (std::size_t end = 0; end < kEnds.size(); ++end) {
+         out.add(group, {{"end", std::string(to_string(kEnds[end]))}}, number(numbers.deploys[end]));
+       }
+     }},
 };
 
 prometheus::Histogram::BucketBoundaries turn_buckets() {
@@ -267,6 +310,18 @@ struct Metrics::Impl {
   }
 };
 
+namespace {
+
+/// What a turn says of the group's deploy; one that ended is told of once.
+void note_deploy(GroupNumbers& numbers, const std::optional<Rollout>& rollout) {
+  if (rollout && rollout->end == Rollout::End::done) numbers.deploys[0].add(1);
+  if (rollout && rollout->end == Rollout::End::went_back) numbers.deploys[1].add(1);
+  const std::scoped_lock lock(numbers.deploy_mutex);
+  numbers.deploy = is_active(rollout) ? rollout : std::nullopt;
+}
+
+}  // namespace
+
 Metrics::Metrics(std::string_view version) : impl_(std::make_unique<Impl>()) {
   prometheus::BuildGauge()
       .Name("weir_build_info")
@@ -306,6 +361,7 @@ void Metrics::turn(const Record& record, Elapsed took) {
     for (std::size_t phase = 0; phase < servers.size(); ++phase) numbers.servers[phase].set(servers[phase]);
     numbers.desired.set(decision.desired);
     numbers.last_turn.set(record.at.time_since_epoch().count());
+    note_deploy(numbers, record.rollout);
   });
 }
 

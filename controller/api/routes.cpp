@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "controller/render/deploys.h"
 #include "controller/render/json.h"
 #include "controller/render/json_writer.h"
 #include "controller/render/rfc3339.h"
@@ -26,6 +27,10 @@ constexpr std::string_view kIndex =
     "/v1/groups/NAME/scale      POST {\"servers\": N, \"for\": \"1h\"}: hold it at N servers\n"
     "/v1/groups/NAME/pause      POST {\"direction\": \"out\"}: stop scaling it out, in, or both\n"
     "/v1/groups/NAME/resume     POST: end both\n"
+    "/v1/groups/NAME/deploys    POST {\"version\": \"v2\"}: bring all its servers to that version\n"
+    "/v1/groups/NAME/deploys/current          the deploy under way, or the last one\n"
+    "/v1/groups/NAME/deploys/current/promote  POST: go on, whatever it waits for\n"
+    "/v1/groups/NAME/deploys/current/abort    POST: go back\n"
     "/metrics  /healthz  /readyz\n\n"
     "The whole API is described in docs/openapi.yaml.\n";
 
@@ -105,9 +110,9 @@ ApiResponse not_allowed(const std::string& allowed, const std::string& detail) {
   return refused;
 }
 
-/// The order that the end of a group's path names: "/scale".
-std::optional<Order::Kind> order_at(std::string_view rest) {
-  return rest.starts_with('/') ? order_kind(rest.substr(1)) : std::nullopt;
+ApiResponse deploy(const GroupStatus& status) {
+  if (!status.rollout) return problem(404, fmt::format("group {} has had no deploy", status.name));
+  return {200, "application/json", deploy_json(status), {}};
 }
 
 /// `rest` is what follows the group's name.
@@ -119,8 +124,9 @@ ApiResponse group_answer(const ApiRequest& request, std::string_view encoded_nam
   if (rest.empty()) return {200, "application/json", status_json(*status), {}};
   if (rest == "/decisions") return decisions(request, *name, data);
   if (rest == "/plan") return plan(*name, data);
+  if (rest == "/deploys/current") return deploy(*status);
   if (order_at(rest)) return not_allowed("POST", fmt::format("{} is ordered with POST", rest.substr(1)));
-  return problem(404, fmt::format("a group has no {}; it has decisions, plan, scale, pause and resume", rest));
+  return problem(404, fmt::format("a group has no {}; it has decisions, plan, scale, pause, resume and deploys", rest));
 }
 
 ApiResponse get(const ApiRequest& request, const ApiData& data) {

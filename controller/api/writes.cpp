@@ -5,6 +5,7 @@
 #include <openssl/crypto.h>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -15,6 +16,7 @@
 #include "controller/config/values.h"
 #include "controller/render/orders.h"
 #include "model/limits.h"
+#include "model/version.h"
 
 namespace weir {
 namespace {
@@ -24,6 +26,8 @@ using nlohmann::json;
 constexpr std::size_t kLongestName = 100;
 constexpr std::size_t kLongestQuote = 60;
 constexpr std::string_view kNobody = "api";
+constexpr std::array kOrderKinds{Order::Kind::scale,  Order::Kind::pause,   Order::Kind::resume,
+                                 Order::Kind::deploy, Order::Kind::promote, Order::Kind::abort};
 
 /// Takes as long whatever the first wrong byte is.
 bool is_same_secret(std::string_view shown, std::string_view wanted) {
@@ -60,7 +64,11 @@ std::vector<std::string_view> fields_of(Order::Kind kind) {
       return {"servers", "for", "by"};
     case Order::Kind::pause:
       return {"direction", "for", "by"};
+    case Order::Kind::deploy:
+      return {"version", "strategy", "by"};
     case Order::Kind::resume:
+    case Order::Kind::promote:
+    case Order::Kind::abort:
       return {"by"};
   }
   std::abort();
@@ -96,6 +104,24 @@ Result<void> read_direction(const json& body, Order& order) {
   order.out = word != "in";
   order.in = word != "out";
   return {};
+}
+
+Result<void> read_version(const json& body, Order& order) {
+  constexpr std::string_view what = "a text, like v2";
+  if (!body.contains("version")) return failure(ErrorKind::invalid, fmt::format("version: missing; expected {}", what));
+  const json& value = body["version"];
+  if (!value.is_string()) return expected("version", what, value);
+  order.version = value.get<std::string>();
+  return check_version(order.version);
+}
+
+Result<void> read_strategy(const json& body, Order& order) {
+  if (!body.contains("strategy")) return {};
+  const json& value = body["strategy"];
+  for (const Strategy strategy : {Strategy::rolling, Strategy::blue_green, Strategy::canary}) {
+    if (value == to_string(strategy)) order.strategy = strategy;
+  }
+  return order.strategy ? Result<void>() : expected("strategy", "rolling, blue_green or canary", value);
 }
 
 Result<void> read_for(const json& body, Order& order) {
@@ -156,11 +182,27 @@ std::optional<ApiResponse> unauthorized(const ApiRequest& request, std::string_v
   return refused;
 }
 
-std::optional<Order::Kind> order_kind(std::string_view name) {
-  for (const Order::Kind kind : {Order::Kind::scale, Order::Kind::pause, Order::Kind::resume}) {
-    if (to_string(kind) == name) return kind;
+std::string_view order_path(Order::Kind kind) {
+  switch (kind) {
+    case Order::Kind::scale:
+      return "/scale";
+    case Order::Kind::pause:
+      return "/pause";
+    case Order::Kind::resume:
+      return "/resume";
+    case Order::Kind::deploy:
+      return "/deploys";
+    case Order::Kind::promote:
+      return "/deploys/current/promote";
+    case Order::Kind::abort:
+      return "/deploys/current/abort";
   }
-  return std::nullopt;
+  std::abort();
+}
+
+std::optional<Order::Kind> order_at(std::string_view path) {
+  const auto found = std::ranges::find(kOrderKinds, path, order_path);
+  return found == kOrderKinds.end() ? std::nullopt : std::optional(*found);
 }
 
 Result<Order> parse_order(Order::Kind kind, std::string_view body, TimePoint now) {
@@ -172,6 +214,8 @@ Result<Order> parse_order(Order::Kind kind, std::string_view body, TimePoint now
   Result<void> read = check_fields(parsed, kind);
   if (read && kind == Order::Kind::scale) read = read_servers(parsed, order);
   if (read && kind == Order::Kind::pause) read = read_direction(parsed, order);
+  if (read && kind == Order::Kind::deploy) read = read_version(parsed, order);
+  if (read && kind == Order::Kind::deploy) read = read_strategy(parsed, order);
   if (read) read = read_for(parsed, order);
   if (read) read = read_by(parsed, order);
   if (!read) return std::unexpected(read.error());

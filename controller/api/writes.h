@@ -13,7 +13,7 @@ namespace weir {
 
 /// One attempt to change something, for the record of who did what.
 struct ApiWrite {
-  std::string what;    ///< scale, pause or resume
+  std::string what;    ///< scale, pause, resume, deploy, promote or abort
   std::string group;   ///< as it was named; need not exist
   std::string remote;  ///< address of the client; empty if not known
   std::string by;      ///< who it said it is; empty if it was refused before that was read
@@ -44,14 +44,17 @@ class ApiControl {
 /// long whatever part of the token is right.
 [[nodiscard]] std::optional<ApiResponse> unauthorized(const ApiRequest& request, std::string_view token);
 
-/// scale, pause or resume; nothing for anything else.
-[[nodiscard]] std::optional<Order::Kind> order_kind(std::string_view name);
+/// Where an order of this kind is posted, below a group's own path: "/scale", "/deploys/current/abort".
+[[nodiscard]] std::string_view order_path(Order::Kind kind);
+/// The inverse; nothing for any other path.
+[[nodiscard]] std::optional<Order::Kind> order_at(std::string_view path);
 
-/// What a body orders: {"servers","for","by"}, {"direction","for","by"}, {"by"}; an empty body is an empty object. Errors: invalid,
+/// What a body orders: {"servers","for","by"}, {"direction","for","by"}, {"version","strategy","by"}, {"by"}; an empty body is an
+/// empty object. Errors: invalid,
 /// naming the field and what it should be.
 [[nodiscard]] Result<Order> parse_order(Order::Kind kind, std::string_view body, TimePoint now);
 
-/// Answers POST /v1/groups/GROUP/scale, /pause and /resume: 202 with the order as it was taken, or a problem.
+/// Answers POST of an order to its path below /v1/groups/GROUP: 202 with the order as it was taken, or a problem.
 [[nodiscard]] ApiResponse take_order(const ApiRequest& request, const std::string& group, Order::Kind kind, ApiControl& control);
 
 }  // namespace weir

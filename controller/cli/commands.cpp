@@ -11,6 +11,7 @@
 
 #include "controller/cli/console.h"
 #include "controller/cli/look.h"
+#include "controller/cli/questions.h"
 #include "controller/cli/run.h"
 #include "controller/reconcile/orders.h"
 #include "controller/render/json.h"
@@ -26,7 +27,8 @@ std::optional<Config> load(const CommonOptions& options) { return load_or_compla
 /// Of a group whose configuration cannot be read: no silence is then too long.
 constexpr Duration kUnknownInterval = std::chrono::hours(24);
 
-/// For questions about what a controller did: it may have been started with an earlier text of a file that is no longer valid.
+}  // namespace
+
 std::optional<Config> load_for_questions(const CommonOptions& options) {
   ConfigDraft draft = load_draft(options.config, process_environment(), builtin_catalogs());
   for (const ConfigError& error : draft.errors) (void)std::fprintf(stderr, "%s\n", to_string(error).c_str());
@@ -46,6 +48,8 @@ std::optional<Config> load_for_questions(const CommonOptions& options) {
   }
   return std::move(draft.config);
 }
+
+namespace {
 
 /// Memory as `weir run` left it; a group nobody ran yet has a fresh one.
 std::function<Result<Memory>(const std::string&)> memory_on_disk(const Config& config) {
@@ -124,8 +128,13 @@ std::vector<std::string> what_moved(const std::vector<GroupPlan>& stored, const 
 /// One look made real: memory first, then the balancers and the provider. What went wrong, or empty.
 std::string carry_out(Look& look, Store& store) {
   const Managed& managed = *look.managed;
-  const Record record{managed.group.name, look.turn.observation.at, look.turn.plan, look.turn.observation.servers,
-                      look.turn.observation.listed_detail};
+  const Record record{managed.group.name,
+                      look.turn.observation.at,
+                      look.turn.plan,
+                      look.turn.observation.servers,
+                      look.turn.observation.listed_detail,
+                      {},
+                      look.plan.rollout};
   if (const auto saved = store.save(managed.group.name, look.turn.memory, record, Store::Durability::durable); !saved) {
     return fmt::format("{}: nothing was done: {}", managed.group.name, saved.error().message);
   }
@@ -188,14 +197,11 @@ Result<std::optional<StoredRecord>> last_record(const StateReader& reader, const
   return std::move(*record);
 }
 
-/// What an operator has ordered that still holds, whether or not a turn has seen the end of it.
-Manual in_force(Memory memory) {
-  obey_orders({}, SystemClock().now(), memory);
-  return memory.manual;
-}
+Manual in_force(const Memory& memory) { return manual_in_force(memory.manual, SystemClock().now()); }
 
-/// `reader` is nullptr before weir ever ran.
-Result<GroupStatus> status_of(const StateReader* reader, const Group& group) {
+}  // namespace
+
+Result<GroupStatus> status_on_disk(const StateReader* reader, const Group& group) {
   GroupStatus status{.name = group.name, .provider = group.provider, .version = group.version, .min = group.min, .max = group.max};
   status.why = "no turn yet";
   if (reader == nullptr) return status;
@@ -214,18 +220,21 @@ Result<GroupStatus> status_of(const StateReader* reader, const Group& group) {
   }
   auto memory = reader->load(group.name);
   if (memory) status.manual = in_force(*memory);
+  if (memory) status.rollout = memory->rollout;
   if (memory) status.desired = memory->desired;
   if (memory && !memory->version.empty()) status.version = memory->version;
   if (memory) status.last_change = std::max(memory->scaled_out_at, memory->scaled_in_at);
   return status;
 }
 
+namespace {
+
 Result<std::string> status_page(const Config& config, bool json) {
   auto reader = StateReader::open(config.controller.state);
   if (!reader && reader.error().kind != ErrorKind::not_found) return std::unexpected(reader.error());
   std::vector<std::shared_ptr<const GroupStatus>> statuses;
   for (const Group& group : config.groups) {
-    auto status = status_of(reader ? reader->get() : nullptr, group);
+    auto status = status_on_disk(reader ? reader->get() : nullptr, group);
     if (!status) return std::unexpected(status.error());
     statuses.push_back(std::make_shared<const GroupStatus>(std::move(*status)));
   }
@@ -260,7 +269,8 @@ Exit watch_status(const Config& config, bool json) {
   return Exit::ok;
 }
 
-/// The reader and the group's place in the configuration, or why not.
+}  // namespace
+
 Result<std::unique_ptr<StateReader>> reader_for(const Config& config, const std::string& group) {
   if (std::ranges::find(config.groups, group, &Group::name) == config.groups.end()) {
     std::vector<std::string> names;
@@ -270,6 +280,8 @@ Result<std::unique_ptr<StateReader>> reader_for(const Config& config, const std:
   }
   return StateReader::open(config.controller.state);
 }
+
+namespace {
 
 std::string history_json(const std::string& group, const std::vector<KeptRecord>& kept) {
   std::string text = fmt::format(R"({{"group":{},"changes":[)", nlohmann::json(group).dump());

@@ -37,9 +37,15 @@ struct OrderArguments {
   bool out = false;  ///< pause only; neither: both
   bool in = false;
   std::string duration;
+  std::string version;   ///< deploy only
+  std::string strategy;  ///< deploy only; empty: the group's
+  bool wait = false;     ///< deploy, promote and abort: until the deploy has ended
 };
 /// Tells it to the controller that runs, or writes it into the state for the next one.
 [[nodiscard]] Exit command_order(const CommonOptions& options, const OrderArguments& arguments);
+
+/// The group's deploy under way, or the last one. Exit status: 1 also if it had none.
+[[nodiscard]] Exit command_deploy_status(const CommonOptions& options, const std::string& group);
 
 enum class OrphanAction { report, remove };
 /// Servers that carry a tag of weir's and that nobody here knows. Exit status: 0 there are none, or they were removed; 2 there are

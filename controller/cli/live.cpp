@@ -31,6 +31,7 @@ GroupStatus status_of(const Group& group, const Snapshot* last) {
   const Memory& memory = last->memory;
   status.last_change = std::max(memory.scaled_out_at, memory.scaled_in_at);
   status.manual = memory.manual;
+  status.rollout = memory.rollout;
   status.why = turn_reason(last->record.plan);
   return status;
 }
@@ -86,6 +87,7 @@ std::optional<std::string> LiveData::plan(const std::string& group) const {
   plan.plan = last->record.plan;
   plan.servers = last->record.servers;
   plan.servers_detail = last->record.servers_detail;
+  plan.rollout = last->record.rollout;
   plan.current = count_phase(plan.servers, Phase::in_service);
   return plans_json({&plan, 1});
 }
@@ -127,7 +129,8 @@ Result<void> LiveControl::order(const std::string& group, const Order& order) {
   if (found == groups.end()) {
     return failure(ErrorKind::not_found, fmt::format("there is no group {}; GET /v1/groups lists them", group));
   }
-  if (auto possible = check_order(order, **found); !possible) return possible;
+  const auto memory = loop->memory(group);
+  if (auto possible = check_order(order, **found, memory.value_or(Memory{})); !possible) return possible;
   if (loop->order(group, order)) return {};
   return failure(ErrorKind::unavailable, "weir is stopping or reads its configuration; ask again in a moment");
 }

@@ -49,7 +49,7 @@ struct Subject {
   Managed* managed;
   Memory memory;
   Listing listing;
-  std::vector<Sample> samples;
+  Answers answers;
 };
 
 /// Asks each provider once for all its groups.
@@ -64,21 +64,21 @@ void list_providers(std::vector<Subject>& subjects) {
   }
 }
 
-std::vector<Query> queries_of(const Subject& subject) {
-  return weir::queries_of(subject.managed->policies, horizon_of(subject.managed->group, subject.memory));
-}
-
 /// Asks all queries of all groups in one call.
 void ask_metrics(std::vector<Subject>& subjects, MetricSource* metrics) {
   std::vector<Query> queries;
-  for (const Subject& subject : subjects) std::ranges::move(queries_of(subject), std::back_inserter(queries));
-  std::vector<Sample> answers;
-  if (metrics != nullptr && !queries.empty()) answers = metrics->query(queries, {});
+  std::vector<Inquiry> inquiries;
+  for (const Subject& subject : subjects) {
+    inquiries.push_back(inquiry_of(*subject.managed, subject.memory));
+    std::ranges::copy(inquiries.back().queries, std::back_inserter(queries));
+  }
+  if (metrics == nullptr || queries.empty()) return;
+  const std::vector<Sample> answers = metrics->query(queries, {});
   std::span<const Sample> rest = answers;
-  for (Subject& subject : subjects) {
-    const std::size_t own = std::min(rest.size(), query_count(subject.managed->policies));
-    subject.samples.assign(rest.begin(), rest.begin() + static_cast<std::ptrdiff_t>(own));
-    rest = rest.subspan(own);
+  for (std::size_t index = 0; index < subjects.size(); ++index) {
+    const std::span<const Sample> own = rest.first(inquiries[index].queries.size());
+    subjects[index].answers = answers_to(inquiries[index], {own.begin(), own.end()});
+    rest = rest.subspan(own.size());
   }
 }
 
@@ -103,7 +103,7 @@ std::chrono::milliseconds patience(const std::vector<Subject>& subjects) {
 Look look_at(Subject& subject, Outside& outside) {
   Managed& managed = *subject.managed;
   Observation seen =
-      observe(managed, subject.memory, subject.listing, std::move(subject.samples), outside.probe, outside.clock.now(), {});
+      observe(managed, subject.memory, subject.listing, std::move(subject.answers), outside.probe, outside.clock.now(), {});
   Look result{.managed = &managed,
               .turn = reconcile(managed.group, managed.policies, std::move(seen), std::move(subject.memory)),
               .plan = {}};
@@ -117,6 +117,7 @@ Look look_at(Subject& subject, Outside& outside) {
   plan.cost = cost_of(managed.group, turn);
   plan.then = outlook(managed.group, managed.policies, turn);
   plan.current = count_phase(plan.servers, Phase::in_service);
+  plan.rollout = deploy_of_turn(turn.memory.rollout, plan.at);
   if (!turn.observation.listed) plan.servers_detail = turn.observation.listed_detail;
   for (std::size_t index = 0; index < managed.balancers.size(); ++index) {
     const std::string diff = turn.plan.write_balancers ? managed.balancers[index]->diff(turn.plan.peers) : "";

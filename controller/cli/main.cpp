@@ -222,6 +222,41 @@ void add_order_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   (void)add_order(app, arguments, weir::Order::Kind::resume, "resume", "End what scale and pause have ordered for a group", chosen);
 }
 
+/// One of the orders about deploys.
+CLI::App* add_deploy_order(CLI::App& deploy, Arguments& arguments, weir::Order::Kind kind, const std::string& name,
+                           const std::string& what, Command& chosen) {
+  CLI::App* order = add_command(deploy, arguments, name, what);
+  order->add_option("--group", arguments.order.group, "The group's name")->required();
+  order->callback([&arguments, &chosen, kind] {
+    arguments.order.kind = kind;
+    chosen = [&arguments] { return weir::command_order(arguments.common, arguments.order); };
+  });
+  return order;
+}
+
+void add_deploy_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* deploy = app.add_subcommand("deploy", "Bring a group's servers to another version, and watch or steer that");
+  deploy->require_subcommand(1);
+  CLI::App* start = add_deploy_order(*deploy, arguments, weir::Order::Kind::deploy, "start",
+                                     "Bring all servers of a group to a version; takes the place of a deploy under way", chosen);
+  start->add_option("--version", arguments.order.version, "The version")->required();
+  start->add_option("--strategy", arguments.order.strategy, "rolling, blue_green or canary; else as configured")
+      ->check(CLI::IsMember({"rolling", "blue_green", "canary"}));
+  start->add_flag("--wait", arguments.order.wait, "Wait until it has ended. Exit status: 0 done, 1 it went back, or an error");
+
+  CLI::App* status = add_command(*deploy, arguments, "status", "How far a group's deploy is, or how the last one ended");
+  status->add_option("--group", arguments.group, "The group's name")->required();
+  status->callback([&] { chosen = [&] { return weir::command_deploy_status(arguments.common, arguments.group); }; });
+
+  CLI::App* promote = add_deploy_order(*deploy, arguments, weir::Order::Kind::promote, "promote",
+                                       "Let the deploy go on, whatever it waits for", chosen);
+  promote->add_flag("--wait", arguments.order.wait, "Wait until it has ended. Exit status: 0 done, 1 it went back, or an error");
+
+  CLI::App* abort = add_deploy_order(*deploy, arguments, weir::Order::Kind::abort, "abort",
+                                     "Let the deploy go back: all servers run the version before it again", chosen);
+  abort->add_flag("--wait", arguments.order.wait, "Wait until it has. Exit status: 0 it went back, 1 it was done, or an error");
+}
+
 void add_import_command(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* import = app.add_subcommand(
       "import", "Turn a Kubernetes HPA manifest or AWS scaling policies into groups of a configuration, and say what does not fit");
@@ -264,6 +299,7 @@ int main(int argc, char** argv) {
   add_test_command(app, arguments, chosen);
   add_question_commands(app, arguments, chosen);
   add_order_commands(app, arguments, chosen);
+  add_deploy_commands(app, arguments, chosen);
   add_orphans_command(app, arguments, chosen);
   add_import_command(app, arguments, chosen);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return unknown_command(app, argv[1]);

@@ -6,18 +6,22 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <vector>
 
+#include "controller/api/writes.h"
 #include "controller/cli/assemble.h"
 #include "controller/cli/commands.h"
 #include "controller/cli/console.h"
+#include "controller/cli/deploys.h"
 #include "controller/config/values.h"
 #include "controller/reconcile/orders.h"
 #include "controller/render/json.h"
 #include "controller/render/orders.h"
 #include "controller/state/sqlite_store.h"
+#include "model/version.h"
 
 namespace weir {
 namespace {
@@ -39,6 +43,10 @@ Result<Order> order_of(const OrderArguments& arguments, TimePoint now) {
   const bool both = arguments.out == arguments.in;
   order.out = both || arguments.out;
   order.in = both || arguments.in;
+  order.version = arguments.version;
+  for (const Strategy strategy : {Strategy::rolling, Strategy::blue_green, Strategy::canary}) {
+    if (to_string(strategy) == arguments.strategy) order.strategy = strategy;
+  }
   if (arguments.duration.empty()) return order;
   const auto duration = parse_duration(arguments.duration);
   if (!duration || *duration <= Duration{0}) {
@@ -49,13 +57,26 @@ Result<Order> order_of(const OrderArguments& arguments, TimePoint now) {
   return order;
 }
 
-Result<void> check_group(const Config& config, const OrderArguments& arguments, const Order& order) {
-  const auto group = std::ranges::find(config.groups, arguments.group, &Group::name);
-  if (group != config.groups.end()) return check_order(order, *group);
+Result<const Group*> find_group(const Config& config, const std::string& name) {
+  const auto group = std::ranges::find(config.groups, name, &Group::name);
+  if (group != config.groups.end()) return &*group;
   std::vector<std::string> names;
   for (const Group& one : config.groups) names.push_back(one.name);
   return failure(ErrorKind::not_found,
-                 fmt::format("no group {} in {}; there are: {}", arguments.group, config.source.string(), fmt::join(names, ", ")));
+                 fmt::format("no group {} in {}; there are: {}", name, config.source.string(), fmt::join(names, ", ")));
+}
+
+bool is_about_deploys(const Order& order) {
+  return order.kind == Order::Kind::deploy || order.kind == Order::Kind::promote || order.kind == Order::Kind::abort;
+}
+
+/// What can be told before anybody is asked. How far a deploy is only the controller knows that runs, or the state once nobody
+/// else has it; without a state there is none.
+Result<void> check_early(const Config& config, const Group& group, const Order& order) {
+  std::error_code unreadable;
+  const bool open = is_about_deploys(order) && std::filesystem::exists(config.controller.state, unreadable);
+  if (open && order.kind == Order::Kind::deploy) return check_version(order.version);
+  return open ? Result<void>() : check_order(order, group, {});
 }
 
 // ---- to a running controller ----------------------------------------------------------------------------------------------
@@ -64,23 +85,10 @@ std::string body_of(const Order& order, const OrderArguments& arguments) {
   nlohmann::json body = {{"by", order.by}};
   if (order.kind == Order::Kind::scale) body["servers"] = order.servers;
   if (order.kind == Order::Kind::pause) body["direction"] = direction_of(order.out, order.in);
+  if (order.kind == Order::Kind::deploy) body["version"] = order.version;
+  if (order.strategy) body["strategy"] = to_string(*order.strategy);
   if (!arguments.duration.empty()) body["for"] = arguments.duration;
   return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-/// Where a controller that listens there can be reached from this machine.
-std::string address_of(const Listen& listen) {
-  if (listen.host == "0.0.0.0") return fmt::format("127.0.0.1:{}", listen.port);
-  if (listen.host == "::") return fmt::format("[::1]:{}", listen.port);
-  return listen.host.contains(':') ? fmt::format("[{}]:{}", listen.host, listen.port)
-                                   : fmt::format("{}:{}", listen.host, listen.port);
-}
-
-/// What a problem document says, or else the answer as it came.
-std::string detail_of(const HttpResponse& response) {
-  const nlohmann::json problem = nlohmann::json::parse(response.body, nullptr, false);
-  if (problem.is_object() && problem.contains("detail") && problem["detail"].is_string()) return problem["detail"];
-  return fmt::format("HTTP {}", response.status);
 }
 
 Exit tell_controller(const ControllerSettings& controller, const OrderArguments& arguments, const Order& order, bool json,
@@ -89,7 +97,7 @@ Exit tell_controller(const ControllerSettings& controller, const OrderArguments&
   HttpClient http;
   HttpRequest request{
       .method = "POST",
-      .url = fmt::format("http://{}/v1/groups/{}/{}", address, url_encoded(arguments.group), to_string(arguments.kind)),
+      .url = fmt::format("http://{}/v1/groups/{}{}", address, url_encoded(arguments.group), order_path(arguments.kind)),
       .body = body_of(order, arguments),
       .content_type = "application/json",
       .access = {.bearer_token = controller.token},
@@ -102,16 +110,24 @@ Exit tell_controller(const ControllerSettings& controller, const OrderArguments&
   if (answer->status != 202) {
     return complain(fmt::format("nothing was ordered: weir at {} refused ({}): {}", address, answer->status, detail_of(*answer)));
   }
-  print(json ? answer->body : fmt::format("{}: {}; the weir that runs acts on it now", arguments.group, order_text(order)));
-  return Exit::ok;
+  const std::string taken = fmt::format("{}: {}; the weir that runs acts on it now", arguments.group, order_text(order));
+  if (!arguments.wait) {
+    print(json ? answer->body : taken);
+    return Exit::ok;
+  }
+  if (!json) print(taken);
+  const nlohmann::json told = nlohmann::json::parse(answer->body, nullptr, false);
+  const std::string at = told.is_object() ? told.value("at", "") : "";
+  return wait_for_deploy(controller, {arguments.group, order.kind, order.version, at}, json);
 }
 
 // ---- to the next controller -----------------------------------------------------------------------------------------------
 
-Result<void> write_down(SqliteStore& store, const std::string& group, const Order& order) {
-  auto memory = store.load(group);
+Result<void> write_down(SqliteStore& store, const Group& group, const Order& order) {
+  auto memory = store.load(group.name);
   if (!memory) return std::unexpected(memory.error());
-  const auto kept = store.reader().last(group);
+  if (auto possible = check_order(order, group, *memory); !possible) return possible;
+  const auto kept = store.reader().last(group.name);
   if (!kept) return std::unexpected(kept.error());
   std::optional<StoredRecord> last;
   if (*kept) {
@@ -120,9 +136,9 @@ Result<void> write_down(SqliteStore& store, const std::string& group, const Orde
     last = std::move(*parsed);
   }
   const std::array orders{order};
-  obey_orders(orders, order.at, *memory);
-  const Record record = record_of_orders(group, {order}, *memory, last ? &last->record : nullptr, order.at);
-  return store.save(group, *memory, record, Store::Durability::durable);
+  obey_orders(orders, group, order.at, *memory);
+  const Record record = record_of_orders(group.name, {order}, *memory, last ? &last->record : nullptr, order.at);
+  return store.save(group.name, *memory, record, Store::Durability::durable);
 }
 
 }  // namespace
@@ -135,8 +151,10 @@ Exit command_order(const CommonOptions& options, const OrderArguments& arguments
   const auto order = order_of(arguments, SystemClock().now());
   if (!order) return complain(order.error().message);
   const bool valid = draft.errors.empty();
+  const Result<const Group*> group = find_group(draft.config, arguments.group);
+  if (valid && !group) return complain(group.error().message);
   if (valid) {
-    if (const auto possible = check_group(draft.config, arguments, *order); !possible) return complain(possible.error().message);
+    if (const auto possible = check_early(draft.config, **group, *order); !possible) return complain(possible.error().message);
   }
   const auto store = SqliteStore::open({.path = controller.state, .retention = {.age = controller.history_retention}});
   // A controller that runs can be told although the file was spoilt since.
@@ -144,7 +162,8 @@ Exit command_order(const CommonOptions& options, const OrderArguments& arguments
     return tell_controller(controller, arguments, *order, options.json, store.error().message);
   if (!store) return complain("nothing was ordered: " + store.error().message);
   if (!valid) return complain(fmt::format("nothing was ordered: {} is not valid and no controller runs", options.config.string()));
-  if (const auto written = write_down(**store, arguments.group, *order); !written)
+  if (arguments.wait) return complain("nothing was ordered: no controller runs that could be waited for; order it without --wait");
+  if (const auto written = write_down(**store, **group, *order); !written)
     return complain("nothing was ordered: " + written.error().message);
   print(options.json
             ? order_json(arguments.group, *order)

@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "controller/config/deploy.h"
 #include "controller/config/keys.h"
 #include "controller/config/reader.h"
 #include "controller/config/values.h"
@@ -254,18 +255,7 @@ class ConfigBuilder {
     const auto items = reader_.items(*node, "groups");
     const bool list = node->kind == YamlNode::Kind::list || node->kind == YamlNode::Kind::nothing;
     if (items.empty() && list) reader_.complain(node->mark, "groups", "expected at least one group");
-    for (std::size_t i = 0; i < items.size(); ++i)
-      read_group({without_unsupported(items[i], join_path("groups", i)), join_path("groups", i)});
-  }
-
-  /// Complains about keys of later versions, and keeps the reader from calling them unknown as well.
-  YamlNode without_unsupported(YamlNode node, const std::string& path) {
-    std::erase_if(node.entries, [&](const YamlEntry& entry) {
-      const bool unsupported = std::ranges::find(unsupported_group_keys(), entry.key) != unsupported_group_keys().end();
-      if (unsupported) reader_.complain(entry.mark, join_path(path, entry.key), "not supported by this version of weir");
-      return unsupported;
-    });
-    return node;
+    for (std::size_t i = 0; i < items.size(); ++i) read_group({items[i], join_path("groups", i)});
   }
 
   void read_group(const Place& place) {
@@ -293,9 +283,11 @@ class ConfigBuilder {
     check_budget(settings, place);
     if (type != nullptr) group.elastic = type->elastic;
     if (type != nullptr) group.chooses_victim = type->abilities.chooses_victim;
+    if (type != nullptr) group.deployed_with = type->abilities.deployed_with;
     if (type != nullptr && settings.has("overflow")) read_overflow(group, *type, settings.section("overflow"), place);
     if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     read_balancers(group, place);
+    read_deploys(group, settings, place);
     if (settings.has("min") && !fixed) check_not_empty(group, settings, place);
     if (settings.has("max") && !fixed) check_schedules(group, place);
     group.rules = rules_of(place.node);
@@ -363,6 +355,7 @@ class ConfigBuilder {
     const std::size_t before = reader_.error_count();
     there.server = read_server(*type, place);
     if (reader_.error_count() == before && !group.name.empty()) check_server(there, *type, place);
+    if (group.deployed_with.empty()) group.deployed_with = type->abilities.deployed_with;
     group.overflow = OverflowSpec{.provider = there.provider, .server = std::move(there.server)};
   }
 
@@ -541,6 +534,43 @@ class ConfigBuilder {
       complain_all(type->check({.group = group, .spec = spec}), place);
     }
     group.balancers.push_back(std::move(spec));
+  }
+
+  void read_deploys(Group& group, const Settings& settings, const Place& group_place) {
+    const Settings& deploy = settings.section("deploy");
+    const Place place{child(group_place.node, "deploy"), join_path(group_place.path, "deploy")};
+    group.deploy = read_deploy(deploy, group.health.deadline, place.path, reader_);
+    refuse_deploys(settings.text("provider"), group_place);
+    if (group.overflow) refuse_deploys(group.overflow->provider, group_place);
+    note_weights(group);
+    if (deploy.text("strategy") == "canary" && !group.weightless.empty()) {
+      complain(deploy, place, "strategy",
+               fmt::format("expected rolling or blue_green: a canary needs balancers that give shares by weight, and {} does not",
+                           group.weightless));
+    }
+    if (has_prometheus_ || group.deploy.judge.checks.empty()) return;
+    complain(deploy, place, "judge", "expected a 'prometheus' section in this file to ask its queries");
+    has_prometheus_ = true;  // once is enough
+  }
+
+  /// Rules for what weir cannot do there would be ignored without a word.
+  void refuse_deploys(const std::string& provider, const Place& place) {
+    const auto entry = std::ranges::find(place.node.entries, "deploy", &YamlEntry::key);
+    const auto spec = config_.providers.find(provider);
+    if (entry == place.node.entries.end() || spec == config_.providers.end()) return;
+    const ProviderType& type = *type_named(catalogs_.providers, spec->second.type);
+    if (type.abilities.deployed_with.empty()) return;
+    reader_.complain(
+        entry->mark, join_path(place.path, "deploy"),
+        fmt::format("not for provider '{}': its type {} {}; deploy there with {}", provider, type.name,
+                    type.elastic ? "replaces servers by itself" : "has a fixed list of servers", type.abilities.deployed_with));
+  }
+
+  void note_weights(Group& group) {
+    for (const BalancerSpec& balancer : group.balancers) {
+      const BalancerType& type = *type_named(catalogs_.balancers, balancer.type);
+      if (!type.abilities.weighs && type.carries_traffic) group.weightless = balancer.name;
+    }
   }
 
   /// What the type has to say about servers whose keys are right one by one.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "controller/config/deploy.h"
 #include "model/limits.h"
 #include "policies/constant.h"
 #include "policies/schedule.h"
@@ -222,7 +223,7 @@ constexpr Key kOverflow[] = {
 constexpr Key kGroup[] = {
     {.name = "name", .doc = "The group's unique name: lower-case letters, digits, '-' and '_', at most 63.", .required = true},
     {.name = "provider", .doc = "A key of `providers`.", .required = true},
-    {.name = "version", .doc = "What the group runs at first; afterwards deploys decide."},
+    {.name = "version", .type = KeyType::version, .doc = "What the group runs at first; afterwards deploys decide."},
     {.name = "server", .type = KeyType::section, .doc = "What a server is: the keys of the provider's type."},
     {.name = "overflow",
      .type = KeyType::section,
@@ -273,6 +274,11 @@ constexpr Key kGroup[] = {
     {.name = "budget", .type = KeyType::section, .doc = "What the group may cost in a calendar month (UTC).", .keys = kBudget},
     {.name = "scale_out", .type = KeyType::section, .doc = "What holds growing back.", .fallback = "{}", .keys = kScaleOut},
     {.name = "scale_in", .type = KeyType::section, .doc = "What holds shrinking back.", .fallback = "{}", .keys = kScaleIn},
+    {.name = "deploy",
+     .type = KeyType::section,
+     .doc = "How another version takes the place of the one that runs (docs/deploy.md).",
+     .fallback = "{}",
+     .keys = kDeployKeys},
     {.name = "orphans",
      .type = KeyType::choice,
      .doc = "What to do with servers that carry the group's tag but that weir does not remember.",
@@ -297,13 +303,10 @@ constexpr Key kPolicy[] = {
     {.name = "name", .doc = "The policy's name, unique in its group, for people and metrics.", .required = true},
 };
 
-constexpr std::array<std::string_view, 1> kUnsupportedGroupKeys = {"deploy"};
-
 }  // namespace
 
 std::span<const Key> root_keys() { return kRoot; }
 std::span<const Key> group_keys() { return kGroup; }
 std::span<const Key> policy_keys() { return kPolicy; }
-std::span<const std::string_view> unsupported_group_keys() { return kUnsupportedGroupKeys; }
 
 }  // namespace weir

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <span>
-#include <string_view>
 
 #include "model/settings.h"
 
@@ -13,8 +12,5 @@ namespace weir {
 [[nodiscard]] std::span<const Key> group_keys();
 /// What every policy has besides its type's keys and `type`.
 [[nodiscard]] std::span<const Key> policy_keys();
-
-/// Keys of the contract that this version cannot honour: an error, lest they be ignored in silence.
-[[nodiscard]] std::span<const std::string_view> unsupported_group_keys();
 
 }  // namespace weir

@@ -1,10 +1,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <optional>
+#include <ratio>
 
 #include "controller/config/config.h"
+#include "deploy/advance.h"
+#include "providers/provider.h"
 
 namespace weir {
 namespace {
@@ -56,6 +60,8 @@ std::optional<double> bound_of(const PolicySpec& policy) {
 /// Numbers up to this are shares, beyond it percentages, if they are either.
 constexpr double kLargestShare = 1.5;
 constexpr double kMonthHours = 730;
+/// Old servers kept for longer are no way back from a bad start any more, but a second fleet.
+constexpr Duration kLongKeepOld = std::chrono::hours(1);
 
 bool speaks_of_percent(const std::string& query) {
   return query.contains("percent") || query.contains("* 100") || query.contains("*100") || query.contains("100 *") ||
@@ -65,7 +71,9 @@ bool speaks_of_percent(const std::string& query) {
 /// What there is to say about one group, line by line.
 class GroupLint {
  public:
-  GroupLint(const Group& group, std::vector<std::string>& warnings) : group_(group), warnings_(warnings) {}
+  /// `type` is the provider's.
+  GroupLint(const Group& group, const ProviderType& type, std::vector<std::string>& warnings)
+      : group_(group), type_(type), warnings_(warnings) {}
 
   void run() {
     if (group_.drain_timeout == Duration{0}) warn("drain.timeout is 0s: every scale-in cuts the connections that are open");
@@ -81,6 +89,7 @@ class GroupLint {
     check_help();
     check_budget();
     check_patience();
+    if (type_.abilities.deployed_with.empty()) check_deploys();
     if (group_.min == 0 && !group_.policies.empty()) {
       warn("min is 0: with no server there is no load to measure, so only a query that counts waiting work can scale out again");
     }
@@ -183,6 +192,56 @@ class GroupLint {
                     format_duration(rest), format_duration(group_.warm_up), format_duration(group_.warm_up)));
   }
 
+  void check_deploys() {
+    const DeployRule& deploy = group_.deploy;
+    if (!deploy.pause_at.empty() && deploy.strategy != Strategy::rolling) {
+      warn(fmt::format("deploy.pause_at: only rolling stops there, and the strategy is {}", to_string(deploy.strategy)));
+    }
+    if (deploy.strategy == Strategy::blue_green) check_way_back(deploy.keep_old);
+    if (deploy.strategy == Strategy::blue_green) check_comparisons(deploy.judge);
+    // Who names no version has none to deploy.
+    if (group_.version.empty()) return;
+    if (deploy.progress_deadline < group_.health.deadline) {
+      warn(
+          fmt::format("deploy.progress_deadline ({}) is shorter than health.deadline ({}): a deploy may go back while its first "
+                      "servers still have time to start",
+                      format_duration(deploy.progress_deadline), format_duration(group_.health.deadline)));
+    }
+    check_ports();
+  }
+
+  void check_way_back(Duration keep_old) {
+    if (keep_old == Duration{0}) {
+      warn("deploy.keep_old is 0s: after the switch of a blue_green deploy the way back takes as long as new servers do");
+    }
+    if (keep_old < kLongKeepOld) return;
+    const double hours = std::chrono::duration<double, std::ratio<3600>>(keep_old).count();
+    const std::string price = group_.cost ? fmt::format(", up to {:.6g} {} more for each",
+                                                        group_.cost->per_hour * group_.max * hours, group_.cost->currency)
+                                          : "";
+    warn(fmt::format("deploy.keep_old is {}: so long there are twice the servers after every deploy{}", format_duration(keep_old),
+                     price));
+  }
+
+  void check_comparisons(const JudgeRule& judge) {
+    for (const JudgeCheck& check : judge.checks) {
+      if (!check.below_old && !check.above_old) continue;
+      warn(fmt::format(
+          "deploy.judge: {} compares with the old version, which has no traffic after the switch of a blue_green deploy: "
+          "below_old and above_old are left out there",
+          check.name));
+    }
+  }
+
+  void check_ports() {
+    const std::optional<int> most = type_.most_servers != nullptr ? type_.most_servers(group_.server) : std::nullopt;
+    if (!most || group_.overflow) return;
+    const int needed = group_.max + surge_of(group_.deploy, {.strategy = group_.deploy.strategy}, group_.max, group_.min);
+    if (*most >= needed) return;
+    warn(fmt::format("server.ports: {} ports are enough for max {}, but a {} deploy of so many servers needs {}", *most, group_.max,
+                     to_string(group_.deploy.strategy), needed));
+  }
+
   void check_exact_size(const PolicySpec& policy) {
     const Change& change = policy.settings.change("change");
     if (change.kind != Change::Kind::to_exactly) return;
@@ -232,6 +291,7 @@ class GroupLint {
   }
 
   const Group& group_;
+  const ProviderType& type_;
   std::vector<std::string>& warnings_;
 };
 
@@ -250,7 +310,12 @@ std::vector<std::string> lint_config(const Config& config) {
     const bool used = std::ranges::any_of(config.groups, [&](const Group& group) { return group.provider == name; });
     if (!used) warnings.push_back(fmt::format("provider {}: no group uses it", name));
   }
-  for (const Group& group : config.groups) GroupLint(group, warnings).run();
+  for (const Group& group : config.groups) {
+    const std::string& type = config.providers.at(group.provider).type;
+    const auto types = provider_catalog();
+    const auto found = std::ranges::find(types, type, &ProviderType::name);
+    GroupLint(group, found != types.end() ? *found : ProviderType{}, warnings).run();
+  }
   return warnings;
 }
 

@@ -20,6 +20,7 @@ namespace {
 
 constexpr std::string_view kFileSuffix = "_file";
 constexpr Duration kLastWindow{300'000};
+constexpr std::string_view kPercent = R"(a percentage such as "25%")";
 
 bool is_control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; }
 
@@ -296,6 +297,14 @@ Reader::Value Reader::value(const YamlNode& node, const Key& key, const std::str
       return parsed(node, path, "true or false", parse_boolean);
     case KeyType::change:
       return parsed(node, path, R"(a change: +N, -N, "+N%", "-N%" or "=N")", parse_change);
+    case KeyType::portion:
+      return parsed(node, path, R"(a whole number of servers or a percentage such as "25%")", parse_portion);
+    case KeyType::percent:
+      return parsed(node, path, kPercent, parse_percent);
+    case KeyType::percents:
+      return percents(node, path);
+    case KeyType::version:
+      return parsed(node, path, "a version as text", parse_version);
     case KeyType::time_zone:
       return time_zone(node, path);
     case KeyType::choice:
@@ -419,6 +428,27 @@ Reader::Value Reader::text_map(const YamlNode& node, const std::string& path) {
   Settings::TextMap values;
   for (const YamlEntry* entry : entries(node, path)) {
     if (auto value = scalar(entry->value, join_path(path, entry->key), "text")) values.emplace(entry->key, *std::move(value));
+  }
+  return values;
+}
+
+Reader::Value Reader::percents(const YamlNode& node, const std::string& path) {
+  if (node.kind == YamlNode::Kind::scalar) {
+    complain(node.mark, path,
+             fmt::format("expected a list of percentages, {}: write it as [\"{}\"]", found(node), shown(node.text)));
+    return std::nullopt;
+  }
+  Settings::Numbers values;
+  const auto list = items(node, path);
+  for (std::size_t i = 0; i < list.size(); ++i) {
+    const std::string here = join_path(path, i);
+    const Value value = parsed(list[i], here, kPercent, parse_percent);
+    if (!value) continue;
+    const double number = std::get<double>(*value);
+    const bool rises = values.empty() || number > values.back();
+    if (!rises)
+      complain(list[i].mark, here, fmt::format("expected more than the {:g}% before it, {}", values.back(), found(list[i])));
+    if (rises) values.push_back(number);
   }
   return values;
 }

@@ -58,6 +58,7 @@ class Reader {
   [[nodiscard]] Value command_text(const YamlNode& node, const std::string& path);
   [[nodiscard]] Value texts(const YamlNode& node, const std::string& path);
   [[nodiscard]] Value text_map(const YamlNode& node, const std::string& path);
+  [[nodiscard]] Value percents(const YamlNode& node, const std::string& path);
   [[nodiscard]] Value fallback(const YamlNode& node, const std::string& path);
   [[nodiscard]] Value fallback_mapping(const YamlNode& node, const std::string& path);
   [[nodiscard]] Value fallback_last(const YamlNode& node, const std::string& path);

@@ -5,6 +5,7 @@
 
 #include "controller/config/config.h"
 #include "controller/config/keys.h"
+#include "model/version.h"
 
 namespace weir {
 namespace {
@@ -57,6 +58,14 @@ std::string takes(const Key& key) {
       return "time zone";
     case KeyType::change:
       return R"(`+N`, `-N`, `"+N%"`, `"-N%"`, `"=N"`)";
+    case KeyType::portion:
+      return R"(servers as a whole number, or `"N%"` of the group's size, at most 100%)";
+    case KeyType::percent:
+      return R"(`"N%"`, more than 0% and less than 100%)";
+    case KeyType::percents:
+      return R"(list of `"N%"`, rising, each more than 0% and less than 100%)";
+    case KeyType::version:
+      return fmt::format("text: {}", kVersionForm);
     case KeyType::fallback:
       return "`hold`, `zero`, `last`, `{last: {for: 5m}}`, `{at_least: N}`";
     case KeyType::section:

@@ -6,6 +6,7 @@
 
 #include "controller/config/config.h"
 #include "controller/config/keys.h"
+#include "model/limits.h"
 
 namespace weir {
 namespace {
@@ -74,6 +75,14 @@ Json type_schema(const Key& key) {
       return reference("text");
     case KeyType::change:
       return reference("change");
+    case KeyType::portion:
+      return reference("portion");
+    case KeyType::percent:
+      return reference("percent");
+    case KeyType::percents:
+      return {{"type", "array"}, {"items", reference("percent")}};
+    case KeyType::version:
+      return reference("version");
     case KeyType::fallback:
       return reference("fallback");
     case KeyType::rest:
@@ -83,7 +92,8 @@ Json type_schema(const Key& key) {
 }
 
 Json default_value(const Key& key) {
-  const bool literal = key.type == KeyType::integer || key.type == KeyType::number || key.type == KeyType::boolean;
+  const bool servers = key.type == KeyType::portion && !key.fallback.ends_with('%');
+  const bool literal = servers || key.type == KeyType::integer || key.type == KeyType::number || key.type == KeyType::boolean;
   return literal ? Json::parse(key.fallback) : Json(key.fallback);
 }
 
@@ -202,6 +212,12 @@ Json definitions(const Catalogs& catalogs) {
   Json change = {{"type", "string"}, {"pattern", fmt::format(R"(^([+-][0-9]+(\.[0-9]+)?%|[+=-][0-9]+)$|{})", kVariable)}};
   // An unquoted +1 is the integer 1 to YAML.
   defs["change"] = {{"anyOf", Json::array({{{"type", "integer"}}, std::move(change)})}};
+  Json portion = {{"type", "string"}, {"pattern", fmt::format(R"(^([0-9]+|[0-9]+(\.[0-9]+)?%)$|{})", kVariable)}};
+  defs["portion"] = {
+      {"anyOf", Json::array({{{"type", "integer"}, {"minimum", 0}, {"maximum", kMostServers}}, std::move(portion)})}};
+  defs["percent"] = {{"type", "string"}, {"pattern", fmt::format(R"(^[0-9]+(\.[0-9]+)?%$|{})", kVariable)}};
+  defs["version"] = {{"type", Json::array({"string", "number", "boolean"})},
+                     {"pattern", fmt::format("^[A-Za-z0-9][A-Za-z0-9._+:/@-]{{0,127}}$|{}", kVariable)}};
   defs["fallback"] = fallback_schema();
   defs["server"] = server_schema(catalogs.providers);
   defs["providers"] = {

@@ -11,6 +11,9 @@
 #include <optional>
 #include <utility>
 
+#include "model/limits.h"
+#include "model/version.h"
+
 namespace weir {
 namespace {
 
@@ -31,6 +34,12 @@ std::optional<T> whole(std::string_view text) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
   return value;
+}
+
+/// A number of digits and perhaps a point.
+std::optional<double> unsigned_number(std::string_view text) {
+  const bool plain = std::ranges::all_of(text, [](char c) { return is_digit(c) || c == '.'; });
+  return plain ? whole<double>(text) : std::nullopt;
 }
 
 /// Takes the leading characters that satisfy the predicate off the text.
@@ -216,6 +225,35 @@ Parsed<Change> parse_change(std::string_view text) {
   if (amount > 1e6 || (percent && sign == '-' && amount > 100))
     return std::unexpected(Mismatch{"expected a change that a fleet can make"});
   return Change{percent ? Change::Kind::by_percent : Change::Kind::by_servers, sign == '-' ? -amount : amount};
+}
+
+Parsed<Portion> parse_portion(std::string_view text) {
+  const bool percent = text.ends_with('%');
+  if (percent) text.remove_suffix(1);
+  const auto amount = unsigned_number(text);
+  const bool whole_servers = percent || whole<std::int64_t>(text);
+  if (!amount || !whole_servers) {
+    return std::unexpected(Mismatch{R"(expected a whole number of servers or a percentage such as "25%")"});
+  }
+  if (percent && *amount > 100) return std::unexpected(Mismatch{"expected at most 100%"});
+  if (*amount > kMostServers) return std::unexpected(Mismatch{fmt::format("expected at most {} servers", kMostServers)});
+  return Portion{.amount = *amount, .percent = percent};
+}
+
+Parsed<double> parse_percent(std::string_view text) {
+  const Mismatch expected{R"(expected a percentage such as "25%")"};
+  if (unsigned_number(text)) return std::unexpected(Mismatch{expected.expected, "add the % to the number"});
+  if (!text.ends_with('%')) return std::unexpected(expected);
+  text.remove_suffix(1);
+  const auto amount = unsigned_number(text);
+  if (!amount) return std::unexpected(expected);
+  if (*amount <= 0 || *amount >= 100) return std::unexpected(Mismatch{"expected more than 0% and less than 100%"});
+  return *amount;
+}
+
+Parsed<std::string> parse_version(std::string_view text) {
+  if (check_version(text)) return std::string(text);
+  return std::unexpected(Mismatch{fmt::format("expected {}", kVersionForm)});
 }
 
 Parsed<std::vector<std::string>> parse_command(std::string_view text) { return WordSplitter(text).split(); }

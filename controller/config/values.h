@@ -29,6 +29,12 @@ using Parsed = std::expected<T, Mismatch>;
 [[nodiscard]] Parsed<bool> parse_boolean(std::string_view text);
 /// +N, -N, +N%, -N% or =N. A sign is needed: a bare 5 could mean two things.
 [[nodiscard]] Parsed<Change> parse_change(std::string_view text);
+/// N or N%.
+[[nodiscard]] Parsed<Portion> parse_portion(std::string_view text);
+/// N% between 0% and 100%, neither of them.
+[[nodiscard]] Parsed<double> parse_percent(std::string_view text);
+/// What check_version() allows.
+[[nodiscard]] Parsed<std::string> parse_version(std::string_view text);
 /// Splits as a POSIX shell splits words: blanks, quotes, backslashes; nothing else is special, and an unquoted operator (`|`, `>`,
 /// `;`, `&`, `<`) is refused because no shell would see it.
 [[nodiscard]] Parsed<std::vector<std::string>> parse_command(std::string_view text);

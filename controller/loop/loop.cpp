@@ -12,6 +12,7 @@
 #include <thread>
 #include <unordered_map>
 
+#include "controller/loop/deploy_log.h"
 #include "controller/loop/executor.h"
 #include "controller/reconcile/classify.h"
 #include "controller/reconcile/orders.h"
@@ -36,8 +37,8 @@ struct Slot {
   std::string provider_name;
 
   // Under the mutex.
-  std::vector<Query> queries;
-  Duration horizon{0};  // that the queries look ahead
+  Inquiry inquiry;
+  Duration horizon{0};  // that its queries look ahead
   Steady::time_point metrics_due;
   Steady::time_point due;
   bool polling = false;  // facts have been asked for and are not all there
@@ -46,10 +47,12 @@ struct Slot {
   bool wake_wanted = false;  // a turn with the facts at hand is wanted
   bool running = false;
   Listing fresh_list;
-  std::vector<Sample> answers;
+  Answers answers;
   Steady::time_point answered;
   std::vector<Outcome> outcomes;
   std::vector<Order> orders;
+  std::vector<Order> obeying;  // by the turn that runs, until it is saved
+  std::shared_ptr<const Memory> saved;
   std::shared_ptr<const Snapshot> last;
 
   // Of the running turn.
@@ -83,8 +86,9 @@ class Loop::Impl {
       if (auto there = check_provider(managed.group, *memory); !there) return there;
       auto slot = std::make_unique<Slot>();
       slot->horizon = horizon_of(managed.group, *memory);
-      slot->queries = queries_of(managed.policies, slot->horizon);
+      slot->inquiry = inquiry_of(managed, *memory);
       slot->memory = std::move(*memory);
+      slot->saved = std::make_shared<const Memory>(slot->memory);
       slot->provider_name = lane_of(managed.group);
       slot->managed = std::move(managed);
       slot->due = slot->metrics_due = begin;
@@ -146,6 +150,17 @@ class Loop::Impl {
     return true;
   }
 
+  std::optional<Memory> memory(const std::string& group) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(group);
+    if (found == by_name_.end()) return std::nullopt;
+    const Slot& slot = *found->second;
+    Memory memory = *slot.saved;
+    obey_orders(slot.obeying, slot.managed.group, ports_.clock.now(), memory);
+    obey_orders(slot.orders, slot.managed.group, ports_.clock.now(), memory);
+    return memory;
+  }
+
   std::shared_ptr<const Snapshot> snapshot(const std::string& group) const {
     const std::lock_guard lock(mutex_);
     const auto found = by_name_.find(group);
@@ -198,7 +213,7 @@ class Loop::Impl {
     const std::string& group = slot.managed.group.name;
     const TimePoint at = ports_.clock.now();
     Memory memory = slot.memory;
-    obey_orders(slot.orders, at, memory);
+    obey_orders(slot.orders, slot.managed.group, at, memory);
     const Record record = record_of_orders(group, slot.orders, memory, slot.last ? &slot.last->record : nullptr, at);
     const auto saved = ports_.store.save(group, memory, record, Store::Durability::durable);
     if (!saved) ports_.log.error("orders_lost", {{"group", group}, {"error", saved.error().message}});
@@ -239,14 +254,14 @@ class Loop::Impl {
       lane.waiting.push_back(slot);
       if (slot->metrics_due > now) continue;
       slot->metrics_due = std::max(slot->metrics_due + slot->managed.group.interval, now + slot->managed.group.interval / 2);
-      if (slot->queries.empty()) continue;
+      if (slot->inquiry.queries.empty() || ports_.metrics == nullptr) continue;
       ++slot->facts_left;
       asking.push_back(slot);
     }
     if (!asking.empty()) {
-      std::vector<std::vector<Query>> questions;
-      for (const Slot* slot : asking) questions.push_back(slot->queries);
-      metrics_->submit([this, asking, questions = std::move(questions)](std::stop_token) { ask_metrics(asking, questions); });
+      std::vector<Inquiry> inquiries;
+      for (const Slot* slot : asking) inquiries.push_back(slot->inquiry);
+      metrics_->submit([this, asking, inquiries = std::move(inquiries)](std::stop_token) { ask_metrics(asking, inquiries); });
     }
     for (auto& [name, lane] : lanes_) {
       if (lane.listing) continue;
@@ -273,9 +288,10 @@ class Loop::Impl {
   }
 
   /// Every group's turn starts when its own answers are there.
-  void ask_metrics(const std::vector<Slot*>& asking, const std::vector<std::vector<Query>>& questions) {
+  void ask_metrics(const std::vector<Slot*>& asking, const std::vector<Inquiry>& inquiries) {
     struct Asker {
       Slot* slot;
+      const Inquiry* inquiry;
       std::size_t first;  // of its queries
       std::size_t left;
       std::vector<Sample> answers;
@@ -285,18 +301,20 @@ class Loop::Impl {
     std::vector<Query> queries;
     askers.reserve(asking.size());
     for (std::size_t index = 0; index < asking.size(); ++index) {
-      const std::size_t count = questions[index].size();
+      const Inquiry& inquiry = inquiries[index];
+      const std::size_t count = inquiry.queries.size();
       asker_of.insert(asker_of.end(), count, askers.size());
-      askers.push_back({asking[index], queries.size(), count, std::vector<Sample>(count)});
-      queries.insert(queries.end(), questions[index].begin(), questions[index].end());
+      askers.push_back({asking[index], &inquiry, queries.size(), count, std::vector<Sample>(count)});
+      queries.insert(queries.end(), inquiry.queries.begin(), inquiry.queries.end());
     }
     const auto answered = [&](std::size_t index, Sample sample) {
       Asker& asker = askers[asker_of[index]];
       asker.answers[index - asker.first] = std::move(sample);
       if (--asker.left > 0) return;
-      report_samples(*asker.slot, asker.answers);
+      Answers answers = answers_to(*asker.inquiry, std::move(asker.answers));
+      report_samples(*asker.slot, answers.samples);
       const std::lock_guard lock(mutex_);
-      asker.slot->answers = std::move(asker.answers);
+      asker.slot->answers = std::move(answers);
       asker.slot->answered = now();
       fact_arrived(*asker.slot);
     };
@@ -399,11 +417,11 @@ class Loop::Impl {
     workers_->submit([this, &slot, listing = std::move(listing)](std::stop_token) { turn(slot, listing); });
   }
 
-  std::vector<Sample> current_samples(Slot& slot) {
+  Answers current_answers(Slot& slot) {
     const std::lock_guard lock(mutex_);
     slot.asked = slot.answered != Steady::time_point{};
     const bool fresh = slot.asked && now() - slot.answered <= 2 * slot.managed.group.interval;
-    return fresh ? slot.answers : std::vector<Sample>();
+    return fresh ? take_for_turn(slot.answers) : Answers();
   }
 
   void report_lost(const Group& group, std::span<const BalancerView> balancers) const {
@@ -416,11 +434,12 @@ class Loop::Impl {
     slot.begun = now();
     const Managed& managed = slot.managed;
     Observation seen =
-        observe(managed, slot.memory, listing, current_samples(slot), ports_.probe, ports_.clock.now(), stop_.get_token());
+        observe(managed, slot.memory, listing, current_answers(slot), ports_.probe, ports_.clock.now(), stop_.get_token());
     {
       const std::lock_guard lock(mutex_);
       seen.outcomes = std::exchange(slot.outcomes, {});
       seen.orders = std::exchange(slot.orders, {});
+      slot.obeying = seen.orders;
     }
     report_lost(managed.group, seen.balancers);
     const TimePoint at = seen.at;
@@ -432,10 +451,11 @@ class Loop::Impl {
                       std::move(turn.plan),
                       std::move(turn.observation.servers),
                       std::move(turn.observation.listed_detail),
-                      turn.observation.orders};
+                      turn.observation.orders,
+                      deploy_of_turn(turn.memory.rollout, at)};
     Plan& plan = record->record.plan;
     if (plan.write_balancers && !slot.balancer_error.empty()) plan.notes.push_back(not_in_force(slot));
-    const bool losable = plan.actions.empty() && turn.observation.orders.empty();
+    const bool losable = plan.actions.empty() && turn.observation.orders.empty() && before.rollout == turn.memory.rollout;
     const auto saved = ports_.store.save(managed.group.name, turn.memory, record->record,
                                          losable ? Store::Durability::eventual : Store::Durability::durable);
     if (!saved) {
@@ -450,6 +470,7 @@ class Loop::Impl {
       if (!only_traffic(record->record)) return finish(slot, nullptr, false);
       record->record.plan.notes.push_back("the state cannot be saved, so only traffic follows the health of servers: " +
                                           saved.error().message);
+      record->record.rollout = deploy_of_turn(slot.memory.rollout, at);
       record->memory = slot.memory;
       record->version = slot.memory.version;
       return apply(slot, record);
@@ -457,7 +478,9 @@ class Loop::Impl {
     slot.memory = std::move(turn.memory);
     record->memory = slot.memory;
     record->version = slot.memory.version;
+    remember(slot, record);
     note(slot, record->record);
+    log_deploy(ports_.log, before, slot.memory, record->record);
     if (events_.by_hand) events_.by_hand(managed.group, slot.memory.manual);
     if (events_.judged) events_.judged(managed.group, turn.probe_suspected, turn.orphans);
     apply(slot, record);
@@ -479,9 +502,16 @@ class Loop::Impl {
 
   static std::string not_in_force(const Slot& slot) { return "traffic does not follow yet: " + slot.balancer_error; }
 
+  void remember(Slot& slot, const std::shared_ptr<const Snapshot>& snapshot) {
+    const std::lock_guard lock(mutex_);
+    slot.saved = {snapshot, &snapshot->memory};
+    slot.obeying.clear();
+  }
+
   /// Before those that came meanwhile.
   void keep_orders(Slot& slot, std::vector<Order> orders) {
     const std::lock_guard lock(mutex_);
+    slot.obeying.clear();
     slot.orders.insert(slot.orders.begin(), std::make_move_iterator(orders.begin()), std::make_move_iterator(orders.end()));
   }
 
@@ -617,7 +647,7 @@ class Loop::Impl {
     const Steady::time_point next = snapshot ? next_look(slot, snapshot->record.plan) : Steady::time_point::max();
     const std::lock_guard lock(mutex_);
     if (snapshot) slot.last = std::move(snapshot);
-    ask_as_far_ahead_as(slot, horizon_of(slot.managed.group, slot.memory));
+    ask_as_remembered(slot);
     turns_.fetch_add(1);
     slot.running = false;
     if (!slot.polling) set_due(slot, changed ? now() : std::min({slot.due, slot.metrics_due, next}));
@@ -625,11 +655,13 @@ class Loop::Impl {
     idle_.notify_all();
   }
 
-  /// Called under the mutex.
-  static void ask_as_far_ahead_as(Slot& slot, Duration horizon) {
-    if (horizon == slot.horizon) return;
+  /// From now on, what its memory makes worth asking. Called under the mutex.
+  static void ask_as_remembered(Slot& slot) {
+    const Duration horizon = horizon_of(slot.managed.group, slot.memory);
+    const bool judging = is_active(slot.memory.rollout) || slot.inquiry.judging > 0;
+    if (horizon == slot.horizon && !judging) return;
     slot.horizon = horizon;
-    slot.queries = queries_of(slot.managed.policies, horizon);
+    slot.inquiry = inquiry_of(slot.managed, slot.memory);
   }
 
   // ---- log ------------------------------------------------------------------------------------------------------------------
@@ -719,6 +751,7 @@ Result<std::unique_ptr<Loop>> Loop::start(Ports ports, Options options, LoopEven
 
 void Loop::wake(const std::string& group) { impl_->wake(group); }
 bool Loop::order(const std::string& group, Order order) { return impl_->order(group, std::move(order)); }
+std::optional<Memory> Loop::memory(const std::string& group) const { return impl_->memory(group); }
 std::shared_ptr<const Snapshot> Loop::snapshot(const std::string& group) const { return impl_->snapshot(group); }
 std::vector<const Group*> Loop::groups() const { return impl_->groups(); }
 bool Loop::ready() const { return impl_->ready(); }

@@ -88,6 +88,10 @@ class Loop {
   /// False: there is no such group, or the loop stops.
   [[nodiscard]] bool order(const std::string& group, Order order);
 
+  /// What a group will remember once everything ordered so far has been obeyed: what a further order is to be checked against.
+  /// Absent: there is no such group.
+  [[nodiscard]] std::optional<Memory> memory(const std::string& group) const;
+
   /// The last turn of a group; nullptr before its first, or if there is no such group.
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot(const std::string& group) const;
   /// The groups, in the order of the configuration.

@@ -4,8 +4,11 @@
 
 #include <algorithm>
 #include <future>
+#include <iterator>
+#include <utility>
 
 #include "controller/reconcile/classify.h"
+#include "deploy/judge.h"
 
 namespace weir {
 
@@ -37,16 +40,47 @@ Record record_of_orders(const std::string& group, std::vector<Order> orders, con
   if (last != nullptr) decision.max = last->plan.decision.max;
   decision.steps = {{"operator", decision.desired, decision.desired, "obeyed as soon as weir runs"}};
   record.orders = std::move(orders);
+  record.rollout = deploy_of_turn(memory.rollout, at);
   return record;
+}
+
+std::optional<Rollout> deploy_of_turn(const std::optional<Rollout>& rollout, TimePoint at) {
+  const bool told = is_active(rollout) || (rollout && rollout->ended_at == at);
+  return told ? rollout : std::nullopt;
 }
 
 std::string lane_of(const Group& group) {
   return group.overflow ? fmt::format("{}+{}", group.provider, group.overflow->provider) : group.provider;
 }
 
-Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, std::vector<Sample> samples,
-                    HealthProbe& probe, TimePoint at, std::stop_token stop) {
-  Observation seen{.at = at, .listed = listing.listed, .listed_detail = listing.detail, .samples = std::move(samples)};
+Inquiry inquiry_of(const Managed& managed, const Memory& memory) {
+  Inquiry inquiry{.queries = queries_of(managed.policies, horizon_of(managed.group, memory))};
+  if (!is_active(memory.rollout)) return inquiry;
+  std::vector<Query> judging = judge_queries(managed.group.deploy.judge, *memory.rollout);
+  inquiry.judging = judging.size();
+  inquiry.version = memory.rollout->version;
+  std::ranges::move(judging, std::back_inserter(inquiry.queries));
+  return inquiry;
+}
+
+Answers answers_to(const Inquiry& inquiry, std::vector<Sample> all) {
+  const auto judging = all.end() - static_cast<std::ptrdiff_t>(std::min(inquiry.judging, all.size()));
+  Answers answers{.judged = {std::make_move_iterator(judging), std::make_move_iterator(all.end())},
+                  .judged_version = inquiry.version};
+  all.erase(judging, all.end());
+  answers.samples = std::move(all);
+  return answers;
+}
+
+Answers take_for_turn(Answers& answers) {
+  return {.samples = answers.samples, .judged = std::exchange(answers.judged, {}), .judged_version = answers.judged_version};
+}
+
+Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, Answers answers, HealthProbe& probe,
+                    TimePoint at, std::stop_token stop) {
+  Observation seen{.at = at, .listed = listing.listed, .listed_detail = listing.detail, .samples = std::move(answers.samples)};
+  seen.judged = std::move(answers.judged);
+  seen.judged_version = std::move(answers.judged_version);
   seen.servers = with_remembered(managed.group, listing.listed ? &listing.servers : nullptr, memory);
   std::vector<ProbeTarget> targets;
   for (const Server& server : seen.servers) {

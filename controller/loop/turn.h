@@ -41,11 +41,33 @@ struct Listing {
 [[nodiscard]] Record record_of_orders(const std::string& group, std::vector<Order> orders, const Memory& memory, const Record* last,
                                       TimePoint at);
 
+/// The deploy as a turn at `at` has it: under way, or ended by that turn.
+[[nodiscard]] std::optional<Rollout> deploy_of_turn(const std::optional<Rollout>& rollout, TimePoint at);
+
 /// Names what the group's servers are listed and made by: its provider, or that and the one of its overflow.
 [[nodiscard]] std::string lane_of(const Group& group);
 
+/// What the metric source is asked for one group, together.
+struct Inquiry {
+  std::vector<Query> queries;  ///< of the policies, in their order, then those of the judge of a deploy under way
+  std::size_t judging = 0;     ///< how many of them are the judge's
+  std::string version;         ///< that those are about
+};
+[[nodiscard]] Inquiry inquiry_of(const Managed& managed, const Memory& memory);
+
+/// What it said, as Observation has it.
+struct Answers {
+  std::vector<Sample> samples;
+  std::vector<Sample> judged;
+  std::string judged_version;
+};
+[[nodiscard]] Answers answers_to(const Inquiry& inquiry, std::vector<Sample> all);
+
+/// A copy for one turn. What is for the judge is moved into it: two judgements need two answers.
+[[nodiscard]] Answers take_for_turn(Answers& answers);
+
 /// Gathers the facts of one instant: whom the provider lists, how they are, what the balancers say. Tells the probe whom to watch.
-[[nodiscard]] Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, std::vector<Sample> samples,
+[[nodiscard]] Observation observe(const Managed& managed, const Memory& memory, const Listing& listing, Answers answers,
                                   HealthProbe& probe, TimePoint at, std::stop_token stop);
 
 /// Does one launch or terminate action; nothing for the others.

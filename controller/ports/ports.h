@@ -73,9 +73,10 @@ struct Record {
   std::string group;
   TimePoint at;
   Plan plan;
-  std::vector<Server> servers;     ///< classified
-  std::string servers_detail;      ///< why the list was not known
-  std::vector<Order> orders = {};  ///< that this turn was given
+  std::vector<Server> servers;          ///< classified
+  std::string servers_detail;           ///< why the list was not known
+  std::vector<Order> orders = {};       ///< that this turn was given
+  std::optional<Rollout> rollout = {};  ///< the deploy under way after it, or ended by it
 };
 
 /// Where memory and records are kept. Thread-safe.

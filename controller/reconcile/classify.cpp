@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <utility>
 
+#include "deploy/advance.h"
 #include "policies/cost.h"
 
 namespace weir {
@@ -35,6 +36,11 @@ void forget_future(TimePoint at, Memory& memory) {
   clamp(memory.watched_since);
   clamp(memory.suspected_at);
   clamp(memory.help.stopped_at);
+  if (memory.rollout) {
+    clamp(memory.rollout->reached_at);
+    clamp(memory.rollout->trusted_at);
+    memory.rollout->progressed_at = std::min(memory.rollout->progressed_at, at);
+  }
   if (memory.help.trial) memory.help.trial->at = std::min(memory.help.trial->at, at);
   clamp_all(memory.highest);
   clamp_all(memory.lowest);
@@ -47,6 +53,7 @@ void forget_future(TimePoint at, Memory& memory) {
   }
   for (ServerMemory& server : memory.servers) {
     clamp(server.admitted_at);
+    clamp(server.ready_at);
     clamp(server.drain_at);
     clamp(server.idle_since);
     clamp(server.terminate_at);
@@ -143,6 +150,7 @@ class Join {
     }
     if (server.address.empty() || server.address == known.address) return;
     if (!known.address.empty()) {
+      known.ready_at.reset();
       // Nobody has proven the new address; what was proven of the old one says nothing about it.
       known.admitted_at.reset();
       known.found_serving = false;
@@ -171,6 +179,8 @@ class Join {
       memory_.next_token = *number + 1;
     }
     if (intended) {
+      // Not every provider can say what a server runs.
+      if (server.version.empty()) server.version = intent->version;
       memory_.launches.erase(intent);
       result_.met.push_back(server.id);
     }
@@ -269,9 +279,23 @@ Phase phase_of(const Server& server, const ServerMemory& known) {
   return server.phase == Phase::pending ? Phase::pending : Phase::warming;
 }
 
+/// How many servers in service there are, and how many of them look unhealthy.
+struct Poll {
+  int in_service = 0;
+  int unhealthy = 0;
+
+  void ask(const Server& server) {
+    ++in_service;
+    if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
+  }
+  [[nodiscard]] bool is_most() const { return unhealthy * 2 > in_service; }
+};
+
 /// Servers that failed together recover one by one: the last are not guilty because the others were faster.
-void suspect_the_probe(const Group& group, TimePoint at, int unhealthy, int in_service, Classified& result, Memory& memory) {
-  const bool most = unhealthy >= 2 && unhealthy * 2 > in_service;
+void suspect_the_probe(const Group& group, TimePoint at, const Poll& poll, bool blames_version, Classified& result,
+                       Memory& memory) {
+  const auto [in_service, unhealthy] = poll;
+  const bool most = unhealthy >= 2 && poll.is_most() && !blames_version;
   if (most) memory.suspected_at = at;
   if (unhealthy == 0 || (memory.suspected_at && at - *memory.suspected_at > recovery_time(group.health))) {
     memory.suspected_at.reset();
@@ -292,16 +316,22 @@ void learn_boot(Duration boot, Memory& memory) {
 }
 
 void give_phases(const Group& group, TimePoint at, Classified& result, Memory& memory) {
-  int in_service = 0;
-  int unhealthy = 0;
+  Poll all;
+  Poll others;
+  const auto is_tried = [&](const Server& server) {
+    return is_active(memory.rollout) && is_fresh(*memory.rollout, server.version);
+  };
   for (std::size_t index = 0; index < memory.servers.size(); ++index) {
     Server& server = result.servers[index];
     ServerMemory& known = memory.servers[index];
     server.launched_at = known.launched_at;
     server.listed = known.missed == 0;  // a turn without a list says what the last list said
     server.phase = phase_of(server, known);
-    if (server.phase == Phase::warming && server.health.status == HealthStatus::healthy && !server.address.empty() &&
-        known.missed == 0) {
+    const bool proven = server.health.status == HealthStatus::healthy && !server.address.empty() && known.missed == 0;
+    const bool held = holds_back(memory.rollout, server.version) && !known.found_serving;
+    if (server.phase == Phase::warming && proven && held) {
+      if (!known.ready_at) known.ready_at = at;
+    } else if (server.phase == Phase::warming && proven) {
       known.admitted_at = at;
       if (!known.found_serving && is_own_token(known.token, group, memory)) learn_boot(at - known.launched_at, memory);
       server.phase = Phase::in_service;
@@ -314,10 +344,12 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
         server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy && known.admitted_at.has_value();
     const bool found = server.phase == Phase::warming && known.found_serving;
     if (server.phase != Phase::in_service && !taken_out && !found) continue;
-    ++in_service;
-    if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
+    all.ask(server);
+    if (!is_tried(server)) others.ask(server);
   }
-  suspect_the_probe(group, at, unhealthy, in_service, result, memory);
+  // A version that is being tried says something about itself, not about the check, as long as others do well.
+  const bool blames_version = others.in_service > 0 && !others.is_most();
+  suspect_the_probe(group, at, all, blames_version, result, memory);
 }
 
 }  // namespace

@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <string_view>
 #include <tuple>
 #include <utility>
+
+#include "deploy/advance.h"
 
 namespace weir {
 namespace {
@@ -44,6 +47,7 @@ class Planner {
       give_up_failed();
       replace_unhealthy();
       remove_strangers();
+      deploy();
       resize();
       launch_open();
       finish_drains();
@@ -53,7 +57,19 @@ class Planner {
   }
 
  private:
-  [[nodiscard]] int max() const { return plan_.decision.max; }
+  /// Whom a change of size is about.
+  enum class Part { all, old, fresh };
+
+  [[nodiscard]] int max() const { return course_ ? course_->room : plan_.decision.max; }
+  [[nodiscard]] bool is_new(std::string_view version) const { return is_fresh(*memory_.rollout, version); }
+  [[nodiscard]] bool is_of(Part part, std::string_view version) const {
+    return part == Part::all || is_new(version) == (part == Part::fresh);
+  }
+  /// What new servers of this part run.
+  [[nodiscard]] const std::string& version_of(Part part) const {
+    if (part == Part::all) return memory_.version;
+    return part == Part::fresh ? memory_.rollout->version : memory_.rollout->from;
+  }
   [[nodiscard]] std::size_t size() const { return now_.servers.size(); }
   Server& server(std::size_t index) { return now_.servers[index]; }
   ServerMemory& known(std::size_t index) { return memory_.servers[index]; }
@@ -101,6 +117,14 @@ class Planner {
     memory_.launch_not_before = at_ + backoff_after(memory_.launch_failures);
   }
 
+  /// A version that is tried answers for its servers.
+  void blame(std::string_view version, std::string_view server, std::string_view why) {
+    if (!is_active(memory_.rollout) || version != memory_.rollout->version) return;
+    if (memory_.rollout->direction == Rollout::Direction::back) return;
+    ++memory_.rollout->failures;
+    memory_.rollout->last_failure = fmt::format("{}: {}", server, why);
+  }
+
   void learn_from_outcomes() {
     for (const Outcome& outcome : observation_.outcomes) {
       if (outcome.kind != Outcome::Kind::launch) continue;
@@ -116,6 +140,8 @@ class Planner {
       // Only an unknown outcome is asked about again; the rest made nothing.
       if (outcome.error->kind == ErrorKind::unavailable || outcome.error->kind == ErrorKind::cancelled) continue;
       count_launch_failure();
+      // No room says nothing about the version.
+      if (outcome.error->kind != ErrorKind::out_of_capacity) blame(intent->version, intent->token, outcome.error->message);
       if (intent->attempts > 1) {
         intent->abandoned_at = at_;  // this attempt made nothing; who knows about those before
       } else {
@@ -165,20 +191,29 @@ class Planner {
       }
       if (!one.failure.empty()) {
         if (!memory.admitted_at || at_ - *memory.admitted_at < std::max(kProbation, group_.warm_up)) count_launch_failure();
+        blame(one.version, one.id, one.failure);
         terminate(index, one.failure);
         continue;
       }
       const bool never_healthy = one.phase == Phase::pending || one.phase == Phase::warming;
       if (!never_healthy || !one.protection.empty()) continue;
       if (!group_.chooses_victim && now_.probe_suspected) continue;
+      if (memory.ready_at && one.health.status == HealthStatus::healthy) continue;
+      if (memory.ready_at && one.health.status == HealthStatus::unhealthy && !now_.probe_suspected) {
+        blame(one.version, one.id, one.health.detail);
+        give_up(index, "was ready, and is not any more: " + one.health.detail);
+        continue;
+      }
       const TimePoint deadline = checked_since(one, memory) + group_.health.deadline;
       if (at_ < deadline) {
         revisit(deadline);
         continue;
       }
       count_launch_failure();
-      give_up(index, fmt::format("never healthy within {}{}{}", format_duration(group_.health.deadline),
-                                 one.health.detail.empty() ? "" : ": ", one.health.detail));
+      const std::string why = fmt::format("never healthy within {}{}{}", format_duration(group_.health.deadline),
+                                          one.health.detail.empty() ? "" : ": ", one.health.detail);
+      blame(one.version, one.id, why);
+      give_up(index, why);
     }
   }
 
@@ -230,6 +265,8 @@ class Planner {
     int budget = std::max(1, memory_.desired.value_or(0) / 10);
     for (std::size_t index = 0; index < size(); ++index) {
       const Phase phase = server(index).phase;
+      // A whole colour on its way is nobody's replacement.
+      if (holds_back(memory_.rollout, server(index).version)) continue;
       const bool leaving = phase == Phase::draining || phase == Phase::terminating;
       if (phase == Phase::pending || phase == Phase::warming ||
           (leaving && known(index).drain_cause == DrainCause::unhealthy && known(index).drain_at)) {
@@ -250,6 +287,7 @@ class Planner {
         continue;
       }
       --budget;
+      blame(one.version, one.id, one.health.detail);
       drain(index, DrainCause::unhealthy, "unhealthy: " + one.health.detail);
     }
   }
@@ -277,31 +315,133 @@ class Planner {
     }
   }
 
+  static bool is_live(const Server& one) {
+    return one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service;
+  }
+
+  /// Moves a deploy under way on by one turn.
+  void deploy() {
+    if (!is_active(memory_.rollout) || !memory_.desired) return;
+    Rollout& rollout = *memory_.rollout;
+    if (!observation_.listed || now_.list_suspected) {
+      // Nobody can say what is there: no time passes for the version.
+      rollout.progressed_at = at_;
+      course_ = Course{.room = plan_.decision.max + surge_of(group_.deploy, rollout, *memory_.desired, plan_.decision.min)};
+      return;
+    }
+    const Rollout::Direction direction = rollout.direction;
+    Scene before = scene(rollout);
+    if (is_judged(rollout, before)) before.verdict = judge(group_.deploy.judge, observation_, rollout);
+    course_ = advance(group_.deploy, before, rollout);
+    if (rollout.direction != direction) {
+      memory_.launch_failures = 0;
+      memory_.launch_not_before.reset();
+      plan_.notes.push_back(fmt::format("the deploy of {} goes back to {}: {}", rollout.version, rollout.from, rollout.why_back));
+      course_ = advance(group_.deploy, scene(rollout), rollout);
+    }
+    if (rollout.end == Rollout::End::done) memory_.version = rollout.version;
+    if (course_->switches) switch_over();
+    if (course_->revisit_at) revisit(*course_->revisit_at);
+  }
+
+  [[nodiscard]] Scene scene(const Rollout& rollout) const {
+    Scene scene{.at = at_, .desired = *memory_.desired, .min = plan_.decision.min, .max = plan_.decision.max};
+    for (std::size_t index = 0; index < size(); ++index) {
+      const Server& one = now_.servers[index];
+      Side& side = is_fresh(rollout, one.version) ? scene.fresh : scene.old;
+      ++side.existing;
+      if (!is_live(one)) continue;
+      if (!is_last_hope(one)) ++side.live;
+      const bool soaked = has_soaked(memory_.servers[index], rollout);
+      const bool serves = can_serve(one, now_.probe_suspected);
+      if (serves) ++side.serving;
+      if (serves && soaked) ++side.soaked;
+      const std::optional<TimePoint> since = soaks_since(memory_.servers[index]);
+      if (&side == &scene.fresh && serves && since && !is_trusted(memory_.servers[index], rollout))
+        scene.soaks_since = std::max(scene.soaks_since.value_or(*since), *since);
+      if (soaked && (serves || (one.phase == Phase::warming && one.health.status == HealthStatus::healthy))) ++side.ready;
+    }
+    for (const LaunchIntent& intent : memory_.launches) ++(is_fresh(rollout, intent.version) ? scene.fresh : scene.old).existing;
+    return scene;
+  }
+
+  /// When it began to soak.
+  static std::optional<TimePoint> soaks_since(const ServerMemory& one) { return one.ready_at ? one.ready_at : one.admitted_at; }
+
+  /// Somebody said to go on when it was there.
+  static bool is_trusted(const ServerMemory& one, const Rollout& rollout) {
+    return rollout.trusted_at && soaks_since(one) <= rollout.trusted_at;
+  }
+
+  [[nodiscard]] bool has_soaked(const ServerMemory& one, const Rollout& rollout) const {
+    const std::optional<TimePoint> since = soaks_since(one);
+    return since && (at_ - *since >= group_.deploy.soak || is_trusted(one, rollout));
+  }
+
+  /// All at once, so that every balancer is written once: the new ones come in, the old ones leave and are kept.
+  void switch_over() {
+    for (std::size_t index = 0; index < size(); ++index) {
+      const Server& one = server(index);
+      if (is_new(one.version) && one.phase == Phase::warming && known(index).ready_at &&
+          one.health.status == HealthStatus::healthy) {
+        known(index).admitted_at = at_;
+        server(index).phase = Phase::in_service;
+        server(index).in_service_since = at_;
+        act(Action::Kind::admit, one, fmt::format("the traffic goes to {}", memory_.rollout->version));
+      }
+    }
+    for (std::size_t index = 0; index < size(); ++index) {
+      if (is_new(server(index).version) || !can_serve(server(index), now_.probe_suspected)) continue;
+      drain(index, DrainCause::standby, fmt::format("the traffic goes to {}; it stays as a way back", memory_.rollout->version));
+    }
+  }
+
   void resize() {
     if (!memory_.desired) return;
-    int live = 0;
-    for (const Server& one : now_.servers) {
-      const bool counts = one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service;
-      if (counts && !is_last_hope(one)) ++live;
-    }
-    live -= static_cast<int>(std::ranges::count_if(memory_.servers, is_released));
-    const int missing = *memory_.desired - live;
     if (!observation_.listed) {
       if (!observation_.listed_detail.empty()) plan_.notes.push_back("no launch and no removal: " + observation_.listed_detail);
       return;
     }
-    if (missing >= 0) return grow(missing);
+    if (!course_) return resize(Part::all, *memory_.desired);
+    // The version that is to stay comes first: where there is not room for both, it gets it.
+    const bool forward = memory_.rollout->direction == Rollout::Direction::forward;
+    if (forward) resize(Part::fresh, course_->fresh);
+    resize(Part::old, course_->old);
+    if (!forward) resize(Part::fresh, course_->fresh);
+  }
+
+  /// A suspected check holds no deploy up that may be what ends the trouble: a way back, where the course counts all as serving and
+  /// lets only as many go as it has room for, and a new version whose servers all pass the check that the old ones fail.
+  [[nodiscard]] bool may_end_trouble(Part part) const {
+    if (part == Part::all) return false;
+    if (memory_.rollout->direction == Rollout::Direction::back) return part == Part::fresh;
+    if (part == Part::fresh) return false;
+    const auto is_tried = [&](const Server& one) { return one.phase == Phase::in_service && is_new(one.version); };
+    const auto passes = [&](const Server& one) { return !is_tried(one) || one.health.status == HealthStatus::healthy; };
+    return std::ranges::any_of(now_.servers, is_tried) && std::ranges::all_of(now_.servers, passes);
+  }
+
+  void resize(Part part, int wanted) {
+    int live = 0;
+    for (std::size_t index = 0; index < size(); ++index) {
+      const Server& one = server(index);
+      if (!is_of(part, one.version)) continue;
+      if (is_live(one) && !is_last_hope(one)) ++live;
+      if (is_released(known(index))) --live;
+    }
+    const int missing = wanted - live;
+    if (missing >= 0) return grow(part, missing);
     if (now_.list_suspected) return;
-    if (now_.probe_suspected) {
+    if (now_.probe_suspected && !may_end_trouble(part)) {
       // Who serves is in doubt: a replacement on its way may be what ends it.
       plan_.notes.push_back(fmt::format("{} servers too many stay while the check is suspected", -missing));
       return;
     }
-    abandon_launches(open_launches());
-    group_.chooses_victim ? shrink(-missing) : release(-missing);
+    abandon_launches(part, open_launches(part));
+    group_.chooses_victim ? shrink(part, -missing) : release(-missing);
   }
 
-  void grow(int missing) {
+  void grow(Part part, int missing) {
     for (auto one = memory_.servers.begin(); one != memory_.servers.end() && missing > 0; ++one) {
       if (!is_released(*one)) continue;
       one->release_at.reset();
@@ -309,13 +449,14 @@ class Planner {
     }
     for (std::size_t index = 0; index < size() && missing > 0; ++index) {
       const ServerMemory& one = known(index);
-      if (server(index).phase != Phase::draining || one.drain_cause != DrainCause::surplus) continue;
+      const bool may_return = one.drain_cause == DrainCause::surplus || one.drain_cause == DrainCause::standby;
+      if (server(index).phase != Phase::draining || !may_return || !is_of(part, server(index).version)) continue;
       if (server(index).health.status == HealthStatus::unhealthy) continue;
       readmit(index, "the load returned while it was draining");
       --missing;
     }
-    const int open = open_launches();
-    if (open > missing) abandon_launches(open - missing);
+    const int open = open_launches(part);
+    if (open > missing) abandon_launches(part, open - missing);
     if (missing <= open || now_.list_suspected) return;
     if (memory_.launch_not_before && at_ < *memory_.launch_not_before) {
       plan_.notes.push_back(fmt::format("{} servers short; after {} failed launches the next is tried in {}", missing - open,
@@ -333,16 +474,16 @@ class Planner {
       }
       count = 1;
     }
-    count -= revive_launches(count);
+    count -= revive_launches(part, count);
     // Everything that exists or may exist counts against max, also what is on its way out.
     const int room = std::max(0, max() - static_cast<int>(size() + memory_.launches.size()));
-    if (count > room) {
+    if (count > room && !course_) {
       plan_.notes.push_back(
           fmt::format("{} servers short until servers on their way out are gone: max is {}", count - room, max()));
     }
     for (count = std::min(count, room); count > 0; --count) {
       memory_.launches.push_back({.token = fmt::format("{}-{}-{}", group_.name, memory_.nonce, memory_.next_token++),
-                                  .version = memory_.version,
+                                  .version = version_of(part),
                                   .decided_at = at_,
                                   .next_attempt_at = at_});
     }
@@ -365,15 +506,15 @@ class Planner {
     });
   }
 
-  [[nodiscard]] int open_launches() const {
-    return static_cast<int>(
-        std::ranges::count_if(memory_.launches, [](const LaunchIntent& intent) { return !intent.abandoned_at; }));
+  [[nodiscard]] int open_launches(Part part) const {
+    return static_cast<int>(std::ranges::count_if(
+        memory_.launches, [&](const LaunchIntent& intent) { return !intent.abandoned_at && is_of(part, intent.version); }));
   }
 
   /// The youngest first. One that was attempted may have happened: it keeps its place until its server must have turned up.
-  void abandon_launches(int count) {
+  void abandon_launches(Part part, int count) {
     for (auto intent = memory_.launches.rbegin(); intent != memory_.launches.rend() && count > 0; ++intent) {
-      if (intent->abandoned_at) continue;
+      if (intent->abandoned_at || !is_of(part, intent->version)) continue;
       intent->abandoned_at = at_;
       --count;
     }
@@ -381,11 +522,11 @@ class Planner {
   }
 
   /// Wanted again: the same token cannot make a second server.
-  int revive_launches(int count) {
+  int revive_launches(Part part, int count) {
     int revived = 0;
     for (LaunchIntent& intent : memory_.launches) {
       if (revived == count) break;
-      if (!intent.abandoned_at || intent.version != memory_.version) continue;
+      if (!intent.abandoned_at || intent.version != version_of(part)) continue;
       intent.abandoned_at.reset();
       intent.next_attempt_at = at_;
       ++revived;
@@ -423,12 +564,12 @@ class Planner {
 
   /// Whom to let go first: what serves nobody, then the unhealthy, then the overflow, then whose paid time ends soonest, then one
   /// of the fullest zone, then the youngest.
-  [[nodiscard]] std::vector<std::size_t> victims() const {
+  [[nodiscard]] std::vector<std::size_t> victims(Part part = Part::all) const {
     std::vector<std::size_t> order;
     std::map<std::string_view, int> left_in_zone;
     for (std::size_t index = 0; index < now_.servers.size(); ++index) {
       const Server& one = now_.servers[index];
-      const bool live = one.phase == Phase::pending || one.phase == Phase::warming || one.phase == Phase::in_service;
+      const bool live = is_live(one) && is_of(part, one.version);
       if (live) ++left_in_zone[one.zone];
       if (live && one.protection.empty()) order.push_back(index);
     }
@@ -437,7 +578,11 @@ class Planner {
       const int use = one.phase != Phase::in_service ? 0 : one.health.status == HealthStatus::unhealthy ? 1 : 2;
       return std::tuple(use, one.overflow ? 0 : 1, one.paid_until.value_or(TimePoint::max()));
     };
-    const auto youth = [this](std::size_t index) { return std::pair(-now_.servers[index].launched_at.time_since_epoch(), index); };
+    // A deploy lets the oldest go first.
+    const auto youth = [this, part](std::size_t index) {
+      const Duration age = now_.servers[index].launched_at.time_since_epoch();
+      return std::pair(part == Part::all ? -age : age, index);
+    };
     std::ranges::sort(order, {}, [&](std::size_t index) { return std::pair(reason(index), youth(index)); });
     // How many its zone has when it is its turn, if all before it in its zone are gone.
     std::vector<int> fullness(now_.servers.size());
@@ -451,13 +596,26 @@ class Planner {
     return one.paid_until && *one.paid_until - at_ > group_.drain_timeout + 2 * group_.interval + kLeaveTime;
   }
 
-  void shrink(int surplus) {
+  [[nodiscard]] int spare(Part part) const {
+    const int spare = serving() - plan_.decision.min;
+    if (part == Part::all) return spare;
+    return std::min(spare, part == Part::old ? course_->spare_old : course_->spare_fresh);
+  }
+
+  [[nodiscard]] std::string why_fewer(Part part) const {
+    if (part == Part::all) return fmt::format("{} desired", *memory_.desired);
+    const Rollout& rollout = *memory_.rollout;
+    if (rollout.direction == Rollout::Direction::back) return fmt::format("back to {}: {}", rollout.from, rollout.why_back);
+    return part == Part::old ? fmt::format("{} takes its place", rollout.version) : fmt::format("{} desired", *memory_.desired);
+  }
+
+  void shrink(Part part, int surplus) {
     int kept = 0;
-    int spare = serving() - plan_.decision.min;
-    const std::string why = fmt::format("{} desired", *memory_.desired);
-    for (const std::size_t index : victims()) {
+    int spare = this->spare(part);
+    const std::string why = why_fewer(part);
+    for (const std::size_t index : victims(part)) {
       if (surplus == 0) break;
-      if (is_paid_for_longer(server(index))) {
+      if (part == Part::all && is_paid_for_longer(server(index))) {
         revisit(*server(index).paid_until - group_.drain_timeout - 2 * group_.interval - kLeaveTime);
         ++kept;
         --surplus;
@@ -477,7 +635,7 @@ class Planner {
     if (kept > 0) {
       plan_.notes.push_back(fmt::format("{} servers more than desired stay until the time paid for is used", kept));
     }
-    if (surplus > 0) {
+    if (surplus > 0 && !course_) {
       plan_.notes.push_back(
           fmt::format("{} servers too many stay: protected by the provider, or needed until others serve", surplus));
     }
@@ -548,6 +706,7 @@ class Planner {
         take_back_recovered(index);
         continue;
       }
+      if (memory.drain_cause == DrainCause::standby && keeps_standby(memory_.rollout) && !is_new(one.version)) continue;
       revisit(at_ + kSoon);
       if (memory.drain_at == at_) continue;
       const bool expired = at_ - *memory.drain_at >= group_.drain_timeout;
@@ -606,6 +765,7 @@ class Planner {
       add_peer_if((can_serve(one, now_.probe_suspected) && !is_unheard_of(one)) || keeps_traffic(index), one);
     }
     if (plan_.peers.empty()) keep_last_peers();
+    if (course_ && course_->share) share_traffic(*course_->share);
     if (!std::ranges::is_sorted(plan_.peers, {}, &Peer::address)) std::ranges::sort(plan_.peers, {}, &Peer::address);
     // Nobody is known who could serve: what a balancer says may be better than nothing.
     const auto may_serve = [](const BalancerView& view) { return !view.known || !view.peers.empty(); };
@@ -613,6 +773,29 @@ class Planner {
     for (const BalancerView& view : observation_.balancers) {
       if (!view.known || !view.in_force || !says(view, plan_.peers)) plan_.write_balancers = true;
     }
+  }
+
+  void share_traffic(double share) {
+    std::vector<bool> fresh;
+    for (const Peer& peer : plan_.peers) {
+      const auto one = std::ranges::find(now_.servers, peer.server, &Server::id);
+      fresh.push_back(one != now_.servers.end() && is_new(one->version));
+    }
+    weigh(share, fresh, plan_.peers);
+    for (std::size_t index = 0; index < plan_.peers.size(); ++index) {
+      const Peer& peer = plan_.peers[index];
+      const auto one = std::ranges::find(now_.servers, peer.server, &Server::id);
+      if (!fresh[index] || one == now_.servers.end() || weighs_already(peer)) continue;
+      act(Action::Kind::set_weight, *one, fmt::format("{} may have {:g}% of the traffic", one->version, 100 * share));
+      plan_.actions.back().weight = peer.weight;
+    }
+  }
+
+  [[nodiscard]] bool weighs_already(const Peer& peer) const {
+    return std::ranges::any_of(observation_.balancers, [&](const BalancerView& view) {
+      const auto said = std::ranges::find(view.peers, peer.address, &Peer::address);
+      return view.known && said != view.peers.end() && said->weight == peer.weight;
+    });
   }
 
   /// After a restart of ours nobody has heard of its health: it keeps the traffic it has, and gets none it has not.
@@ -656,6 +839,7 @@ class Planner {
   Classified& now_;
   Memory& memory_;
   Plan& plan_;
+  std::optional<Course> course_;  ///< of the deploy under way
 };
 
 }  // namespace

@@ -96,11 +96,15 @@ void note_spending(const Group& group, TimePoint at, const Memory& memory, Plan&
 }
 
 /// A refused plan does nothing and leaves no intent behind.
-void take_back(TimePoint at, Plan& plan, Memory& memory) {
+void take_back(TimePoint at, Plan& plan, std::optional<Rollout> rollout, Memory& memory) {
+  // What the deploy has switched or ended in this turn did not happen.
+  if (memory.rollout && memory.rollout->end == Rollout::End::done && memory.rollout->ended_at == at) memory.version = rollout->from;
+  memory.rollout = std::move(rollout);
   plan.actions.clear();
   plan.write_balancers = false;
   memory.desired = plan.decision.previous;
   for (ServerMemory& server : memory.servers) {
+    if (server.admitted_at == at && server.ready_at) server.admitted_at.reset();
     if (server.drain_at == at) server.drain_at.reset();
     if (server.terminate_at == at) server.terminate_at.reset();
     if (server.release_at == at) server.release_at.reset();
@@ -116,17 +120,18 @@ Turn reconcile(const Group& group, const Policies& policies, Observation observa
   if (!std::ranges::is_sorted(memory.servers, {}, &ServerMemory::id)) std::ranges::sort(memory.servers, {}, &ServerMemory::id);
   start_over_under_new_rules(group, observation.at, memory);
   keep_watch(group, observation.at, memory);
-  obey_orders(observation.orders, observation.at, memory);
+  obey_orders(observation.orders, group, observation.at, memory);
   Classified classified = classify(group, observation, memory);
   if (group.cost) count_spending(*group.cost, classified.servers, classified.met, observation.at, memory);
   start_desired(group, observation, classified, memory);
   turn.plan.decision = decide_or_hold(group, policies, observation, classified, memory);
   note_spending(group, observation.at, memory, turn.plan);
+  std::optional<Rollout> rollout = memory.rollout;
   plan_actions(group, observation, classified, memory, turn.plan);
   turn.plan.refused = verify(group, observation, classified, memory, turn.plan);
   memory.turned_at = observation.at;
   memory.provider = group.provider;
-  if (!turn.plan.refused.empty()) take_back(observation.at, turn.plan, memory);
+  if (!turn.plan.refused.empty()) take_back(observation.at, turn.plan, std::move(rollout), memory);
   turn.probe_suspected = classified.probe_suspected;
   turn.orphans = static_cast<int>(classified.strangers.size());
   observation.servers = std::move(classified.servers);

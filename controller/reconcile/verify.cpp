@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "deploy/advance.h"
+
 namespace weir {
 namespace {
 
@@ -16,8 +18,12 @@ const ServerMemory* remembered(const Memory& memory, const std::string& id) {
   return found == memory.servers.end() ? nullptr : &*found;
 }
 
-std::string check_launches(const Classified& classified, const Plan& plan) {
-  const int max = plan.decision.max;
+std::string check_launches(const Group& group, const Observation& observation, const Classified& classified, const Memory& memory,
+                           const Plan& plan) {
+  int max = plan.decision.max;
+  // The turn that ends a deploy still has its room.
+  const bool deploys = is_active(memory.rollout) || (memory.rollout && memory.rollout->ended_at == observation.at);
+  if (deploys) max += surge_of(group.deploy, *memory.rollout, plan.decision.desired, plan.decision.min);
   const auto launches = std::ranges::count(plan.actions, Action::Kind::launch, &Action::kind);
   const auto total = static_cast<std::ptrdiff_t>(classified.servers.size()) + launches;
   if (launches == 0 || total <= max) return {};
@@ -87,7 +93,7 @@ std::string verify(const Group& group, const Observation& observation, const Cla
     return fmt::format("desired {} is outside {} to {}", desired, plan.decision.min, plan.decision.max);
   }
   if (group.elastic) {
-    if (std::string wrong = check_launches(classified, plan); !wrong.empty()) return wrong;
+    if (std::string wrong = check_launches(group, observation, classified, memory, plan); !wrong.empty()) return wrong;
     if (std::string wrong = check_drains(classified, memory, plan); !wrong.empty()) return wrong;
     if (std::string wrong = check_releases(observation, classified, memory, plan); !wrong.empty()) return wrong;
   }

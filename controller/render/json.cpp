@@ -13,6 +13,7 @@
 #include <set>
 #include <utility>
 
+#include "controller/render/deploys.h"
 #include "controller/render/json_writer.h"
 #include "controller/render/orders.h"
 #include "controller/render/rfc3339.h"
@@ -32,12 +33,18 @@ std::string_view to_string(DrainCause cause) {
       return "unhealthy";
     case DrainCause::gone_wrong:
       return "gone_wrong";
+    case DrainCause::standby:
+      return "standby";
   }
   std::abort();
 }
 
-constexpr std::array kDrainCauses{DrainCause::surplus, DrainCause::unhealthy, DrainCause::gone_wrong};
-constexpr std::array kOrders{Order::Kind::scale, Order::Kind::pause, Order::Kind::resume};
+constexpr std::array kDrainCauses{DrainCause::surplus, DrainCause::unhealthy, DrainCause::gone_wrong, DrainCause::standby};
+constexpr std::array kOrders{Order::Kind::scale,  Order::Kind::pause,   Order::Kind::resume,
+                             Order::Kind::deploy, Order::Kind::promote, Order::Kind::abort};
+constexpr std::array kStrategies{Strategy::rolling, Strategy::blue_green, Strategy::canary};
+constexpr std::array kDirections{Rollout::Direction::forward, Rollout::Direction::back};
+constexpr std::array kEnds{Rollout::End::none, Rollout::End::done, Rollout::End::went_back};
 constexpr std::array kPhases{Phase::pending, Phase::warming, Phase::in_service, Phase::draining, Phase::terminating};
 constexpr std::array kHealthStatuses{HealthStatus::unknown, HealthStatus::healthy, HealthStatus::unhealthy};
 constexpr std::array kStances{Vote::Stance::wants, Vote::Stance::content, Vote::Stance::abstains};
@@ -151,6 +158,14 @@ void write_section_if(JsonWriter& out, std::string_view name, const T& what) {
   out.end_object();
 }
 
+void write_deploy_if(JsonWriter& out, std::string_view name, const std::optional<Rollout>& rollout) {
+  if (!rollout) return;
+  out.key(name);
+  out.begin_object();
+  write_deploy(out, *rollout);
+  out.end_object();
+}
+
 void write(JsonWriter& out, const PolicyMemory& memory) {
   out.field("policy", memory.policy);
   out.field_if("above_since", memory.above_since);
@@ -172,6 +187,7 @@ void write(JsonWriter& out, const ServerMemory& server) {
   out.field("seen_at", server.seen_at);
   out.field_if("missed", server.missed);
   out.field_if("admitted_at", server.admitted_at);
+  out.field_if("ready_at", server.ready_at);
   out.field_if("drain_at", server.drain_at);
   if (server.drain_cause != DrainCause::surplus) out.field("drain_cause", to_string(server.drain_cause));
   out.field_if("idle_since", server.idle_since);
@@ -307,6 +323,7 @@ void write_plan(JsonWriter& out, const GroupPlan& plan) {
     });
   }
   write_rest_of_plan(out, plan.plan);
+  write_deploy_if(out, "deploy", plan.rollout);
   write_servers(out, plan.servers, plan.group);
   out.field_if("servers_detail", plan.servers_detail);
 }
@@ -318,6 +335,8 @@ void write(JsonWriter& out, const Order& order) {
     out.field("out", order.out);
     out.field("in", order.in);
   }
+  if (order.kind == Order::Kind::deploy) out.field("version", order.version);
+  if (order.strategy) out.field("strategy", to_string(*order.strategy));
   out.field_if("until", order.until);
   out.field("at", order.at);
   out.field_if("by", order.by);
@@ -334,6 +353,7 @@ void write_status(JsonWriter& out, const GroupStatus& status) {
   out.field("in_service", count_phase(status.servers, Phase::in_service));
   out.field("paused", status.manual.pause.has_value());
   write(out, status.manual);
+  write_deploy_if(out, "deploy", status.rollout);
   write_servers(out, status.servers, status.name);
   out.field("last_turn", status.last_turn);
   out.field("last_change", status.last_change);
@@ -410,6 +430,10 @@ class Fields {
       return;
     }
     complain(key, "one of the known names");
+  }
+  template <typename T, std::size_t Count>
+  void read(const char* key, std::optional<T>& out, const std::array<T, Count>& all) {
+    if (has(key)) read(key, out.emplace(), all);
   }
   void read(const char* key, std::vector<double>& out) {
     const json* found = find(key, "a list", &json::is_array);
@@ -540,6 +564,34 @@ void read(Fields& in, Spending& spending) {
   in.read("counted_to", spending.counted_to);
 }
 
+void read(Fields& in, Rollout& rollout) {
+  in.read("version", rollout.version);
+  in.read("from", rollout.from);
+  in.read("replaced", rollout.replaced);
+  in.read("strategy", rollout.strategy, kStrategies);
+  in.read("by", rollout.by);
+  in.read("started_at", rollout.started_at);
+  in.read("direction", rollout.direction, kDirections);
+  in.read("why_back", rollout.why_back);
+  in.read("step", rollout.step);
+  in.read("reached_at", rollout.reached_at);
+  in.read("promoted", rollout.promoted);
+  in.read("trusted_at", rollout.trusted_at);
+  in.read("progressed_at", rollout.progressed_at);
+  in.read("moved", rollout.moved);
+  in.read("failures", rollout.failures);
+  in.read("last_failure", rollout.last_failure);
+  in.section("judge", [&rollout](Fields& fields) {
+    fields.read("judged_at", rollout.judge.judged_at);
+    fields.read("inconclusive_since", rollout.judge.inconclusive_since);
+    fields.read("bad", rollout.judge.bad);
+    fields.read("why", rollout.judge.why);
+  });
+  in.read("ended_at", rollout.ended_at);
+  in.read("end", rollout.end, kEnds);
+  in.read("waits", rollout.waits);
+}
+
 void read(Fields& in, PolicyMemory& memory) {
   in.read("policy", memory.policy);
   in.read("above_since", memory.above_since);
@@ -561,6 +613,7 @@ void read(Fields& in, ServerMemory& server) {
   in.read("seen_at", server.seen_at);
   in.read("missed", server.missed);
   in.read("admitted_at", server.admitted_at);
+  in.read("ready_at", server.ready_at);
   in.read("drain_at", server.drain_at);
   in.read("drain_cause", server.drain_cause, kDrainCauses);
   in.read("idle_since", server.idle_since);
@@ -671,6 +724,8 @@ void read(Fields& in, Order& order) {
   in.read("servers", order.servers);
   in.read("out", order.out);
   in.read("in", order.in);
+  in.read("version", order.version);
+  in.read("strategy", order.strategy, kStrategies);
   in.read("until", order.until);
   in.read("at", order.at);
   in.read("by", order.by);
@@ -683,6 +738,7 @@ void read(Fields& in, Record& record) {
   read_servers(in, record.servers, record.group);
   in.read("servers_detail", record.servers_detail);
   in.read("orders", record.orders, kReadItem);
+  in.section("deploy", [&record](Fields& fields) { read(fields, record.rollout.emplace()); });
 }
 
 void read(Fields& in, GroupPlan& plan) {
@@ -700,6 +756,7 @@ void read(Fields& in, GroupPlan& plan) {
     fields.read("per_hour_after", plan.cost.per_hour_after);
     fields.read("currency", plan.cost.currency);
   });
+  in.section("deploy", [&plan](Fields& fields) { read(fields, plan.rollout.emplace()); });
   read_servers(in, plan.servers, plan.group);
   in.read("servers_detail", plan.servers_detail);
 }
@@ -723,6 +780,7 @@ void read(Fields& in, Memory& memory) {
   in.read("min", memory.min);
   in.read("max", memory.max);
   in.section("manual", [&memory](Fields& fields) { read(fields, memory.manual); });
+  in.section("rollout", [&memory](Fields& fields) { read(fields, memory.rollout.emplace()); });
   in.section("help", [&memory](Fields& fields) { read(fields, memory.help); });
   in.section("spending", [&memory](Fields& fields) { read(fields, memory.spending.emplace()); });
   std::vector<double> boots;
@@ -788,6 +846,7 @@ std::string memory_json(const Memory& memory) {
   out.field_if("min", memory.min);
   out.field_if("max", memory.max);
   write_section_if(out, "manual", memory.manual);
+  write_deploy_if(out, "rollout", memory.rollout);
   write_section_if(out, "help", memory.help);
   if (memory.spending) {
     out.key("spending");
@@ -832,6 +891,7 @@ std::string record_json(const Record& record) {
   write_servers(out, record.servers, record.group);
   out.field_if("servers_detail", record.servers_detail);
   write_array_if(out, "orders", record.orders, [](JsonWriter& to, const Order& order) { write(to, order); });
+  write_deploy_if(out, "deploy", record.rollout);
   out.end_object();
   return text;
 }

@@ -29,6 +29,12 @@ std::string_view to_string(Order::Kind kind) {
       return "pause";
     case Order::Kind::resume:
       return "resume";
+    case Order::Kind::deploy:
+      return "deploy";
+    case Order::Kind::promote:
+      return "promote";
+    case Order::Kind::abort:
+      return "abort";
   }
   std::abort();
 }
@@ -46,6 +52,13 @@ std::string order_text(const Order& order) {
       return manual_text({.hold = {}, .pause = Manual::Pause{order.out, order.in, order.until, order.by}});
     case Order::Kind::resume:
       return "resumed" + by_text(order.by);
+    case Order::Kind::deploy:
+      return fmt::format("deploy of {}{}{}", printable(order.version),
+                         order.strategy ? fmt::format(" ({})", to_string(*order.strategy)) : "", by_text(order.by));
+    case Order::Kind::promote:
+      return "deploy promoted" + by_text(order.by);
+    case Order::Kind::abort:
+      return "deploy aborted" + by_text(order.by);
   }
   std::abort();
 }
@@ -68,7 +81,9 @@ std::string order_json(std::string_view group, const Order& order) {
   out.field("order", to_string(order.kind));
   if (order.kind == Order::Kind::scale) out.field("servers", order.servers);
   if (order.kind == Order::Kind::pause) out.field("direction", direction_of(order.out, order.in));
-  if (order.kind != Order::Kind::resume) out.field("until", order.until);
+  if (order.kind == Order::Kind::scale || order.kind == Order::Kind::pause) out.field("until", order.until);
+  if (order.kind == Order::Kind::deploy) out.field("version", order.version);
+  if (order.strategy) out.field("strategy", to_string(*order.strategy));
   out.field("at", order.at);
   out.field("by", order.by);
   out.end_object();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 
 namespace weir {
 namespace {
@@ -10,6 +11,17 @@ namespace {
 std::string step_reason(const Step& step) { return fmt::format("{}: {}", step.stage, step.why); }
 
 }  // namespace
+
+std::string age_text(TimePoint then, TimePoint now) {
+  const auto seconds = std::max(std::chrono::floor<std::chrono::seconds>(now - then), std::chrono::seconds{0});
+  const bool days = seconds >= std::chrono::days{1};
+  const Duration rounded = days                               ? Duration{std::chrono::floor<std::chrono::hours>(seconds)}
+                           : seconds >= std::chrono::hours{1} ? Duration{std::chrono::floor<std::chrono::minutes>(seconds)}
+                                                              : Duration{seconds};
+  return format_duration(rounded);
+}
+
+std::string clock_text(TimePoint time) { return format_time(std::chrono::floor<std::chrono::seconds>(time)).substr(0, 19) + "Z"; }
 
 int count_phase(const std::vector<Server>& servers, Phase phase) {
   return static_cast<int>(std::ranges::count(servers, phase, &Server::phase));

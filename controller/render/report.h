@@ -44,6 +44,7 @@ struct GroupPlan {
   std::string servers_detail;   ///< non-empty: the provider's list is not known, and why
   std::vector<BalancerDiff> balancers;
   Cost cost;
+  std::optional<Rollout> rollout;                ///< the deploy under way, or ended by this turn
   std::optional<std::vector<PlannedStep>> then;  ///< what follows if the load stays; absent: not looked at
 };
 
@@ -62,11 +63,18 @@ struct GroupStatus {
   int max = 0;
   std::optional<int> desired;            ///< absent before the first turn
   Manual manual;                         ///< a person's hand on the wheel, as far as it is in force
+  std::optional<Rollout> rollout;        ///< the deploy under way, or the last one
   std::vector<Server> servers;           ///< classified
   std::optional<TimePoint> last_turn;    ///< absent before the first turn
   std::optional<TimePoint> last_change;  ///< of desired
   std::string why;                       ///< of the last turn, one sentence
 };
+
+/// How long ago, to the two largest units; a clock set back reads as now.
+[[nodiscard]] std::string age_text(TimePoint then, TimePoint now);
+
+/// To the second: milliseconds are for machines.
+[[nodiscard]] std::string clock_text(TimePoint time);
 
 /// How many of the servers are in this phase.
 [[nodiscard]] int count_phase(const std::vector<Server>& servers, Phase phase);

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <utility>
 
+#include "controller/render/deploys.h"
 #include "controller/render/orders.h"
 #include "controller/render/table.h"
 
@@ -38,20 +39,7 @@ std::string plural(int count, std::string_view noun) { return fmt::format("{} {}
 /// A value as people read it: six digits are plenty.
 std::string number_text(std::optional<double> value) { return value ? fmt::format("{:.6g}", *value) : "-"; }
 
-/// How long ago, to the two largest units; a clock set back reads as now.
-std::string age_text(TimePoint then, TimePoint now) {
-  const auto seconds = std::max(std::chrono::floor<std::chrono::seconds>(now - then), std::chrono::seconds{0});
-  const bool days = seconds >= std::chrono::days{1};
-  const Duration rounded = days                               ? Duration{std::chrono::floor<std::chrono::hours>(seconds)}
-                           : seconds >= std::chrono::hours{1} ? Duration{std::chrono::floor<std::chrono::minutes>(seconds)}
-                                                              : Duration{seconds};
-  return format_duration(rounded);
-}
-
-std::string age_text(std::optional<TimePoint> then, TimePoint now) { return then ? age_text(*then, now) + " ago" : "-"; }
-
-/// To the second: milliseconds are for machines.
-std::string clock_text(TimePoint time) { return format_time(std::chrono::floor<std::chrono::seconds>(time)).substr(0, 19) + "Z"; }
+std::string last_text(std::optional<TimePoint> then, TimePoint now) { return then ? age_text(*then, now) + " ago" : "-"; }
 
 std::string vote_text(const Vote& vote) {
   return vote.stance == Vote::Stance::wants ? fmt::format("wants {}", vote.wants) : std::string(to_string(vote.stance));
@@ -165,9 +153,17 @@ std::string headline(std::string_view group, const Decision& decision, const Pai
   return fmt::format("{} {}", paint(kBold, fmt::format("{}:", group)), paint(colour, change));
 }
 
+/// `at` is when the servers were seen, which is when it soaked so long.
+std::string deploy_line(const std::optional<Rollout>& rollout, const std::vector<Server>& servers, int size, TimePoint at,
+                        const Paint& paint) {
+  if (!rollout) return "";
+  return fmt::format("  {} {}\n", paint(kYellow, "deploy:"), deploy_text(*rollout, servers, size, at));
+}
+
 std::string plan_text(const GroupPlan& plan, const Paint& paint) {
   std::string text = headline(plan.group, plan.plan.decision, paint);
   text += fmt::format("  ({} in service at {}, {})\n", plan.current, plan.provider, clock_text(plan.at));
+  text += deploy_line(plan.rollout, plan.servers, plan.plan.decision.desired, plan.at, paint);
   text += notes_text(plan.plan, plan.servers_detail, paint);
   text += votes_text(plan.plan.decision, paint) + "\n" + steps_text(plan.plan.decision, paint);
   if (!changes_something(plan)) return text + "\n  nothing to do\n";
@@ -194,15 +190,21 @@ std::string actions_in_short(const std::vector<Action>& actions) {
   return text;
 }
 
-std::string status_reason(const GroupStatus& status) {
-  const std::string manual = manual_text(status.manual);
-  return fmt::format("{}{}{}", manual, manual.empty() || status.why.empty() ? "" : "; ", printable(status.why));
+std::string status_reason(const GroupStatus& status, TimePoint now) {
+  std::string deploy;
+  if (is_active(status.rollout)) deploy = "deploy: " + deploy_text(*status.rollout, status.servers, status.desired, now);
+  std::string text;
+  for (const std::string& part : {manual_text(status.manual), deploy, printable(status.why)}) {
+    text += (text.empty() || part.empty() ? "" : "; ") + part;
+  }
+  return text;
 }
 
 /// What a turn was told to do, before why it came out as it did.
 std::string turn_reason(const Record& record) {
   std::string text;
   for (const Order& order : record.orders) text += "ordered: " + order_text(order) + "; ";
+  if (record.rollout && record.rollout->ended_at) text += "deploy: " + deploy_headline(*record.rollout) + "; ";
   return text + turn_reason(record.plan);
 }
 
@@ -228,7 +230,8 @@ std::string status_text(std::span<const GroupStatus> statuses, TimePoint now, Co
     const int draining = count_phase(status.servers, Phase::draining) + count_phase(status.servers, Phase::terminating);
     table.add({status.name, status.desired ? std::to_string(*status.desired) : "-",
                std::to_string(count_phase(status.servers, Phase::in_service)), std::to_string(warming), std::to_string(draining),
-               std::to_string(status.min), std::to_string(status.max), age_text(status.last_change, now), status_reason(status)});
+               std::to_string(status.min), std::to_string(status.max), last_text(status.last_change, now),
+               status_reason(status, now)});
   }
   return table.text("", Paint(colour).start(kDim), Paint(colour).stop());
 }
@@ -244,6 +247,7 @@ std::string explain_text(const Record& record, TimePoint now, Colour colour, con
   text += fmt::format("  ({}, {} ago)\n", clock_text(record.at), age_text(record.at, now));
   if (manual != Manual{}) text += fmt::format("  {} {}\n", paint(kYellow, "by hand:"), manual_text(manual));
   for (const Order& order : record.orders) text += fmt::format("  {} {}\n", paint(kYellow, "ordered:"), order_text(order));
+  text += deploy_line(record.rollout, record.servers, record.plan.decision.desired, record.at, paint);
   text += notes_text(record.plan, record.servers_detail, paint);
   text += decision_text(record.plan.decision, colour);
   const std::string actions = actions_text(record.plan.actions, paint);

@@ -30,6 +30,8 @@ class Expectation {
       expected_.push_back({server, healthy ? now_ : std::max(now_, server.launched_at + boot_)});
     }
     for (const Sample& sample : turn.observation.samples) samples_.push_back(sample);
+    judged_ = turn.observation.judged;
+    judged_version_ = turn.observation.judged_version;
     serving_then_ = std::max(1, static_cast<int>(turn.plan.peers.size()));
     for (const Vote& vote : turn.plan.decision.votes) falls_.push_back(vote.value_falls);
     balancers_ = turn.observation.balancers;
@@ -64,6 +66,8 @@ class Expectation {
     }
     std::ranges::sort(seen.servers, {}, &Server::id);
     seen.samples = expected_samples();
+    seen.judged = judged_;
+    seen.judged_version = judged_version_;
     seen.balancers = balancers_;
     return seen;
   }
@@ -124,6 +128,8 @@ class Expectation {
   Duration boot_{0};
   std::vector<Expected> expected_;
   std::vector<Sample> samples_;
+  std::vector<Sample> judged_;
+  std::string judged_version_;
   std::vector<bool> falls_;  ///< per policy
   std::vector<BalancerView> balancers_;
   int serving_then_ = 1;

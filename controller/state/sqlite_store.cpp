@@ -71,7 +71,8 @@ Result<Database> open_database(const std::filesystem::path& path) {
 bool is_change(const Record& record) {
   const Plan& plan = record.plan;
   const bool acts = std::ranges::any_of(plan.actions, [](const Action& action) { return action.why != kNotGoneYet; });
-  return acts || plan.decision.desired != plan.decision.previous || !plan.refused.empty() || !record.orders.empty();
+  return acts || plan.decision.desired != plan.decision.previous || !plan.refused.empty() || !record.orders.empty() ||
+         (record.rollout && record.rollout->ended_at);
 }
 
 }  // namespace

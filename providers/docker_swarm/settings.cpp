@@ -90,6 +90,7 @@ ProviderType docker_swarm_provider_type() {
           .check = check,
           .abilities = {.sizing = ProviderAbilities::Sizing::desired_count,
                         .chooses_victim = false,
+                        .deployed_with = "docker service update or docker stack deploy",
                         .tested_against = "a stateful fake held to recorded answers; a real swarm of three nodes"},
           .make = make};
 }

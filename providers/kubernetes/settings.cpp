@@ -127,6 +127,7 @@ ProviderType kubernetes_provider_type() {
           .server_keys = kServerKeys,
           .check = check,
           .abilities = {.sizing = ProviderAbilities::Sizing::desired_count,
+                        .deployed_with = "kubectl, Helm or whatever applies the workload",
                         .tested_against = "a stateful fake of the API server and its controllers"},
           .make = make};
 }

@@ -95,6 +95,11 @@ std::filesystem::path default_home() {
   return std::filesystem::path(user != nullptr ? user : "/root") / ".pm2";
 }
 
+std::optional<int> most_servers(const Settings& server) {
+  const std::optional<PortRange> range = parse_port_range(server.text("ports"));
+  return range ? std::optional(range->size()) : std::nullopt;
+}
+
 Result<std::unique_ptr<Provider>> make(const Settings& provider, ProviderContext context) {
   return make_pm2_provider({.home = provider.has("home") ? std::filesystem::path(provider.text("home")) : default_home(),
                             .command = provider.texts("command"),
@@ -110,6 +115,7 @@ ProviderType pm2_provider_type() {
           .doc = "Servers are processes under PM2 on this machine, copies of an app that PM2 knows.",
           .provider_keys = kProviderKeys,
           .server_keys = kServerKeys,
+          .most_servers = most_servers,
           .check = check,
           .abilities = {.tested_against = "the real PM2 7.0.4 from npm"},
           .make = make};

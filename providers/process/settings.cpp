@@ -82,6 +82,11 @@ std::vector<SettingsError> check(const Settings& /*provider*/, const Group& grou
   return errors;
 }
 
+std::optional<int> most_servers(const Settings& server) {
+  const std::optional<PortRange> range = parse_port_range(server.text("ports"));
+  return range ? std::optional(range->size()) : std::nullopt;
+}
+
 Result<std::unique_ptr<Provider>> make(const Settings& provider, ProviderContext context) {
   std::filesystem::path directory = std::move(context.state_directory);
   if (provider.has("directory")) directory = provider.text("directory");
@@ -95,6 +100,7 @@ ProviderType process_provider_type() {
           .doc = "Servers are processes on this machine; they outlive a restart of weir.",
           .provider_keys = kProviderKeys,
           .server_keys = kServerKeys,
+          .most_servers = most_servers,
           .check = check,
           .abilities = {.tested_against = "real processes"},
           .make = make};

@@ -109,7 +109,9 @@ ProviderType static_provider_type() {
           .server_keys = kServerKeys,
           .fixed_size = fixed_size,
           .check = check,
-          .abilities = {.chooses_victim = false, .tested_against = "nothing but its list"},
+          .abilities = {.chooses_victim = false,
+                        .deployed_with = "whatever starts its servers",
+                        .tested_against = "nothing but its list"},
           .make = make};
 }
 

@@ -29,6 +29,7 @@ class FakeApiData final : public ApiData {
     app.last_change = full_record().at;
     app.manual.hold = Manual::Hold{4, full_record().at, "ops"};
     app.manual.pause = Manual::Pause{true, false, full_record().at, "ops"};
+    app.rollout = full_rollout();
     app.why = "votes: cpu-high wants 4";
     GroupStatus fresh;
     fresh.name = "fresh";
@@ -51,7 +52,8 @@ class FakeApiData final : public ApiData {
                           : std::vector<std::string>{};
   }
   [[nodiscard]] std::optional<std::string> plan(const std::string& group) const override {
-    const GroupPlan plans[] = {full_plan()};
+    GroupPlan plans[] = {full_plan()};
+    plans[0].rollout = full_rollout();
     return group == "app" ? std::optional(plans_json(plans)) : std::nullopt;
   }
   [[nodiscard]] std::string metrics() const override { return "weir_min 2\n"; }
@@ -70,13 +72,17 @@ class FakeApiData final : public ApiData {
     Record record{.group = "app"};
     record.orders = {{.kind = Order::Kind::scale, .servers = 4, .until = full_record().at, .at = full_record().at, .by = "ops"},
                      {.kind = Order::Kind::pause, .at = full_record().at},
-                     {.kind = Order::Kind::resume, .at = full_record().at}};
+                     {.kind = Order::Kind::resume, .at = full_record().at},
+                     {.kind = Order::Kind::deploy, .version = "v2", .strategy = Strategy::canary, .at = full_record().at},
+                     {.kind = Order::Kind::promote, .at = full_record().at},
+                     {.kind = Order::Kind::abort, .at = full_record().at}};
+    record.rollout = full_rollout();
     return record;
   }
   std::vector<std::shared_ptr<const GroupStatus>> statuses_;
 };
 
-/// Takes orders for `app`, which has 2 to 10 servers, and remembers what it was told.
+/// Takes orders for `app`, which has 2 to 10 servers of v1, and remembers what it was told.
 class FakeControl final : public ApiControl {
  public:
   [[nodiscard]] std::string token() const override { return secret; }
@@ -87,6 +93,8 @@ class FakeControl final : public ApiControl {
     if (group != "app") return failure(ErrorKind::not_found, "there is no group " + group);
     const bool fits = order.kind != Order::Kind::scale || (order.servers >= 2 && order.servers <= 10);
     if (!fits) return failure(ErrorKind::invalid, "group app has at least 2 and at most 10 servers");
+    if (order.version == "v1") return failure(ErrorKind::invalid, "group app runs v1 already");
+    if (deployless && order.kind != Order::Kind::deploy) return failure(ErrorKind::invalid, "no deploy is under way in group app");
     taken.push_back(order);
     return {};
   }
@@ -97,6 +105,7 @@ class FakeControl final : public ApiControl {
 
   std::string secret = "hunter2-of-the-test";
   bool busy = false;
+  bool deployless = false;  ///< promote and abort make no sense
   std::vector<Order> taken;
   std::vector<ApiWrite> writes;
 

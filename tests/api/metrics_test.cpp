@@ -129,6 +129,50 @@ TEST(Metrics, tell_what_an_operator_has_ordered_and_its_end) {
   EXPECT_EQ(value(metrics, R"(weir_group_paused{group="app",direction="in"})"), "0");
 }
 
+TEST(Metrics, tell_of_a_deploy_while_it_is_under_way_and_count_how_it_ended) {
+  Metrics metrics("0.1.0");
+  metrics.group(group_named("app"));
+  const auto absent = [&] {
+    for (const char* name : {"weir_deploy{", "weir_deploy_waiting{", "weir_deploy_start_timestamp_seconds{",
+                             "weir_deploy_progress_timestamp_seconds{"}) {
+      EXPECT_EQ(metrics.text().find(std::string("\n") + name), std::string::npos) << name;
+    }
+  };
+  EXPECT_EQ(value(metrics, R"(weir_deploys_total{group="app",end="done"})"), "0") << "there to alert on from the start";
+  absent();
+
+  Record record = turn_of("app", 2, 2);
+  record.rollout = Rollout{.version = "v2",
+                           .from = "v1",
+                           .strategy = Strategy::blue_green,
+                           .started_at = record.at,
+                           .progressed_at = record.at + 1s,
+                           .waits = "a person has to promote it"};
+  metrics.turn(record, 1ms);
+  EXPECT_EQ(value(metrics, R"(weir_deploy{group="app",version="v2",strategy="blue_green",direction="forward"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_deploy_waiting{group="app"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_deploy_start_timestamp_seconds{group="app"})"), "1772357400.25");
+  EXPECT_EQ(value(metrics, R"(weir_deploy_progress_timestamp_seconds{group="app"})"), "1772357401.25");
+  record.rollout->direction = Rollout::Direction::back;
+  record.rollout->waits.clear();
+  metrics.turn(record, 1ms);
+  EXPECT_EQ(value(metrics, R"(weir_deploy{group="app",version="v2",strategy="blue_green",direction="back"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_deploy{group="app",version="v2",strategy="blue_green",direction="forward"})"), "absent");
+  EXPECT_EQ(value(metrics, R"(weir_deploy_waiting{group="app"})"), "0");
+
+  record.rollout->ended_at = record.at;
+  record.rollout->end = Rollout::End::went_back;
+  metrics.turn(record, 1ms);
+  absent();
+  EXPECT_EQ(value(metrics, R"(weir_deploys_total{group="app",end="went_back"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_deploys_total{group="app",end="done"})"), "0");
+  record.rollout->end = Rollout::End::done;
+  metrics.turn(record, 1ms);
+  EXPECT_EQ(value(metrics, R"(weir_deploys_total{group="app",end="done"})"), "1");
+  metrics.turn(turn_of("app", 2, 2), 1ms);
+  EXPECT_EQ(value(metrics, R"(weir_deploys_total{group="app",end="done"})"), "1") << "a turn without a deploy ends none";
+}
+
 TEST(Metrics, series_exist_only_for_what_is_configured) {
   Metrics metrics("0.1.0");
   metrics.group(group_named("app", {{"old", "threshold", {}}}));

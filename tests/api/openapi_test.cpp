@@ -126,6 +126,8 @@ TEST_F(OpenApiTest, every_answer_is_as_documented) {
       {"/v1/groups/{group}", {"/v1/groups/app", "/v1/groups/fresh", "/v1/groups/nobody"}},
       {"/v1/groups/{group}/decisions", {"/v1/groups/app/decisions", "/v1/groups/nobody/decisions"}},
       {"/v1/groups/{group}/plan", {"/v1/groups/app/plan", "/v1/groups/fresh/plan"}},
+      {"/v1/groups/{group}/deploys/current",
+       {"/v1/groups/app/deploys/current", "/v1/groups/fresh/deploys/current", "/v1/groups/nobody/deploys/current"}},
       {"/metrics", {"/metrics"}},
       {"/healthz", {"/healthz"}},
       {"/readyz", {"/readyz"}},
@@ -140,25 +142,33 @@ TEST_F(OpenApiTest, every_answer_is_as_documented) {
 
 TEST_F(OpenApiTest, every_answer_to_an_order_is_as_documented) {
   const std::map<std::string, std::pair<std::string, std::string>> orders = {
-      {"scale", {R"({"servers": 3, "for": "1h", "by": "ops"})", R"({"servers": 11})"}},
-      {"pause", {R"({"direction": "out"})", ""}},
-      {"resume", {"", ""}},
+      {"/scale", {R"({"servers": 3, "for": "1h", "by": "ops"})", R"({"servers": 11})"}},
+      {"/pause", {R"({"direction": "out"})", ""}},
+      {"/resume", {"", ""}},
+      {"/deploys", {R"({"version": "v2", "strategy": "canary", "by": "ops"})", R"({"version": "v1"})"}},
+      {"/deploys/current/promote", {"", ""}},
+      {"/deploys/current/abort", {R"({"by": "ops"})", ""}},
   };
   std::size_t documented_orders = 0;
   for (const std::string& documented : document_.paths()) {
     if (!document_.operation(documented, "post")) continue;
     ++documented_orders;
-    const std::string name = documented.substr(documented.rfind('/') + 1);
+    const std::string name = documented.substr(std::string("/v1/groups/{group}").size());
     ASSERT_TRUE(orders.contains(name)) << documented << " is documented, but this test does not order it";
     const auto& [good, impossible] = orders.at(name);
-    const std::string path = "/v1/groups/app/" + name;
+    const std::string path = "/v1/groups/app" + name;
     EXPECT_EQ(order(documented, path, good, control_.secret), 202);
     EXPECT_EQ(order(documented, path, good, "guess"), 401);
     EXPECT_EQ(order(documented, path, "[]", control_.secret), 400);
-    EXPECT_EQ(order(documented, "/v1/groups/nobody/" + name, good, control_.secret), 404);
+    EXPECT_EQ(order(documented, "/v1/groups/nobody" + name, good, control_.secret), 404);
     if (!impossible.empty()) {
       EXPECT_EQ(order(documented, path, impossible, control_.secret), 409);
     }
+    control_.deployless = true;
+    if (name.contains("current")) {
+      EXPECT_EQ(order(documented, path, good, control_.secret), 409);
+    }
+    control_.deployless = false;
     control_.busy = true;
     EXPECT_EQ(order(documented, path, good, control_.secret), 503);
     control_.busy = false;

@@ -59,6 +59,18 @@ TEST_F(RoutesTest, shows_the_last_plan) {
   EXPECT_EQ(get("/v1/groups/fresh/plan").status, 404);
 }
 
+TEST_F(RoutesTest, shows_the_deploy_under_way_or_the_last_one) {
+  const json deploy = json::parse(get("/v1/groups/app/deploys/current").body);
+  EXPECT_EQ(deploy.at("group"), "app");
+  EXPECT_EQ(deploy.at("version"), "v3");
+  EXPECT_EQ(deploy.at("end"), "went_back");
+  EXPECT_EQ(deploy.at("servers").size(), 3U) << "v1, v3, and one server of no version";
+  EXPECT_EQ(json::parse(get("/v1/groups/app").body).at("deploy").at("version"), "v3");
+  const ApiResponse none = get("/v1/groups/fresh/deploys/current");
+  EXPECT_EQ(none.status, 404);
+  EXPECT_EQ(json::parse(none.body).at("detail"), "group fresh has had no deploy");
+}
+
 TEST_F(RoutesTest, tells_whether_it_lives_and_is_ready) {
   EXPECT_EQ(get("/healthz").body, "ok\n");
   EXPECT_EQ(get("/readyz").status, 200);

@@ -60,6 +60,38 @@ TEST_F(WritesTest, resume_needs_nothing) {
   EXPECT_EQ(control_.taken.back(), (Order{.kind = Order::Kind::resume, .at = now_, .by = "api"}));
 }
 
+TEST_F(WritesTest, a_deploy_is_taken_and_answered_as_it_was_taken) {
+  const ApiResponse response = post("/v1/groups/app/deploys", R"({"version": "v2", "strategy": "blue_green", "by": "ops"})");
+  EXPECT_EQ(response.status, 202) << response.body;
+  EXPECT_EQ(json::parse(response.body),
+            json::parse(R"({"group": "app", "order": "deploy", "version": "v2", "strategy": "blue_green",
+      "at": "2026-03-01T09:30:00.250Z", "by": "ops"})"));
+  const Order wanted{.kind = Order::Kind::deploy, .version = "v2", .strategy = Strategy::blue_green, .at = now_, .by = "ops"};
+  ASSERT_THAT(control_.taken, SizeIs(1));
+  EXPECT_EQ(control_.taken[0], wanted);
+  EXPECT_EQ(control_.writes[0].what, "deploy");
+  EXPECT_EQ(control_.writes[0].order, "deploy of v2 (blue_green) by ops");
+}
+
+TEST_F(WritesTest, a_deploy_without_a_strategy_leaves_it_to_the_group) {
+  const ApiResponse response = post("/v1/groups/app/deploys", R"({"version": "registry/app@sha256:0f3a"})");
+  EXPECT_EQ(response.status, 202) << response.body;
+  EXPECT_FALSE(json::parse(response.body).contains("strategy"));
+  EXPECT_EQ(control_.taken.at(0),
+            (Order{.kind = Order::Kind::deploy, .version = "registry/app@sha256:0f3a", .at = now_, .by = "api"}));
+}
+
+TEST_F(WritesTest, promote_and_abort_are_taken_at_the_current_deploy) {
+  EXPECT_EQ(post("/v1/groups/app/deploys/current/promote", "").status, 202);
+  EXPECT_EQ(post("/v1/groups/app/deploys/current/abort", R"({"by": "ops"})").status, 202);
+  EXPECT_EQ(control_.taken.at(0), (Order{.kind = Order::Kind::promote, .at = now_, .by = "api"}));
+  EXPECT_EQ(control_.taken.at(1), (Order{.kind = Order::Kind::abort, .at = now_, .by = "ops"}));
+  control_.deployless = true;
+  const ApiResponse refused = post("/v1/groups/app/deploys/current/promote", "");
+  EXPECT_EQ(refused.status, 409);
+  EXPECT_EQ(detail(refused), "no deploy is under way in group app");
+}
+
 TEST_F(WritesTest, what_is_wrong_with_a_body_is_said_with_the_field) {
   const std::tuple<const char*, std::string, const char*> cases[] = {
       {"scale", "", "servers: missing; expected a whole number from 0 to 100000"},
@@ -90,6 +122,18 @@ TEST_F(WritesTest, what_is_wrong_with_a_body_is_said_with_the_field) {
       {"pause", R"({"direction": "up"})", R"(direction: expected out, in or both, found "up")"},
       {"pause", R"({"direction": true})", "direction: expected"},
       {"pause", R"({"servers": 3})", "unknown field"},
+      {"deploys", "", "version: missing; expected a text, like v2"},
+      {"deploys", R"({"version": 2})", "version: expected a text, like v2, found 2"},
+      {"deploys", R"({"version": ""})", "version: expected a letter or digit"},
+      {"deploys", R"({"version": "v2 && reboot"})", "version: expected a letter or digit"},
+      {"deploys", R"({"version": ")" + std::string(50'000, 'v') + "\"}", "at most 128 characters"},
+      {"deploys", R"({"version": "v2", "strategy": "green"})",
+       R"(strategy: expected rolling, blue_green or canary, found "green")"},
+      {"deploys", R"({"version": "v2", "strategy": null})", "strategy: expected"},
+      {"deploys", R"({"versoin": "v2"})", "did you mean 'version'? deploy takes version, strategy, by"},
+      {"deploys", R"({"version": "v2", "for": "1h"})", R"("for": unknown field)"},
+      {"deploys/current/promote", R"({"version": "v2"})", R"("version": unknown field; promote takes by)"},
+      {"deploys/current/abort", "[]", "expected a JSON object with by"},
       {"resume", R"({"for": "1h"})", R"("for": unknown field; resume takes by)"},
   };
   for (const auto& [order, body, message] : cases) {
@@ -137,18 +181,21 @@ TEST_F(WritesTest, without_a_configured_token_nobody_writes_and_the_answer_says_
 
 TEST_F(WritesTest, what_the_group_cannot_do_is_refused_with_its_status) {
   EXPECT_EQ(post("/v1/groups/app/scale", R"({"servers": 11})").status, 409);
+  EXPECT_EQ(post("/v1/groups/app/deploys", R"({"version": "v1"})").status, 409);
   EXPECT_EQ(post("/v1/groups/nobody/scale", R"({"servers": 3})").status, 404);
+  EXPECT_EQ(post("/v1/groups/nobody/deploys/current/abort", "").status, 404);
   control_.busy = true;
   EXPECT_EQ(post("/v1/groups/app/scale", R"({"servers": 3})").status, 503);
 }
 
-TEST_F(WritesTest, only_the_three_orders_are_posted_and_only_posted) {
+TEST_F(WritesTest, only_orders_are_posted_and_only_posted) {
   for (const char* path : {"/v1/groups/app", "/v1/groups/app/", "/v1/groups/app/plan", "/v1/groups/app/scale/x", "/v1/groups",
-                           "/v1/groups/", "/", "/metrics", "/v1/groups/app/Scale"}) {
+                           "/v1/groups/", "/", "/metrics", "/v1/groups/app/Scale", "/v1/groups/app/deploys/",
+                           "/v1/groups/app/deploys/current", "/v1/groups/app/promote", "/v1/groups/app/deploys/7/abort"}) {
     EXPECT_EQ(post(path, "{}").status, 405) << path;
   }
   EXPECT_EQ(post("/v1/groups/%zz/scale", "{}").status, 400);
-  for (const char* order : {"scale", "pause", "resume"}) {
+  for (const char* order : {"scale", "pause", "resume", "deploys", "deploys/current/promote", "deploys/current/abort"}) {
     const ApiResponse response = answer({"GET", std::string("/v1/groups/app/") + order, {}, {}}, data_, control_);
     EXPECT_EQ(response.status, 405) << order;
     EXPECT_EQ(response.headers, (std::vector<std::pair<std::string, std::string>>{{"Allow", "POST"}}));

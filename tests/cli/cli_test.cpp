@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
 
@@ -81,7 +83,7 @@ TEST_F(Cli, help_names_every_command_and_ends_with_0) {
   const CommandResult help = weir({"--help"});
   EXPECT_EQ(help.status, 0);
   for (const char* command :
-       {"run", "validate", "plan", "apply", "status", "explain", "history", "scale", "pause", "resume", "import"}) {
+       {"run", "validate", "plan", "apply", "status", "explain", "history", "scale", "pause", "resume", "deploy", "import"}) {
     EXPECT_THAT(help.output, HasSubstr(command));
   }
 }
@@ -111,6 +113,24 @@ INSTANTIATE_TEST_SUITE_P(
                     HelpCase{"import", {"hpa", "asg", "file", "standard input"}}),
     [](const auto& tested) { return std::string(tested.param.command); });
 
+TEST_F(Cli, help_of_deploy_is_complete) {
+  const CommandResult deploy = weir({"deploy", "--help"});
+  EXPECT_EQ(deploy.status, 0);
+  for (const char* word : {"start", "status", "promote", "abort"}) EXPECT_THAT(deploy.output, HasSubstr(word));
+  const std::pair<const char*, std::vector<const char*>> cases[] = {
+      {"start", {"--version", "--strategy", "blue_green", "--wait", "Exit status"}},
+      {"status", {}},
+      {"promote", {"--wait", "Exit status"}},
+      {"abort", {"--wait", "Exit status"}},
+  };
+  for (const auto& [word, options] : cases) {
+    const CommandResult help = weir({"deploy", word, "--help"});
+    EXPECT_EQ(help.status, 0) << word;
+    for (const char* common : {"--config", "--json", "--group"}) EXPECT_THAT(help.output, HasSubstr(common)) << word;
+    for (const char* option : options) EXPECT_THAT(help.output, HasSubstr(option)) << word;
+  }
+}
+
 TEST_F(Cli, version_is_told) {
   const CommandResult version = weir({"--version"});
   EXPECT_EQ(version.status, 0);
@@ -124,6 +144,10 @@ TEST_F(Cli, what_it_does_not_know_ends_with_1) {
   EXPECT_EQ(weir({"explain"}).status, 1);
   EXPECT_EQ(weir({"history", "app", "--limit", "0"}).status, 1);
   EXPECT_EQ(weir({"run", "--log-format", "xml"}).status, 1);
+  EXPECT_EQ(weir({"deploy"}).status, 1);
+  EXPECT_EQ(weir({"deploy", "frobnicate"}).status, 1);
+  EXPECT_EQ(weir({"deploy", "start", "--group", "app"}).status, 1);
+  EXPECT_EQ(weir({"deploy", "start", "--group", "app", "--version", "v2", "--strategy", "hope"}).status, 1);
 }
 
 TEST_F(Cli, a_mistyped_command_is_told_the_nearest) {
@@ -594,6 +618,175 @@ TEST_F(CliOrders, what_makes_no_sense_is_refused_and_writes_nothing) {
 TEST_F(CliOrders, an_order_that_ended_while_weir_was_away_is_not_shown) {
   ASSERT_EQ(weir_here({"pause", "app", "--for", "1ms"}).status, 0);
   EXPECT_TRUE(wait_until(60s, [&] { return status()["paused"] == false; }));
+}
+
+// ---- deploy ---------------------------------------------------------------------------------------------------------------
+
+TEST_F(CliOrders, a_deploy_waits_in_the_state_for_the_next_controller) {
+  const CommandResult none = weir_here({"deploy", "status", "--group", "app"});
+  EXPECT_EQ(none.status, 1);
+  EXPECT_THAT(none.output, HasSubstr("group app has had no deploy"));
+  const CommandResult started = weir_here({"deploy", "start", "--group", "app", "--version", "v2", "--strategy", "canary"});
+  EXPECT_EQ(started.status, 0) << started.output;
+  EXPECT_THAT(started.output, AllOf(HasSubstr("app: deploy of v2 (canary) by "),
+                                    HasSubstr("weir is not running: it will find this when it starts")));
+  const nlohmann::json deploy = json_of(weir_here({"deploy", "status", "--group", "app", "--json"}));
+  EXPECT_EQ(deploy["group"], "app");
+  EXPECT_EQ(deploy["version"], "v2");
+  EXPECT_EQ(deploy["from"], "v1");
+  EXPECT_EQ(deploy["strategy"], "canary");
+  EXPECT_EQ(deploy["direction"], "forward");
+  EXPECT_EQ(deploy["end"], "none");
+  EXPECT_EQ(deploy["servers"].size(), 2U);
+  EXPECT_THAT(weir_here({"deploy", "status", "--group", "app"}).output,
+              AllOf(HasSubstr("app: canary v1 → v2\n"), HasSubstr("IN_SERVICE")));
+  EXPECT_EQ(status()["deploy"]["version"], "v2");
+  EXPECT_THAT(weir_here({"status"}).output, HasSubstr("deploy: canary v1 → v2, 0 of "));
+  EXPECT_THAT(weir_here({"explain", "app"}).output,
+              AllOf(HasSubstr("  deploy: canary v1 → v2"), HasSubstr("ordered: deploy of v2")));
+  EXPECT_THAT(weir_here({"history", "app"}).output, HasSubstr("ordered: deploy of v2 (canary) by "));
+
+  EXPECT_EQ(json_of(weir_here({"deploy", "promote", "--group", "app", "--json"}))["order"], "promote");
+  EXPECT_EQ(json_of(weir_here({"deploy", "status", "--group", "app", "--json"}))["promoted"], true);
+  EXPECT_EQ(json_of(weir_here({"deploy", "start", "--group", "app", "--version", "v3", "--json"}))["version"], "v3");
+  EXPECT_EQ(status()["deploy"]["replaced"], nlohmann::json({"v2"}));
+  EXPECT_EQ(weir_here({"deploy", "abort", "--group", "app"}).status, 0);
+  EXPECT_THAT(weir_here({"status"}).output, HasSubstr("deploy: going back from v3 to v1: aborted by "));
+}
+
+TEST_F(CliOrders, a_deploy_that_makes_no_sense_is_refused_and_writes_nothing) {
+  const std::pair<std::vector<std::string>, const char*> cases[] = {
+      {{"start", "--group", "app", "--version", "v1"}, "group app runs v1 already, and no deploy is under way"},
+      {{"start", "--group", "app", "--version", "v 2"}, "version: expected a letter or digit"},
+      {{"start", "--group", "nobody", "--version", "v2"}, "there are: app"},
+      {{"start", "--group", "app", "--version", "v2", "--wait"}, "no controller runs that could be waited for"},
+      {{"promote", "--group", "app"}, "no deploy is under way in group app"},
+      {{"abort", "--group", "app"}, "no deploy is under way in group app"},
+      {{"status", "--group", "nobody"}, "there are: app"},
+  };
+  for (auto [words, message] : cases) {
+    words.insert(words.begin(), "deploy");
+    const CommandResult refused = weir_here(words);
+    EXPECT_EQ(refused.status, 1) << fmt::format("{}", fmt::join(words, " "));
+    EXPECT_THAT(refused.output, HasSubstr(message));
+  }
+  EXPECT_EQ(weir_here({"deploy", "status", "--group", "app"}).status, 1) << "nothing was written";
+  ASSERT_EQ(weir_here({"deploy", "start", "--group", "app", "--version", "v2"}).status, 0);
+  EXPECT_THAT(weir_here({"deploy", "start", "--group", "app", "--version", "v2"}).output,
+              HasSubstr("nothing was ordered: group app: the deploy of v2 is already under way"));
+  write_fixed({"127.0.0.1:1"});
+  EXPECT_THAT(weir_here({"deploy", "start", "--group", "app", "--version", "v9"}).output,
+              HasSubstr("its servers are a fixed list"));
+}
+
+TEST_F(CliOrders, a_controller_that_runs_is_told_of_a_deploy) {
+  ASSERT_TRUE(run_controller()) << log();
+  const CommandResult started = weir_here({"deploy", "start", "--group", "app", "--version", "v2"});
+  EXPECT_EQ(started.status, 0) << started.output;
+  EXPECT_THAT(started.output, AllOf(HasSubstr("app: deploy of v2 by "), HasSubstr("the weir that runs acts on it now")));
+  const CommandResult again = weir_here({"deploy", "start", "--group", "app", "--version", "v2"});
+  EXPECT_EQ(again.status, 1);
+  EXPECT_THAT(again.output, AllOf(HasSubstr("nothing was ordered"), HasSubstr("409"))) << "whether or not a turn has obeyed it";
+  EXPECT_TRUE(wait_until(60s, [&] { return status()["deploy"]["version"] == "v2"; })) << status().dump(1);
+  EXPECT_TRUE(wait_until(60s, [&] { return log().contains("event=deploy_started group=app"); })) << log();
+  EXPECT_THAT(log(), HasSubstr("event=order group=app order=\"deploy of v2 by "));
+}
+
+/// A stand-in for a controller whose deploy goes as the test says.
+class CliDeployWait : public Cli {
+ protected:
+  void SetUp() override {
+    write(fmt::format(R"(
+controller: {{state: "{}", listen: "{}", token: secret-of-the-test}}
+providers: {{cloud: {{type: memory}}}}
+groups:
+  - {{name: app, provider: cloud, version: v1, server: {{}}, min: 1, max: 4}}
+)",
+                      file("state.db").string(), controller_.address()));
+    auto held = SqliteStore::open({.path = file("state.db")});
+    ASSERT_TRUE(held) << held.error().message;
+    held_ = std::move(*held);
+  }
+  /// What it answers to one look after the other; the last one for ever.
+  void goes(std::vector<nlohmann::json> looks) {
+    controller_.answer([looks = std::move(looks), asked = std::make_shared<std::atomic<std::size_t>>(0)](
+                           const HttpStub::Request& request) -> HttpStub::Answer {
+      if (request.method == "POST") return {.status = 202, .body = R"({"at": "2026-03-01T09:30:00.000Z"})"};
+      if (request.target != "/v1/groups/app/deploys/current") return {.status = 404, .body = "{}"};
+      const nlohmann::json& look = looks.at(std::min(asked->fetch_add(1), looks.size() - 1));
+      if (look.is_null()) return {.status = 503, .body = R"({"detail": "weir is starting"})"};
+      return {.status = 200, .body = look.dump()};
+    });
+  }
+  /// The deploy of v2 that the order at 09:30 began.
+  static nlohmann::json deploy(nlohmann::json more = {}) {
+    nlohmann::json one = {
+        {"version", "v2"}, {"from", "v1"}, {"started_at", "2026-03-01T09:30:00.000Z"}, {"direction", "forward"}, {"end", "none"}};
+    if (more.is_object()) one.update(more);
+    return one;
+  }
+  static nlohmann::json done() { return deploy({{"end", "done"}, {"ended_at", "2026-03-01T09:31:00.000Z"}}); }
+  static nlohmann::json went_back(const std::string& why) {
+    return deploy({{"end", "went_back"}, {"direction", "back"}, {"why_back", why}, {"ended_at", "2026-03-01T09:31:00.000Z"}});
+  }
+  /// One that ended an hour before.
+  static nlohmann::json before() {
+    return deploy({{"version", "v1"},
+                   {"from", "v0"},
+                   {"started_at", "2026-03-01T08:00:00.000Z"},
+                   {"end", "done"},
+                   {"ended_at", "2026-03-01T08:30:00.000Z"}});
+  }
+  CommandResult start(const std::string& version = "v2") const {
+    return weir_here({"deploy", "start", "--group", "app", "--version", version, "--wait"});
+  }
+
+ private:
+  HttpStub controller_;
+  std::unique_ptr<SqliteStore> held_;
+};
+
+TEST_F(CliDeployWait, ends_with_0_once_the_deploy_is_done) {
+  goes({nullptr, before(), deploy({{"waits", "v2 to be healthy"}}), done()});
+  const CommandResult result = start();
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_THAT(result.output, AllOf(HasSubstr("app: deploy of v2 by "), HasSubstr("waits: v2 to be healthy"),
+                                   HasSubstr("app: the deploy of v2 is done")));
+}
+
+TEST_F(CliDeployWait, ends_with_1_and_the_reason_once_it_went_back) {
+  goes({deploy(), went_back("5 % errors")});
+  const CommandResult result = start();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output, HasSubstr("app: the deploy of v2 went back to v1: 5 % errors"));
+}
+
+TEST_F(CliDeployWait, ends_with_1_once_another_took_its_place) {
+  goes({deploy(), deploy({{"version", "v3"}, {"started_at", "2026-03-01T09:30:30.000Z"}})});
+  const CommandResult result = start();
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output, HasSubstr("app: the deploy of v3 took its place"));
+}
+
+TEST_F(CliDeployWait, a_deploy_of_the_version_it_came_from_is_done_when_it_went_back) {
+  const nlohmann::json earlier = {{"started_at", "2026-03-01T09:00:00.000Z"}};
+  nlohmann::json back = went_back("ops asked for v1 again");
+  back.update(earlier);
+  goes({deploy(earlier), back});
+  const CommandResult result = start("v1");
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("went back to v1"));
+}
+
+TEST_F(CliDeployWait, abort_ends_with_0_once_it_went_back_and_promote_with_1) {
+  nlohmann::json back = went_back("aborted by ops");
+  back["started_at"] = "2026-03-01T09:00:00.000Z";
+  goes({before(), back});
+  EXPECT_EQ(weir_here({"deploy", "abort", "--group", "app", "--wait"}).status, 0);
+  goes({before(), back});
+  const CommandResult promoted = weir_here({"deploy", "promote", "--group", "app", "--wait", "--json"});
+  EXPECT_EQ(promoted.status, 1);
+  EXPECT_THAT(promoted.output, AllOf(HasSubstr("aborted by ops"), HasSubstr("\"end\":\"went_back\"")));
 }
 
 // ---- import

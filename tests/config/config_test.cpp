@@ -63,6 +63,7 @@ groups:
       - {name: cpu, type: target_tracking, query: "avg(cpu)", value: average, target: 70, tolerance: 0.1}
     scale_out: {cooldown: 60s,  stabilization_window: 0s,   limits: [{percent: 100, per: 15s}, {servers: 4, per: 15s}], select: max}
     scale_in:  {cooldown: 300s, stabilization_window: 300s, limits: [{percent: 10, per: 60s}]}
+    deploy: {strategy: rolling, max_surge: 1, max_unavailable: 0, soak: 30s}
 )yaml";
 
 Settings threshold_settings(const std::string& name, std::string_view bound, double value, double change) {
@@ -123,6 +124,7 @@ TEST(Config, the_example_of_the_contract_means_exactly_this) {
                         .limits = {{.servers = {}, .percent = 100, .per = 15s}, {.servers = 4, .percent = {}, .per = 15s}},
                         .select = ScalingRule::Select::max};
   expected.scale_in = {.cooldown = 300s, .stabilization_window = 300s, .limits = {{.servers = {}, .percent = 10, .per = 60s}}};
+  expected.deploy = {.max_surge = {1, false}, .soak = 30s, .steps = {{5, 1min}, {25, 1min}, {50, 1min}}};
   expected.rules = group.rules;
   EXPECT_EQ(group, expected);
 
@@ -178,6 +180,7 @@ groups:
   expected.max = 1;
   expected.scale_out = {.cooldown = 60s, .stabilization_window = 0s};
   expected.scale_in = {.cooldown = 300s, .stabilization_window = 300s};
+  expected.deploy.steps = {{5, 1min}, {25, 1min}, {50, 1min}};
   expected.rules = config.groups[0].rules;
   EXPECT_EQ(config.groups[0], expected);
   EXPECT_EQ(expected.health.kind, HealthCheck::Kind::tcp);
@@ -226,14 +229,14 @@ TEST(Config, json_works_too) {
 
 TEST(Config, variables_are_replaced_in_every_kind_of_value) {
   const Group group = group_with(R"(
-    version: "v-${NAME}${EMPTY}-$${NAME}-${DOLLAR}-$NAME"
+    version: v-${NAME}${EMPTY}
     warm_up: ${COUNT}s
-    balancers: [{type: nginx, file: "/etc/${NAME}.conf", layout: upstream, upstream: app, keepalive: "${COUNT}", server_options: {max_conns: "${COUNT}"}}]
+    balancers: [{type: nginx, file: "/etc/${NAME}${EMPTY}-$${NAME}-${DOLLAR}-$NAME.conf", layout: upstream, upstream: app, keepalive: "${COUNT}", server_options: {max_conns: "${COUNT}"}}]
 )");
-  EXPECT_EQ(group.version, "v-app-${NAME}-${NAME}-$NAME");
+  EXPECT_EQ(group.version, "v-app");
   EXPECT_EQ(group.warm_up, 7s);
   const Settings& nginx = group.balancers.at(0).settings;
-  EXPECT_EQ(nginx.text("file"), "/etc/app.conf");
+  EXPECT_EQ(nginx.text("file"), "/etc/app-${NAME}-${NAME}-$NAME.conf");
   EXPECT_EQ(nginx.integer("keepalive"), 7);
 }
 

@@ -32,7 +32,10 @@ json good_config() {
          {"name": "c", "type": "threshold", "query": "up", "below": 30, "change": "=1", "on_nan": {"at_least": 2}},
          {"name": "d", "type": "target_tracking", "query": "up", "target": "${COUNT}", "select": {"app": "a"}}],
        "scale_out": {"cooldown": "60s", "limits": [{"percent": 100, "per": "15s"}, {"servers": 4, "per": "15s"}], "select": "max"},
-       "scale_in": {"stabilization_window": "300s"}},
+       "scale_in": {"stabilization_window": "300s"},
+       "deploy": {"strategy": "canary", "max_surge": 1, "max_unavailable": "25%", "soak": "30s", "pause_at": ["${COUNT}%", "25%"],
+                  "steps": [{"weight": "5%", "soak": "2m"}, {"weight": "12.5%"}], "failure_limit": 1, "progress_deadline": "10m",
+                  "judge": {"checks": [{"name": "p95", "query": "p95{v=\"{version}\"}", "below": 1}]}}},
       {"name": "old", "provider": "fixed", "server": {"addresses": ["10.0.0.5:3000"]}}
     ]
   })");
@@ -46,6 +49,9 @@ TEST(ConfigSchema, is_draft_2020_12_and_describes_every_key) {
     EXPECT_FALSE(key.doc.empty()) << key.name;
   }
   EXPECT_EQ(schema().at("properties").at("controller").at("properties").at("workers").at("default"), 4);
+  const json& deploy = schema().at("$defs").at("groups").at("properties").at("deploy").at("properties");
+  EXPECT_EQ(deploy.at("max_surge").at("default"), 1);
+  EXPECT_EQ(deploy.at("strategy").at("default"), "rolling");
 }
 
 TEST(ConfigSchema, accepts_what_the_parser_accepts) {
@@ -71,6 +77,9 @@ TEST(ConfigSchema, refuses_an_unknown_key_in_every_section) {
                             "/groups/0/scale_out",
                             "/groups/0/scale_out/limits/1",
                             "/groups/0/scale_in",
+                            "/groups/0/deploy",
+                            "/groups/0/deploy/steps/1",
+                            "/groups/0/deploy/judge",
                             "/groups/0/policies/0",
                             "/groups/0/policies/1/on_nan",
                             "/groups/0/policies/3",
@@ -97,8 +106,9 @@ TEST(ConfigSchema, accepts_any_keys_only_where_a_program_takes_them) {
 }
 
 TEST(ConfigSchema, refuses_what_is_missing_and_what_is_of_the_wrong_kind) {
-  for (const char* path : {"/providers", "/groups", "/prometheus/url", "/groups/0/name", "/groups/0/policies/0/type",
-                           "/groups/0/policies/0/change", "/groups/0/balancers/0/file", "/groups/0/scale_out/limits/0/per"}) {
+  for (const char* path :
+       {"/providers", "/groups", "/prometheus/url", "/groups/0/name", "/groups/0/policies/0/type", "/groups/0/policies/0/change",
+        "/groups/0/balancers/0/file", "/groups/0/scale_out/limits/0/per", "/groups/0/deploy/steps/0/weight"}) {
     json text = good_config();
     const json::json_pointer pointer(path);
     text.at(pointer.parent_pointer()).erase(pointer.back());
@@ -123,6 +133,19 @@ TEST(ConfigSchema, refuses_what_is_missing_and_what_is_of_the_wrong_kind) {
       {"/groups/0/policies/3/target", "70"},
       {"/groups/0/warm_up", "1m1h"},
       {"/controller/token_file", ""},
+      {"/groups/0/version", ""},
+      {"/groups/0/version", "v1;reboot"},
+      {"/groups/0/version", std::string(129, 'a')},
+      {"/groups/0/deploy/strategy", "blue-green"},
+      {"/groups/0/deploy/max_surge", -1},
+      {"/groups/0/deploy/max_surge", 0.25},
+      {"/groups/0/deploy/max_surge", "1.5"},
+      {"/groups/0/deploy/max_unavailable", "25 %"},
+      {"/groups/0/deploy/pause_at", "25%"},
+      {"/groups/0/deploy/pause_at/1", 25},
+      {"/groups/0/deploy/steps/0/weight", 5},
+      {"/groups/0/deploy/failure_limit", -1},
+      {"/groups/0/deploy/soak", 30},
   };
   for (const auto& [path, value] : wrong) {
     json text = good_config();
@@ -158,6 +181,10 @@ TEST(ConfigReference, names_every_key_of_every_table) {
   EXPECT_THAT(text, testing::HasSubstr("| `scale_out.limits[].per` | duration, 1s to 1d | **required** |"));
   EXPECT_THAT(text, testing::HasSubstr("| `token` | secret, or `token_file` with the path of a file |"));
   EXPECT_THAT(text, testing::HasSubstr("### type: target_tracking"));
+  EXPECT_THAT(text,
+              testing::HasSubstr(
+                  R"(| `deploy.max_surge` | servers as a whole number, or `"N%"` of the group's size, at most 100% | `1` |)"));
+  EXPECT_THAT(text, testing::HasSubstr(R"(| `deploy.steps[].weight` | `"N%"`, more than 0% and less than 100% | **required** |)"));
 }
 
 }  // namespace

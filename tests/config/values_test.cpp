@@ -33,6 +33,35 @@ TEST(ParseDuration, refuses_everything_else) {
   EXPECT_EQ(parse_duration("15").error().hint, "add a unit to the number");
 }
 
+TEST(ParsePortion, takes_servers_and_percentages) {
+  EXPECT_EQ(*parse_portion("0"), (Portion{0, false}));
+  EXPECT_EQ(*parse_portion("100000"), (Portion{100'000, false}));
+  EXPECT_EQ(*parse_portion("0%"), (Portion{0, true}));
+  EXPECT_EQ(*parse_portion("12.5%"), (Portion{12.5, true}));
+  EXPECT_EQ(*parse_portion("100%"), (Portion{100, true}));
+  for (const char* text : {"", "%", "-1", "+1", "1.5", "0.25", "1e1", "1e1%", "-5%", "100.1%", "100001", "5 %", "5%%", "inf",
+                           "nan%", "99999999999999999999", ".", ".%"}) {
+    EXPECT_FALSE(parse_portion(text).has_value()) << text;
+  }
+}
+
+TEST(ParsePercent, takes_what_lies_between_none_and_all) {
+  EXPECT_EQ(*parse_percent("5%"), 5);
+  EXPECT_EQ(*parse_percent("0.1%"), 0.1);
+  EXPECT_EQ(*parse_percent("99.9%"), 99.9);
+  for (const char* text : {"", "%", "5", "0%", "0.0%", "100%", "-5%", "+5%", "1e1%", "5 %", "5%%", "nan%", "inf%"}) {
+    EXPECT_FALSE(parse_percent(text).has_value()) << text;
+  }
+  EXPECT_EQ(parse_percent("5").error().hint, "add the % to the number");
+}
+
+TEST(ParseVersion, takes_what_a_version_may_be) {
+  EXPECT_EQ(*parse_version("v1.2-rc+3"), "v1.2-rc+3");
+  const auto refused = parse_version("v1 or v2");
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_EQ(refused.error().expected, "expected a letter or digit, then letters, digits and . _ - + : / @, at most 128 characters");
+}
+
 TEST(ParseCommand, splits_words_as_a_shell_does) {
   using testing::ElementsAre;
   EXPECT_THAT(*parse_command("nginx -t"), ElementsAre("nginx", "-t"));

@@ -177,7 +177,11 @@ std::vector<AppProcess> Site::apps() {
     const auto words = words_of(entry.path() / "cmdline");
     const auto port = std::ranges::find(words, "--port");
     if (port == words.end() || port + 1 == words.end()) continue;
-    found.push_back({.pid = std::stoi(entry.path().filename().string()), .address = "127.0.0.1:" + *(port + 1)});
+    const auto version = std::ranges::find(words, "--version");
+    const bool says = version != words.end() && version + 1 != words.end();
+    found.push_back({.pid = std::stoi(entry.path().filename().string()),
+                     .address = "127.0.0.1:" + *(port + 1),
+                     .version = says ? *(version + 1) : ""});
   }
   std::ranges::sort(found, {}, &AppProcess::address);
   return found;

@@ -30,6 +30,7 @@ struct SiteOptions {
 struct AppProcess {
   pid_t pid = 0;
   std::string address;
+  std::string version = {};
   auto operator<=>(const AppProcess&) const = default;
 };
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "controller/reconcile/reconcile.h"
+#include "deploy/advance.h"
 
 namespace weir {
 
@@ -25,8 +26,9 @@ class World {
     std::string token;
     std::string address;
     TimePoint launched_at;
-    TimePoint boots_at;                 ///< answers from then on
-    TimePoint visible_at;               ///< in the provider's list from then on
+    TimePoint boots_at;    ///< answers from then on
+    TimePoint visible_at;  ///< in the provider's list from then on
+    std::string version = "v1";
     bool sick = false;                  ///< runs, but answers badly
     bool dead = false;                  ///< crashed; listed with a failure until removed
     std::optional<TimePoint> going_at;  ///< termination asked for: gone from then on
@@ -68,6 +70,14 @@ class World {
   Duration boot{3000};
   Duration list_lag{0};
   bool connections_known = true;
+  /// What becomes of servers of a version that is no good, from so long after their boot on.
+  struct Fault {
+    enum class Kind { never_boots, crashes, falls_sick };
+    Kind kind = Kind::never_boots;
+    Duration after{0};
+  };
+  std::map<std::string, Fault> bad_versions;
+  std::set<std::string> erring_versions;  ///< healthy, and the judge's query is not what it should be
   Memory disk;
   std::vector<Outcome> outcomes;
   std::vector<Order> orders;  ///< for the next turn
@@ -125,6 +135,7 @@ class World {
       return std::ranges::none_of(machines, [&](const Machine& machine) { return machine.id == entry.first; });
     });
     for (Machine& machine : machines) {
+      show_fault(machine);
       if (is_loaded(machine.address)) {
         machine.out_since.reset();
         machine.connections = 3;
@@ -133,6 +144,15 @@ class World {
       if (!machine.out_since) machine.out_since = now;
       if (machine.dead || now - *machine.out_since > std::chrono::seconds(2)) machine.connections = 0;
     }
+  }
+
+  void show_fault(Machine& machine) {
+    const auto bad = bad_versions.find(machine.version);
+    if (bad == bad_versions.end()) return;
+    if (bad->second.kind == Fault::Kind::never_boots) machine.boots_at = TimePoint::max();
+    if (machine.boots_at > now || now - machine.boots_at < bad->second.after) return;
+    if (bad->second.kind == Fault::Kind::crashes) machine.dead = true;
+    if (bad->second.kind == Fault::Kind::falls_sick) machine.sick = true;
   }
 
   Observation observe(const Faults& faults, const Memory& memory) {
@@ -144,7 +164,7 @@ class World {
                         .group = group.name,
                         .token = machine.token,
                         .address = machine.address,
-                        .version = "v1",
+                        .version = machine.version,
                         .phase = machine.going_at         ? Phase::terminating
                                  : machine.boots_at > now ? Phase::pending
                                                           : Phase::warming,
@@ -164,6 +184,7 @@ class World {
                                 .group = group.name,
                                 .token = known.token,
                                 .address = known.address,
+                                .version = known.version,
                                 .phase = Phase::warming,
                                 .launched_at = known.launched_at,
                                 .listed = false});
@@ -179,6 +200,14 @@ class World {
       for (const Query& query : queries) seen.samples.push_back(answer(faults, group.policies[index], query));
     }
     if (!group.balancers.empty()) seen.balancers.push_back(view(faults));
+    if (is_active(memory.rollout)) {
+      seen.judged_version = memory.rollout->version;
+      for (const Query& query : judge_queries(group.deploy.judge, *memory.rollout)) {
+        const bool errs = erring_versions.contains(query.expression);
+        seen.judged.push_back(faults.samples ? Sample{.status = *faults.samples, .detail = "fault"}
+                                             : Sample{.status = Sample::Status::ok, .value = errs ? 0.5 : 0.0});
+      }
+    }
     seen.outcomes = outcomes;
     seen.orders = std::exchange(orders, {});
     return seen;
@@ -275,8 +304,12 @@ class World {
                           .address = "10.0.0." + std::to_string(number) + ":80",
                           .launched_at = now,
                           .boots_at = now + boot,
-                          .visible_at = now + list_lag});
-      const int max = last->plan.decision.max;
+                          .visible_at = now + list_lag,
+                          .version = action.version});
+      const bool deploys = is_active(last->memory.rollout);
+      const int surge =
+          deploys ? surge_of(group.deploy, *last->memory.rollout, last->plan.decision.desired, last->plan.decision.min) : 0;
+      const int max = last->plan.decision.max + surge;
       if (running() > max) fail("launched " + std::to_string(running()) + ", max is " + std::to_string(max));
     }
     if (dies(faults)) return;  // between the call and its answer
@@ -410,16 +443,27 @@ class World {
   void check_replacements(const Turn& turn) {
     int in_service = 0;
     int unhealthy = 0;
+    const bool deploys = is_active(turn.memory.rollout);
+    const auto fresh = [&](const Server& server) { return deploys && is_fresh(*turn.memory.rollout, server.version); };
+    int others = 0;
+    int unhealthy_others = 0;
     for (const Server& server : turn.observation.servers) {
       if (server.phase != Phase::in_service) continue;
+      const int sick = server.health.status == HealthStatus::unhealthy ? 1 : 0;
       ++in_service;
-      if (server.health.status == HealthStatus::unhealthy) ++unhealthy;
+      unhealthy += sick;
+      if (fresh(server)) continue;
+      ++others;
+      unhealthy_others += sick;
     }
-    const bool suspected = unhealthy >= 2 && unhealthy * 2 > in_service;
+    // A version on trial is no witness as long as the others do well.
+    const bool blames_version = others > 0 && unhealthy_others * 2 <= others;
+    const bool suspected = unhealthy >= 2 && unhealthy * 2 > in_service && !blames_version;
     bool replaces = false;
     for (const Action& action : turn.plan.actions) {
       if (action.kind != Action::Kind::drain) continue;
-      if (suspected) fail(action.server + " was drained while most look unhealthy");
+      const bool for_another = deploys && !action.why.starts_with("unhealthy");
+      if (suspected && !for_another) fail(action.server + " was drained while most look unhealthy");
       replaces = replaces || action.why.starts_with("unhealthy");
     }
     const auto out = std::ranges::count_if(turn.memory.servers, [](const ServerMemory& known) {

@@ -325,6 +325,57 @@ TEST_F(LoopTest, all_queries_of_a_tick_are_asked_in_one_call) {
   EXPECT_THAT(metrics.batches(), ElementsAre(50U));
 }
 
+/// A group that brings v2 in place of v1, or has done so, and judges it by two queries.
+class JudgingLoopTest : public LoopTest {
+ protected:
+  void start_deploying(std::optional<TimePoint> ended_at = {}) {
+    Memory memory;
+    memory.nonce = "kept";
+    memory.version = ended_at ? "v2" : "v1";
+    memory.rollout = Rollout{.version = "v2", .from = "v1", .started_at = clock.now(), .progressed_at = clock.now()};
+    memory.rollout->ended_at = ended_at;
+    ASSERT_TRUE(store.save("app", memory, {}, Store::Durability::durable));
+    Group app = group("app", 0);
+    app.policies = {scale_out_above(70)};
+    app.deploy.judge.checks = {{.name = "p95", .query = "p95({version})", .below_old = 1.5}};
+    add(std::move(app));
+    events.sampled = [this](const Group&, const std::string& policy, Sample::Status) {
+      EXPECT_EQ(policy, "high");
+      ++sampled;
+    };
+    start();
+    ASSERT_TRUE(soon([&] { return loop->ready(); }));
+    loop->stop();
+  }
+
+  std::atomic<int> sampled = 0;
+};
+
+TEST_F(JudgingLoopTest, the_judges_queries_are_asked_with_those_of_the_policies) {
+  start_deploying();
+  EXPECT_THAT(metrics.batches(), ElementsAre(3U));
+  EXPECT_EQ(sampled, 1) << "what is told of policies is about policies";
+}
+
+TEST_F(JudgingLoopTest, after_the_deploy_they_are_asked_no_more) {
+  start_deploying(clock.now());
+  EXPECT_THAT(metrics.batches(), ElementsAre(1U));
+  EXPECT_EQ(sampled, 1);
+}
+
+// A judge without Prometheus is what a configuration cannot say; a loop that is given none still turns.
+TEST_F(LoopTest, without_a_metric_source_nothing_is_asked) {
+  Memory memory;
+  memory.rollout = Rollout{.version = "v2", .from = "v1", .started_at = clock.now(), .progressed_at = clock.now()};
+  ASSERT_TRUE(store.save("app", memory, {}, Store::Durability::durable));
+  Group app = group("app", 0);
+  app.deploy.judge.checks = {{.name = "p95", .query = "p95({version})", .below = 1}};
+  add(std::move(app));
+  auto started = Loop::start({clock, nullptr, probe, store, log}, options, events, std::move(groups), providers());
+  ASSERT_TRUE(started);
+  EXPECT_TRUE(soon([&] { return (*started)->ready(); }));
+}
+
 TEST_F(LoopTest, the_load_is_answered_with_servers) {
   Group app = group("app", 1);
   app.policies = {scale_out_above(70)};
@@ -428,6 +479,28 @@ TEST_F(LoopTest, orders_outlive_a_restart_and_end_at_their_time) {
     loop->wake("app");
     return !store.memory("app").manual.hold;
   }));
+}
+
+TEST_F(LoopTest, what_was_ordered_and_not_obeyed_yet_is_known_to_whoever_orders_next) {
+  add(group("app", 1));
+  start();
+  ASSERT_TRUE(soon([&] { return loop->ready() && clouds["cloud"].size() == 1; }));
+  EXPECT_FALSE(loop->memory("nobody"));
+  EXPECT_FALSE(loop->memory("app")->rollout);
+  store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
+  EXPECT_TRUE(loop->order("app", {.kind = Order::Kind::deploy, .version = "v2", .by = "ops"}));
+  const int before = store.refused();
+  EXPECT_TRUE(soon([&] {
+    loop->wake("app");
+    EXPECT_EQ(loop->memory("app")->rollout.value_or(Rollout{}).version, "v2")
+        << "whether its turn runs, has failed, or is still to come";
+    return store.refused() >= before + 3;
+  }));
+  EXPECT_FALSE(store.memory("app").rollout);
+  store.fail_saves({});
+  loop->wake("app");
+  EXPECT_TRUE(soon([&] { return store.memory("app").rollout.has_value(); }));
+  EXPECT_TRUE(loop->memory("app")->rollout);
 }
 
 // Found by trying it: Prometheus was down for hours and the log had no line about it.

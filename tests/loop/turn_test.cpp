@@ -11,6 +11,7 @@ namespace weir {
 namespace {
 
 using testing::ElementsAre;
+using testing::IsEmpty;
 
 PolicySpec policy(const std::string& name, const std::string& type, const std::string& query) {
   PolicySpec spec{.name = name, .type = type, .settings = {}};
@@ -32,8 +33,48 @@ Managed managed(std::shared_ptr<MemoryCloud> cloud) {
   return made;
 }
 
+/// Brings v2 in place of v1, and judges it by a count and one check that compares.
+struct Deploying {
+  Managed app = managed(std::make_shared<MemoryCloud>());
+  Memory memory;
+
+  Deploying() {
+    app.group.deploy.judge.samples = "count({version})";
+    app.group.deploy.judge.checks = {{.name = "p95", .query = "p95({version})", .below_old = 1.5}};
+    memory.rollout = Rollout{.version = "v2", .from = "v1"};
+  }
+
+  [[nodiscard]] std::vector<std::string> asked() const {
+    std::vector<std::string> expressions;
+    for (const Query& query : inquiry_of(app, memory).queries) expressions.push_back(query.expression);
+    return expressions;
+  }
+};
+
+std::vector<Sample> samples_of(const std::vector<double>& values) {
+  std::vector<Sample> samples;
+  for (const double value : values) samples.push_back({.status = Sample::Status::ok, .value = value});
+  return samples;
+}
+
+std::vector<double> values_of(const std::vector<Sample>& samples) {
+  std::vector<double> values;
+  for (const Sample& sample : samples) values.push_back(sample.value);
+  return values;
+}
+
 Server server(const std::string& id, const std::string& group) {
   return {.id = id, .group = group, .address = "10.0.0.1:" + id, .phase = Phase::warming};
+}
+
+TEST(DeployOfTurn, is_the_one_under_way_or_the_one_that_this_turn_ended) {
+  const TimePoint at{std::chrono::hours(500'000)};
+  Rollout rollout{.version = "v2", .from = "v1"};
+  EXPECT_FALSE(deploy_of_turn({}, at));
+  EXPECT_EQ(deploy_of_turn(rollout, at), rollout);
+  rollout.ended_at = at;
+  EXPECT_EQ(deploy_of_turn(rollout, at), rollout);
+  EXPECT_FALSE(deploy_of_turn(rollout, at + Duration{1}));
 }
 
 TEST(Listing, a_group_gets_its_own_servers_only) {
@@ -46,6 +87,59 @@ TEST(Listing, a_failed_list_is_not_an_empty_one) {
   const Listing listing = listing_for("app", failure(ErrorKind::unavailable, "api: 503"));
   EXPECT_FALSE(listing.listed);
   EXPECT_EQ(listing.detail, "api: 503");
+}
+
+TEST(Inquiry, is_what_the_policies_ask_and_during_a_deploy_its_judge) {
+  Deploying deploy;
+  EXPECT_THAT(deploy.asked(), ElementsAre("first", "second", "count(v2)", "p95(v2)", "p95(v1)"));
+  const Inquiry inquiry = inquiry_of(deploy.app, deploy.memory);
+  EXPECT_EQ(inquiry.judging, 3U);
+  EXPECT_EQ(inquiry.version, "v2");
+}
+
+TEST(Inquiry, asks_for_the_judge_only_while_a_new_version_comes) {
+  Deploying back;
+  back.memory.rollout->direction = Rollout::Direction::back;
+  Deploying ended;
+  ended.memory.rollout->ended_at = TimePoint{Duration{5}};
+  Deploying none;
+  none.memory.rollout.reset();
+  for (const Deploying* deploy : {&back, &ended, &none}) {
+    EXPECT_THAT(deploy->asked(), ElementsAre("first", "second"));
+    EXPECT_EQ(inquiry_of(deploy->app, deploy->memory).judging, 0U);
+  }
+}
+
+TEST(Answers, those_of_the_policies_stay_as_they_were_asked) {
+  const Inquiry inquiry{.queries = std::vector<Query>(5), .judging = 3, .version = "v2"};
+  const Answers answers = answers_to(inquiry, samples_of({1, 2, 3, 4, 5}));
+  EXPECT_THAT(values_of(answers.samples), ElementsAre(1, 2));
+  EXPECT_THAT(values_of(answers.judged), ElementsAre(3, 4, 5));
+  EXPECT_EQ(answers.judged_version, "v2");
+  const Answers plain = answers_to({.queries = std::vector<Query>(2)}, samples_of({1, 2}));
+  EXPECT_THAT(values_of(plain.samples), ElementsAre(1, 2));
+  EXPECT_THAT(plain.judged, IsEmpty());
+}
+
+TEST(Answers, the_judge_gets_each_once_and_policies_as_often_as_they_vote) {
+  Answers answers{.samples = samples_of({1}), .judged = samples_of({2}), .judged_version = "v2"};
+  const Answers first = take_for_turn(answers);
+  EXPECT_THAT(values_of(first.samples), ElementsAre(1));
+  EXPECT_THAT(values_of(first.judged), ElementsAre(2));
+  EXPECT_EQ(first.judged_version, "v2");
+  const Answers second = take_for_turn(answers);
+  EXPECT_THAT(values_of(second.samples), ElementsAre(1));
+  EXPECT_THAT(second.judged, IsEmpty());
+}
+
+TEST(Observe, hands_on_what_the_metric_source_said) {
+  const Managed app = managed(std::make_shared<MemoryCloud>());
+  FakeProbe probe;
+  const Answers answers{.samples = samples_of({1, 2}), .judged = samples_of({3}), .judged_version = "v2"};
+  const Observation seen = observe(app, {}, {}, answers, probe, {}, {});
+  EXPECT_THAT(values_of(seen.samples), ElementsAre(1, 2));
+  EXPECT_THAT(values_of(seen.judged), ElementsAre(3));
+  EXPECT_EQ(seen.judged_version, "v2");
 }
 
 TEST(Observe, tells_the_probe_whom_to_watch_and_takes_what_it_knows) {

@@ -44,17 +44,24 @@ TEST(ProviderCatalog, every_key_has_a_sentence_and_stands_in_the_docs_page_of_it
   }
 }
 
+TEST(ProviderCatalog, weir_deploys_only_where_it_makes_and_removes_single_servers) {
+  for (const ProviderType& type : provider_catalog()) {
+    if (type.elastic && type.abilities.chooses_victim) continue;
+    EXPECT_FALSE(type.abilities.deployed_with.empty()) << type.name;
+  }
+}
+
 /// What the table in docs/providers/README.md says of a type.
 std::string row_of(const ProviderType& type) {
   const ProviderAbilities& can = type.abilities;
   const bool counts = can.sizing == ProviderAbilities::Sizing::desired_count;
   const auto yes = [](bool it_is) { return it_is ? "yes" : "no"; };
-  return fmt::format("| [{0}]({0}.md) | {1} | {2} | {3} | {4} | {5} | {6} |", type.name,
+  return fmt::format("| [{0}]({0}.md) | {1} | {2} | {3} | {4} | {5} | {6} | {7} |", type.name,
                      !type.elastic ? "a fixed list"
                      : counts      ? "a desired count"
                                    : "single servers",
-                     yes(can.chooses_victim), yes(can.reports_price), yes(can.reports_paid_until), yes(can.survives_restart),
-                     can.tested_against);
+                     yes(can.chooses_victim), can.deployed_with.empty() ? "weir" : can.deployed_with, yes(can.reports_price),
+                     yes(can.reports_paid_until), yes(can.survives_restart), can.tested_against);
 }
 
 TEST(ProviderCatalog, is_shown_as_it_is_in_the_documentation) {

@@ -25,7 +25,7 @@ Order resume() { return {.kind = Kind::resume, .at = kNow}; }
 
 Manual after(std::vector<Order> orders, TimePoint at = kNow, Manual before = {}) {
   Memory memory{.manual = std::move(before)};
-  obey_orders(orders, at, memory);
+  obey_orders(orders, Group{}, at, memory);
   return memory.manual;
 }
 

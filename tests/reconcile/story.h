@@ -39,7 +39,8 @@ class Story {
   std::vector<Outcome> outcomes;
   Policies policies;
   std::vector<Sample> samples;
-  Plan plan;  ///< of the last turn
+  std::vector<Sample> judged;  ///< what every turn of a deploy is told about its new version
+  Plan plan;                   ///< of the last turn
 
   /// A server that has been in service for about an hour and is in the balancers. Each is younger than the one before.
   void serve(const std::string& id) {
@@ -96,6 +97,10 @@ class Story {
     seen.servers = with_remembered(group, list_error.empty() ? &list : nullptr, memory);
     for (Server& server : seen.servers) server.health = {health[server.id], "GET /: 503"};
     seen.samples = samples;
+    if (is_active(memory.rollout)) {
+      seen.judged = judged;
+      seen.judged_version = memory.rollout->version;
+    }
     seen.balancers = views;
     seen.outcomes = std::exchange(outcomes, {});
     Turn turn = reconcile(group, policies, std::move(seen), memory);

@@ -6,6 +6,34 @@
 
 namespace weir {
 
+/// A deploy in which every field says something.
+[[nodiscard]] inline Rollout full_rollout() {
+  using std::literals::chrono_literals::operator""min;
+  using std::literals::chrono_literals::operator""s;
+  using std::literals::chrono_literals::operator""ms;
+  const TimePoint at{1'772'357'400'250ms};
+  return {.version = "v3",
+          .from = "v1",
+          .replaced = {"v2", "v2.1"},
+          .strategy = Strategy::canary,
+          .by = "ops",
+          .judge = {.judged_at = at - 3s, .inconclusive_since = at - 9s, .bad = 1, .why = "errors: 0.05 is not below 0.01"},
+          .started_at = at - 2min,
+          .direction = Rollout::Direction::back,
+          .why_back = "aborted by ops",
+          .step = 2,
+          .reached_at = at - 12s,
+          .promoted = true,
+          .trusted_at = at - 13s,
+          .progressed_at = at - 12s,
+          .moved = 3,
+          .failures = 1,
+          .last_failure = "v3-2: exited with status 1",
+          .ended_at = at,
+          .end = Rollout::End::went_back,
+          .waits = "i-7 drains"};
+}
+
 /// A memory in which every field says something.
 [[nodiscard]] inline Memory full_memory() {
   using std::literals::chrono_literals::operator""h;
@@ -29,9 +57,10 @@ namespace weir {
   memory.lowest = {{at, 1}, {at + 1s, 2}};
   memory.events = {{at, 2}, {at + 1s, -1}};
   memory.policies = {{"cpu", at, at + 1s, at + 2s, 70.1, 2}, {"rps", {}, {}, {}, 0, 0}};
-  memory.servers = {{"i-1", "app-a1b2c3-1", "10.0.0.5:3000", "v1", at, at + 1s, 2, at + 2s, at + 3s, DrainCause::unhealthy, at + 4s,
-                     at + 5s, at + 6s, true},
-                    {"i-2", "", "", "", at, at, 0, {}, {}, DrainCause::surplus, {}, {}, {}, false}};
+  memory.servers = {{"i-1", "app-a1b2c3-1", "10.0.0.5:3000", "v1", at, at + 1s, 2, at + 2s, at + 8s, at + 3s, DrainCause::unhealthy,
+                     at + 4s, at + 5s, at + 6s, true},
+                    {"i-2", "", "", "", at, at, 0, {}, {}, {}, DrainCause::standby, {}, {}, {}, false}};
+  memory.rollout = full_rollout();
   memory.launches = {{"app-a1b2c3-2", "v2", at, 3, at + 30s, "vultr: 503\nafter 2 s — \x01"}, {"app-a1b2c3-3", "", at, 0, at, ""}};
   memory.launches[0].abandoned_at = at + 7s;
   memory.launch_failures = 2;

@@ -35,11 +35,35 @@ TEST(MemoryJson, stays_readable_when_a_foreign_message_is_not_utf_8) {
 
 TEST(MemoryJson, passes_over_fields_it_does_not_know) {
   json document = json::parse(memory_json(full_memory()));
-  document["rollout"] = {{"strategy", "rolling"}};
+  document["weather"] = {{"strategy", "rolling"}};
+  document["rollout"]["mood"] = "strict";
   document["servers"][0]["colour"] = "blue";
   const Result<Memory> read = parse_memory(document.dump());
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(*read, full_memory());
+}
+
+TEST(MemoryJson, of_a_version_that_knew_no_deploys_is_read) {
+  const Result<Memory> read = parse_memory(
+      R"({"format":1,"next_token":7,"version":"v1","servers":[{"id":"a","launched_at":"2026-03-01T09:30:00Z","seen_at":"2026-03-01T09:30:00Z"}]})");
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_FALSE(read->rollout);
+  ASSERT_EQ(read->servers.size(), 1U);
+  EXPECT_FALSE(read->servers[0].ready_at);
+  EXPECT_EQ(memory_json(*read).find("rollout"), std::string::npos) << "and nothing is written of what there is not";
+}
+
+TEST(MemoryJson, a_deploy_that_says_little_comes_back_as_it_was) {
+  Memory memory;
+  for (const Strategy strategy : {Strategy::rolling, Strategy::blue_green, Strategy::canary}) {
+    memory.rollout = Rollout{.version = "v2", .from = "v1", .strategy = strategy, .started_at = full_record().at};
+    const Result<Memory> read = parse_memory(memory_json(memory));
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(*read, memory);
+  }
+  const Result<Memory> sparse = parse_memory(R"({"format":1,"rollout":{"version":"v2"}})");
+  ASSERT_TRUE(sparse) << sparse.error().message;
+  EXPECT_EQ(sparse->rollout, Rollout{.version = "v2"});
 }
 
 TEST(MemoryJson, says_what_is_wrong_with_a_damaged_text) {
@@ -56,6 +80,9 @@ TEST(MemoryJson, says_what_is_wrong_with_a_damaged_text) {
       {R"({"format":1,"servers":{}})", "servers: expected a list"},
       {R"({"format":1,"servers":[{"id":"a"},{"id":1}]})", "servers[1].id: expected a text"},
       {R"({"format":1,"servers":[7]})", "servers[0]: expected an object"},
+      {R"({"format":1,"rollout":7})", "rollout: expected an object"},
+      {R"({"format":1,"rollout":{"strategy":"whim"}})", "rollout.strategy: expected one of the known names"},
+      {R"({"format":1,"rollout":{"replaced":["v1",2]}})", "rollout.replaced: expected a list of texts"},
       {R"({"format":1,"servers":[{"drain_cause":"whim"}]})", "servers[0].drain_cause: expected one of the known names"},
   };
   for (const auto& [text, message] : cases) {
@@ -138,11 +165,52 @@ TEST(RecordJson, keeps_orders) {
   Record record = full_record();
   record.orders = {{.kind = Order::Kind::scale, .servers = 4, .until = at, .at = at, .by = "ops"},
                    {.kind = Order::Kind::pause, .out = false, .in = true, .at = at},
-                   {.kind = Order::Kind::resume, .at = at, .by = "a\"b"}};
+                   {.kind = Order::Kind::resume, .at = at, .by = "a\"b"},
+                   {.kind = Order::Kind::deploy, .version = "v2", .strategy = Strategy::canary, .at = at, .by = "ops"},
+                   {.kind = Order::Kind::deploy, .version = "v3", .at = at},
+                   {.kind = Order::Kind::promote, .at = at},
+                   {.kind = Order::Kind::abort, .at = at}};
   const Result<StoredRecord> read = parse_record(record_json(record));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->record.orders, record.orders);
   EXPECT_FALSE(json::parse(record_json(full_record())).contains("orders"));
+}
+
+TEST(RecordJson, keeps_the_deploy) {
+  Record record = full_record();
+  EXPECT_FALSE(json::parse(record_json(record)).contains("deploy"));
+  record.rollout = full_rollout();
+  const Result<StoredRecord> read = parse_record(record_json(record));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->record.rollout, full_rollout());
+}
+
+TEST(PlansJson, keeps_the_deploy) {
+  GroupPlan plan = full_plan();
+  EXPECT_FALSE(json::parse(plans_json({&plan, 1})).at("groups").at(0).contains("deploy"));
+  plan.rollout = full_rollout();
+  const Result<StoredPlans> read = parse_plans(plans_json({&plan, 1}));
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(read->plans[0].rollout, full_rollout());
+}
+
+TEST(StatusJson, shows_the_deploy_under_way_and_the_last_one) {
+  GroupStatus status;
+  EXPECT_FALSE(json::parse(status_json(status)).contains("deploy"));
+  status.rollout = full_rollout();
+  const json deploy = json::parse(status_json(status)).at("deploy");
+  EXPECT_EQ(deploy, json::parse(R"({"version": "v3", "from": "v1", "replaced": ["v2", "v2.1"], "strategy": "canary", "by": "ops",
+      "started_at": "2026-03-01T09:28:00.250Z", "direction": "back", "why_back": "aborted by ops", "step": 2,
+      "reached_at": "2026-03-01T09:29:48.250Z", "promoted": true,
+      "trusted_at": "2026-03-01T09:29:47.250Z", "progressed_at": "2026-03-01T09:29:48.250Z", "moved": 3,
+      "failures": 1, "last_failure": "v3-2: exited with status 1",
+      "judge": {"judged_at": "2026-03-01T09:29:57.250Z", "inconclusive_since": "2026-03-01T09:29:51.250Z", "bad": 1,
+                "why": "errors: 0.05 is not below 0.01"},
+      "ended_at": "2026-03-01T09:30:00.250Z", "end": "went_back", "waits": "i-7 drains"})"));
+  status.rollout = Rollout{.version = "v2", .from = "v1"};
+  for (const char* always :
+       {"version", "from", "strategy", "by", "started_at", "direction", "step", "progressed_at", "failures", "end"})
+    EXPECT_TRUE(json::parse(status_json(status)).at("deploy").contains(always)) << always;
 }
 
 TEST(StatusJson, shows_what_an_operator_has_ordered) {

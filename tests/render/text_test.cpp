@@ -136,6 +136,10 @@ TEST(OrderText, says_what_until_when_and_by_whom) {
       {{.kind = Order::Kind::pause, .out = false, .by = "a\x1b[2J"}, "paused (in) until resumed by a [2J"},
       {{.kind = Order::Kind::pause}, "paused (both) until resumed"},
       {{.kind = Order::Kind::resume, .by = "ops"}, "resumed by ops"},
+      {{.kind = Order::Kind::deploy, .version = "v2", .by = "ops"}, "deploy of v2 by ops"},
+      {{.kind = Order::Kind::deploy, .version = "v2", .strategy = Strategy::blue_green}, "deploy of v2 (blue_green)"},
+      {{.kind = Order::Kind::promote, .by = "ops"}, "deploy promoted by ops"},
+      {{.kind = Order::Kind::abort, .by = "ops"}, "deploy aborted by ops"},
   };
   for (const auto& [order, text] : cases) EXPECT_EQ(order_text(order), text);
   EXPECT_EQ(manual_text({}), "");

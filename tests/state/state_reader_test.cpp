@@ -51,6 +51,17 @@ TEST_F(StateReaderTest, tells_turns_newest_first_with_changes_among_them) {
   EXPECT_TRUE(reader().history("nobody", 100)->empty());
 }
 
+TEST_F(StateReaderTest, the_turn_in_which_a_deploy_ended_is_a_change_and_one_while_it_waits_is_none) {
+  open();
+  Record record = quiet_turn("app", 1);
+  record.rollout = Rollout{.version = "v2", .from = "v1"};
+  save(record);
+  record = quiet_turn("app", 2);
+  record.rollout = Rollout{.version = "v2", .from = "v1", .ended_at = record.at, .end = Rollout::End::done};
+  save(record);
+  EXPECT_EQ(numbers(reader().history("app", 100, {}, StateReader::Which::changes)), (std::vector<std::int64_t>{2}));
+}
+
 TEST_F(StateReaderTest, the_last_record_is_whole) {
   open();
   EXPECT_FALSE(reader().last("app").value());

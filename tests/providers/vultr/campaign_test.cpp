@@ -176,8 +176,9 @@ class Story {
     Managed managed{.group = fleet.group, .policies = make_policies(fleet.group), .provider = provider_, .balancers = {}};
     managed.balancers.push_back(std::make_unique<FakeBalancer>(fleet.watch));
     const TimePoint now = world_.fake.wall_time();
-    Observation seen = observe(managed, fleet.disk, listing_for(fleet.group.name, answer),
-                               {{.status = Sample::Status::ok, .value = fleet.wanted}}, *probe_, now, life_.get_token());
+    Observation seen =
+        observe(managed, fleet.disk, listing_for(fleet.group.name, answer),
+                {.samples = {{.status = Sample::Status::ok, .value = fleet.wanted}}}, *probe_, now, life_.get_token());
     seen.outcomes = std::exchange(fleet.outcomes, {});
     Turn turn = reconcile(fleet.group, managed.policies, std::move(seen), fleet.disk);
     if (!turn.plan.refused.empty()) violations_.push_back("verify refused: " + turn.plan.refused);

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+
+#include "controller/config/judge.h"
+#include "controller/config/reader.h"
+#include "model/rollout.h"
+#include "model/settings.h"
+
+namespace weir {
+
+inline constexpr std::array<std::string_view, 3> kStrategyNames = {"rolling", "blue_green", "canary"};
+
+inline constexpr Key kCanaryStepKeys[] = {
+    {.name = "weight",
+     .type = KeyType::percent,
+     .doc = "How much of the traffic the new version gets at most; more than in the step before.",
+     .required = true},
+    {.name = "soak",
+     .type = KeyType::duration,
+     .doc = "How long it has to serve that before the next step; by default the deploy's own soak, but at least 1m.",
+     .minimum = 0,
+     .maximum = 7 * 86'400},
+};
+
+/// What `deploy` in a group takes.
+inline constexpr Key kDeployKeys[] = {
+    {.name = "strategy",
+     .type = KeyType::choice,
+     .doc =
+         "A few servers at a time (rolling), all new ones beside the old and then the traffic at once (blue_green), or a growing "
+         "share of the traffic and then as rolling (canary). `weir deploy start --strategy` takes another for once.",
+     .fallback = "rolling",
+     .choices = kStrategyNames},
+    {.name = "max_surge",
+     .type = KeyType::portion,
+     .doc = "How many servers there may be beyond the group's size, rounded up; blue_green has as many as it needs.",
+     .fallback = "1"},
+    {.name = "max_unavailable",
+     .type = KeyType::portion,
+     .doc = "How many servers may be missing in service, rounded down; never all of them, and never below min.",
+     .fallback = "0"},
+    {.name = "soak",
+     .type = KeyType::duration,
+     .doc = "A new server counts once it has been good for so long.",
+     .fallback = "0s",
+     .minimum = 0,
+     .maximum = 86'400},
+    {.name = "pause_at",
+     .type = KeyType::percents,
+     .doc = "rolling: with so much of the group on the new version it stops until somebody says `weir deploy promote`."},
+    {.name = "steps",
+     .type = KeyType::sections,
+     .doc = "canary: the shares, rising; by default 5%, 25% and 50%. After the last it goes on as rolling.",
+     .keys = kCanaryStepKeys},
+    {.name = "keep_old",
+     .type = KeyType::duration,
+     .doc = "blue_green: how long the old servers stay after the switch, so that the way back takes no time.",
+     .fallback = "0s",
+     .minimum = 0,
+     .maximum = 7 * 86'400},
+    {.name = "failure_limit",
+     .type = KeyType::integer,
+     .doc = "So many servers of the new version may fail; one more and the deploy goes back.",
+     .fallback = "1",
+     .minimum = 0,
+     .maximum = 1000},
+    {.name = "progress_deadline",
+     .type = KeyType::duration,
+     .doc = "When nothing has moved for so long the deploy goes back; longer than soak. Waits that are meant do not count. By "
+            "default as "
+            "long as health.deadline if that is longer.",
+     .fallback = "10m",
+     .minimum = 1,
+     .maximum = 7 * 86'400},
+    {.name = "judge",
+     .type = KeyType::section,
+     .doc = "What Prometheus has to say of the new version before a step has passed (docs/deploy_judge.md).",
+     .keys = kJudgeKeys},
+};
+
+/// The rule that a `deploy` section comes to; its steps are those a canary would have, whatever the strategy. Complains about what
+/// the table cannot tell; `path` is the section's, `start` how long a server of the group may take to become healthy. What provider
+/// and balancers can do is the caller's to check.
+[[nodiscard]] DeployRule read_deploy(const Settings& deploy, Duration start, const std::string& path, Reader& reader);
+
+}  // namespace weir

@@ -1,0 +1,294 @@
+#include "deploy/advance.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <utility>
+
+namespace weir {
+namespace {
+
+constexpr int kMostWeight = 100;
+/// Steps of Rollout::step for blue_green.
+constexpr int kBorn = 0;
+constexpr int kSwitched = 1;
+constexpr int kLettingGo = 2;
+
+int share_of(double percent, int size) { return servers_of({percent, true}, size, Rounding::up); }
+
+/// So many of a group of `desired` have to serve at any time.
+int floor_of(const DeployRule& rule, int desired, int min) {
+  const int missing = servers_of(rule.max_unavailable, desired, Rounding::down);
+  return std::max({desired - missing, std::min(min, desired), std::min(desired, 1)});
+}
+
+class Advance {
+ public:
+  Advance(const DeployRule& rule, const Scene& scene, Rollout& rollout) : rule_(rule), now_(scene), rollout_(rollout) {}
+
+  Course run() {
+    rollout_.waits.clear();
+    if (rollout_.direction == Rollout::Direction::forward && has_to_go_back()) return course_;
+    if (rollout_.direction == Rollout::Direction::back) {
+      go_back();
+    } else if (rollout_.strategy == Strategy::blue_green) {
+      blue_green();
+    } else if (canary_step() != nullptr) {
+      canary(*canary_step());
+    } else {
+      rolling();
+    }
+    note_progress();
+    return course_;
+  }
+
+ private:
+  [[nodiscard]] int serving() const { return now_.old.serving + now_.fresh.serving; }
+  /// So many have to serve at any time.
+  [[nodiscard]] int floor() const { return floor_of(rule_, now_.desired, now_.min); }
+  [[nodiscard]] int surge() const { return surge_of(rule_, rollout_, now_.desired, now_.min); }
+  /// True if what has begun at `since` has proven itself.
+  [[nodiscard]] bool is_approved(TimePoint since) const { return !now_.verdict || has_passed(rule_.judge, rollout_, since); }
+  /// New servers that have served long enough and are known to be good.
+  [[nodiscard]] int proven() const { return !now_.soaks_since || is_approved(*now_.soaks_since) ? now_.fresh.soaked : 0; }
+
+  bool has_to_go_back() {
+    if (rollout_.failures > rule_.failure_limit) {
+      turn_back(rollout_, now_.at, fmt::format("{} of its servers failed: {}", rollout_.failures, rollout_.last_failure));
+      return true;
+    }
+    if (now_.verdict && now_.verdict->goes_back) {
+      turn_back(rollout_, now_.at, now_.verdict->why);
+      return true;
+    }
+    // With all new servers at work there is nothing to go back for: the old ones only leave.
+    if (now_.fresh.soaked >= now_.desired || now_.at - rollout_.progressed_at < rule_.progress_deadline) return false;
+    turn_back(rollout_, now_.at,
+              fmt::format("nothing moved for {}{}", format_duration(rule_.progress_deadline),
+                          rollout_.last_failure.empty() ? "" : ": " + rollout_.last_failure));
+    return true;
+  }
+
+  void wait(std::string what) { rollout_.waits = std::move(what); }
+
+  void wait_until(TimePoint until, std::string_view what) {
+    course_.revisit_at = until;
+    rollout_.progressed_at = now_.at;
+    // No countdown: it would be news in every turn.
+    wait(fmt::format("{} until {}", what, format_time(until)));
+  }
+
+  /// The numbers are in the judge's own words: here they would be news in every turn.
+  void wait_for_judge() {
+    rollout_.progressed_at = now_.at;
+    wait("for a good judgement");
+  }
+
+  /// Takes the promise that a person gave, if one did.
+  bool is_promoted() { return std::exchange(rollout_.promoted, false); }
+
+  void next_step() {
+    ++rollout_.step;
+    rollout_.reached_at.reset();
+  }
+
+  void rolling() {
+    const int cap = checkpoint();
+    // A promise that no checkpoint took: what serves now has soaked long enough.
+    if (is_promoted()) rollout_.trusted_at = now_.at;
+    const int batch = std::max(1, surge() + now_.desired - floor());
+    course_.room = now_.desired + surge();
+    course_.fresh = std::min(cap, std::max(now_.fresh.live, proven() + batch));
+    course_.old = std::max(0, now_.desired - course_.fresh);
+    course_.spare_old = now_.old.serving + proven() - floor();
+    course_.spare_fresh = serving() - floor();
+    if (now_.fresh.soaked < now_.fresh.serving && rollout_.waits.empty()) wait("the new servers soak");
+    if (now_.fresh.soaked > proven() && now_.fresh.soaked == now_.fresh.serving && rollout_.waits.empty()) wait_for_judge();
+    end_forward();
+  }
+
+  /// How many servers may be of the new version up to the next checkpoint.
+  int checkpoint() {
+    const std::vector<double>& checkpoints = rule_.pause_at;
+    const bool heeds = rollout_.strategy == Strategy::rolling;
+    while (heeds && static_cast<std::size_t>(rollout_.step) < checkpoints.size()) {
+      const double percent = checkpoints[static_cast<std::size_t>(rollout_.step)];
+      const int cap = std::min(share_of(percent, now_.desired), now_.desired);
+      const bool reached = now_.fresh.soaked >= cap && now_.old.live <= now_.desired - cap;
+      if (!reached) return cap;
+      if (is_promoted()) {
+        next_step();
+        continue;
+      }
+      rollout_.progressed_at = now_.at;
+      wait(fmt::format("at {:g}% for somebody to promote or abort it", percent));
+      return cap;
+    }
+    return now_.desired;
+  }
+
+  [[nodiscard]] const CanaryStep* canary_step() const {
+    const bool more = rollout_.strategy == Strategy::canary && static_cast<std::size_t>(rollout_.step) < rule_.steps.size();
+    return more ? &rule_.steps[static_cast<std::size_t>(rollout_.step)] : nullptr;
+  }
+
+  void canary(const CanaryStep& step) {
+    course_.room = now_.desired + surge();
+    course_.fresh = std::clamp(share_of(step.percent, now_.desired), 1, std::max(1, now_.desired));
+    course_.old = share_of(100 - step.percent, now_.desired);
+    const bool reached = now_.fresh.serving >= course_.fresh;
+    if (!reached) rollout_.reached_at.reset();
+    if (reached && !rollout_.reached_at) rollout_.reached_at = now_.at;
+    // No more than the new ones can carry, and the old ones give way only as far as that goes.
+    const double carried = now_.desired > 0 ? 1.0 * now_.fresh.serving / now_.desired : 0;
+    const double share = std::min(step.percent / 100, carried);
+    if (share > 0 && share < 1) course_.share = share;
+    course_.spare_old = std::min(now_.old.serving - share_of(100 - 100 * share, now_.desired), serving() - floor());
+    course_.spare_fresh = serving() - floor();
+    if (!reached) return;
+    const TimePoint until = *rollout_.reached_at + step.soak;
+    if (is_promoted() || (now_.at >= until && is_approved(*rollout_.reached_at))) {
+      next_step();
+      course_.revisit_at = now_.at;
+      return;
+    }
+    if (now_.at >= until) return wait_for_judge();
+    wait_until(until, fmt::format("it soaks with {:g}% of the traffic", step.percent));
+  }
+
+  void blue_green() {
+    course_.room = now_.desired + surge();
+    course_.fresh = now_.desired;
+    course_.spare_fresh = serving() - floor();
+    if (rollout_.step == kBorn) return be_born();
+    if (rollout_.step == kSwitched) keep_old();
+    course_.spare_old = serving() - floor();
+    if (rollout_.step >= kLettingGo) end_forward();
+  }
+
+  void be_born() {
+    course_.old = now_.desired;
+    if (is_promoted()) rollout_.trusted_at = now_.at;
+    if (now_.fresh.ready < now_.desired) return wait("the new servers become ready");
+    rollout_.step = kSwitched;
+    rollout_.reached_at = now_.at;
+    course_.switches = true;
+    course_.old = 0;
+    course_.revisit_at = now_.at;
+  }
+
+  void keep_old() {
+    const TimePoint since = rollout_.reached_at.value_or(now_.at);
+    const TimePoint until = since + rule_.keep_old;
+    if (is_promoted() || (now_.at >= until && is_approved(since))) {
+      next_step();
+      course_.revisit_at = now_.at;
+      return;
+    }
+    if (now_.at >= until) return wait_for_judge();
+    wait_until(until, "the old servers stay as a way back");
+  }
+
+  void end_forward() {
+    if (now_.old.existing > 0 || now_.fresh.soaked < now_.desired) return;
+    end(Rollout::End::done);
+  }
+
+  void end(Rollout::End how) {
+    rollout_.end = how;
+    rollout_.ended_at = now_.at;
+    rollout_.waits.clear();
+    course_ = {.old = now_.old.live, .fresh = now_.fresh.live, .room = now_.desired + surge()};
+    (how == Rollout::End::done ? course_.fresh : course_.old) = now_.desired;
+  }
+
+  /// First the old version serves at full size, then the traffic goes there, then the new servers go.
+  void go_back() {
+    course_.room = std::max(now_.max, now_.desired) + surge();
+    course_.old = now_.desired;
+    const bool whole = now_.old.serving >= now_.desired;
+    const bool full = now_.old.existing + now_.fresh.existing >= course_.room;
+    if (whole) course_.spare_fresh = now_.fresh.serving;
+    // Without room for the rest of the old ones they take the places of the new ones one by one.
+    if (!whole && full) course_.spare_fresh = serving() - (surge() > 0 ? now_.desired : floor());
+    if (!whole) {
+      if (const CanaryStep* step = canary_step()) course_.share = step->percent / 100;
+      wait(fmt::format("{} of {} servers of {} serve", now_.old.serving, now_.desired, rollout_.from));
+    }
+    if (whole && now_.fresh.existing == 0) end(Rollout::End::went_back);
+  }
+
+  void note_progress() {
+    const int steps = 1'000'000 * rollout_.step;
+    const int moved = steps + 2 * (now_.fresh.serving + now_.fresh.ready) + now_.fresh.soaked;
+    if (moved <= rollout_.moved) return;
+    rollout_.moved = moved;
+    rollout_.progressed_at = now_.at;
+  }
+
+  const DeployRule& rule_;
+  const Scene& now_;
+  Rollout& rollout_;
+  Course course_;
+};
+
+}  // namespace
+
+Course advance(const DeployRule& rule, const Scene& scene, Rollout& rollout) { return Advance(rule, scene, rollout).run(); }
+
+int surge_of(const DeployRule& rule, const Rollout& rollout, int desired, int min) {
+  const int surge = servers_of(rule.max_surge, desired, Rounding::up);
+  if (rollout.strategy == Strategy::blue_green) return std::max(surge, desired);
+  const bool spares = floor_of(rule, desired, min) < desired;
+  return std::max(surge, spares ? 0 : 1);
+}
+
+bool is_judged(const Rollout& rollout, const Scene& scene) {
+  if (rollout.direction == Rollout::Direction::back || scene.fresh.serving == 0) return false;
+  return scene.old.serving > 0 || (rollout.strategy == Strategy::blue_green && rollout.step == kSwitched);
+}
+
+bool is_fresh(const Rollout& rollout, std::string_view version) {
+  if (version == rollout.version) return true;
+  const bool back = rollout.direction == Rollout::Direction::back;
+  return back && version != rollout.from && std::ranges::find(rollout.replaced, version) != rollout.replaced.end();
+}
+
+bool holds_back(const std::optional<Rollout>& rollout, std::string_view version) {
+  if (!is_active(rollout) || rollout->strategy != Strategy::blue_green || version != rollout->version) return false;
+  return rollout->step == kBorn;
+}
+
+bool keeps_standby(const std::optional<Rollout>& rollout) {
+  if (!is_active(rollout) || rollout->strategy != Strategy::blue_green) return false;
+  return rollout->direction == Rollout::Direction::back || rollout->step == kSwitched;
+}
+
+void turn_back(Rollout& rollout, TimePoint at, std::string why) {
+  rollout.direction = Rollout::Direction::back;
+  rollout.why_back = std::move(why);
+  rollout.promoted = false;
+  rollout.progressed_at = at;
+  rollout.waits.clear();
+}
+
+void weigh(double share, const std::vector<bool>& is_new, std::vector<Peer>& peers) {
+  const auto fresh = std::ranges::count(is_new, true);
+  const auto old = std::ranges::count(is_new, false);
+  if (fresh == 0 || old == 0) return;
+  // fresh * w / (fresh * w + old * W) <= share
+  const double ratio = share * static_cast<double>(old) / ((1 - share) * static_cast<double>(fresh));
+  int light = kMostWeight;
+  int heavy = kMostWeight;
+  if (ratio <= 1) {
+    light = std::max(1, static_cast<int>(std::floor(kMostWeight * ratio + 1e-9)));
+  } else {
+    heavy = std::max(1, static_cast<int>(std::ceil(kMostWeight / ratio - 1e-9)));
+  }
+  const int common = std::gcd(light, heavy);
+  for (std::size_t index = 0; index < peers.size(); ++index) peers[index].weight = (is_new[index] ? light : heavy) / common;
+}
+
+}  // namespace weir

@@ -1,0 +1,16 @@
+#include "model/rollout.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace weir {
+
+int servers_of(const Portion& portion, int size, Rounding rounding) {
+  const double servers = portion.percent ? portion.amount * size / 100 : portion.amount;
+  // 0.1 times 30 is a little more than 3.
+  constexpr double kDust = 1e-9;
+  const double whole = rounding == Rounding::up ? std::ceil(servers - kDust) : std::floor(servers + kDust);
+  return static_cast<int>(std::clamp(whole, 0.0, 1e9));
+}
+
+}  // namespace weir

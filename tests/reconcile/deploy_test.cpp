@@ -1,0 +1,639 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "deploy/advance.h"
+#include "tests/reconcile/story.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::Contains;
+using testing::Each;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using testing::StartsWith;
+
+/// A group whose launches appear and whose terminations are done by the next second. `wont_start`, `sick`: what becomes of servers
+/// of a version.
+class DeployStory : public Story {
+ public:
+  explicit DeployStory(int serving, int max = 10) : Story(serving, max) { group.max = max; }
+
+  void start(const std::string& version, Strategy strategy = Strategy::rolling) {
+    memory.rollout = Rollout{
+        .version = version, .from = memory.version, .strategy = strategy, .by = "anna", .started_at = now, .progressed_at = now};
+  }
+  Rollout& rollout() { return *memory.rollout; }
+
+  /// One second; what always must hold is checked.
+  std::vector<std::string> second() {
+    const std::vector<std::string> done = turn(1s);
+    EXPECT_EQ(plan.refused, "");
+    for (const Action& action : plan.actions) {
+      if (action.kind == Action::Kind::launch && find_token(action.server) == nullptr) make(action);
+      if (action.kind == Action::Kind::terminate) vanish(action.server);
+      if (action.kind == Action::Kind::drain) connections(action.server, 0);
+    }
+    for (Server& server : listed) {
+      if (server.version == sick_version && is_peer(server.id) && now - server.launched_at >= sick_after) {
+        health[server.id] = HealthStatus::unhealthy;
+      }
+    }
+    most = std::max(most, static_cast<int>(listed.size()));
+    least_serving = std::min(least_serving, static_cast<int>(plan.peers.size()));
+    return done;
+  }
+  std::vector<std::string> seconds(int count) {
+    std::vector<std::string> all;
+    for (; count > 0; --count) std::ranges::move(second(), std::back_inserter(all));
+    return all;
+  }
+  /// Until the deploy has ended, at most an hour.
+  std::vector<std::string> to_the_end() {
+    std::vector<std::string> all;
+    for (int left = 3600; left > 0 && is_active(memory.rollout); --left) std::ranges::move(second(), std::back_inserter(all));
+    EXPECT_FALSE(is_active(memory.rollout)) << "waits: " << rollout().waits;
+    return all;
+  }
+
+  bool is_peer(const std::string& id) const {
+    return std::ranges::any_of(plan.peers, [&](const Peer& peer) { return peer.server == id; });
+  }
+  int count(const std::string& version) const { return static_cast<int>(std::ranges::count(listed, version, &Server::version)); }
+  int peers_of(const std::string& version) const {
+    return static_cast<int>(
+        std::ranges::count_if(listed, [&](const Server& server) { return server.version == version && is_peer(server.id); }));
+  }
+  double share_of(const std::string& version) const {
+    double all = 0;
+    double its = 0;
+    for (const Peer& peer : plan.peers) {
+      const auto one = std::ranges::find(listed, peer.server, &Server::id);
+      all += peer.weight;
+      if (one != listed.end() && one->version == version) its += peer.weight;
+    }
+    return its / all;
+  }
+
+  std::string wont_start;
+  std::string sick_version;
+  Duration sick_after{0};
+  Duration boot{2000};
+  int most = 0;
+  int least_serving = 1000;
+
+ private:
+  Server* find_token(const std::string& token) {
+    const auto found = std::ranges::find(listed, token, &Server::token);
+    return found == listed.end() ? nullptr : &*found;
+  }
+  void make(const Action& action) {
+    const bool starts = action.version != wont_start;
+    Server& server = appear(action.version + "-" + std::to_string(++made_), HealthStatus::healthy, action.server);
+    server.version = action.version;
+    if (!starts) server.failure = "exited with status 1";
+  }
+  int made_ = 0;
+};
+
+TEST(Rolling, replaces_all_the_oldest_first_and_never_has_fewer_or_more_than_it_may) {
+  DeployStory story(3);
+  story.start("v2");
+  const auto done = story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  EXPECT_EQ(story.memory.version, "v2");
+  EXPECT_EQ(story.count("v2"), 3);
+  EXPECT_EQ(story.count("v1"), 0);
+  EXPECT_EQ(story.most, 4);
+  EXPECT_EQ(story.least_serving, 3);
+  std::vector<std::string> drained;
+  std::ranges::copy_if(done, std::back_inserter(drained), [](const std::string& one) { return one.starts_with("drain"); });
+  EXPECT_THAT(drained, ElementsAre("drain s1", "drain s2", "drain s3"));
+  EXPECT_THAT(story.seconds(60), IsEmpty()) << "a settled world yields an empty plan";
+}
+
+TEST(Rolling, without_surge_old_servers_make_room_first) {
+  DeployStory story(4, 4);
+  story.group.deploy.max_surge = {0, false};
+  story.group.deploy.max_unavailable = {1, false};
+  story.start("v2");
+  story.to_the_end();
+  EXPECT_EQ(story.count("v2"), 4);
+  EXPECT_EQ(story.most, 4);
+  EXPECT_EQ(story.least_serving, 3);
+}
+
+TEST(Rolling, without_surge_the_way_back_has_no_more_servers_either) {
+  DeployStory story(4, 4);
+  story.group.deploy.max_surge = {0, false};
+  story.group.deploy.max_unavailable = {1, false};
+  story.group.deploy.pause_at = {50};
+  story.start("v2");
+  story.seconds(60);
+  ASSERT_EQ(story.peers_of("v2"), 2);
+  turn_back(story.rollout(), story.now, "aborted");
+  story.to_the_end();
+  EXPECT_EQ(story.count("v1"), 4);
+  EXPECT_EQ(story.most, 4);
+  EXPECT_EQ(story.least_serving, 3);
+}
+
+TEST(Rolling, of_a_group_of_one_never_drops_to_zero) {
+  DeployStory story(1);
+  story.group.max = 1;
+  story.group.deploy.max_surge = {0, false};
+  story.group.deploy.max_unavailable = {100, true};
+  story.start("v2");
+  story.to_the_end();
+  EXPECT_EQ(story.count("v2"), 1);
+  EXPECT_EQ(story.least_serving, 1);
+}
+
+TEST(Rolling, goes_as_fast_as_surge_and_unavailable_allow) {
+  DeployStory story(8, 20);
+  story.group.deploy.max_surge = {25, true};
+  story.group.deploy.max_unavailable = {25, true};
+  story.start("v2");
+  const auto first = story.second();
+  EXPECT_EQ(std::ranges::count_if(first, [](const std::string& one) { return one.starts_with("launch"); }), 2);
+  EXPECT_EQ(std::ranges::count_if(first, [](const std::string& one) { return one.starts_with("drain"); }), 2);
+  story.to_the_end();
+  EXPECT_EQ(story.least_serving, 6);
+  EXPECT_LE(story.most, 10);
+  EXPECT_EQ(story.count("v2"), 8);
+}
+
+TEST(Rolling, lets_a_new_server_soak_before_an_old_one_goes) {
+  DeployStory story(2);
+  story.group.deploy.soak = 30s;
+  story.start("v2");
+  EXPECT_THAT(story.seconds(25), Not(Contains(StartsWith("drain"))));
+  EXPECT_EQ(story.peers_of("v2"), 1);
+  EXPECT_EQ(story.rollout().waits, "the new servers soak");
+  EXPECT_THAT(story.seconds(10), Contains("drain s1"));
+}
+
+TEST(Rolling, a_promotion_ends_the_soak_of_those_that_serve) {
+  DeployStory story(2);
+  story.group.deploy.soak = 300s;
+  story.start("v2");
+  story.seconds(5);
+  story.rollout().promoted = true;
+  EXPECT_THAT(story.seconds(2), Contains("drain s1"));
+  EXPECT_THAT(story.seconds(20), Not(Contains("drain s2"))) << "the next one soaks again";
+}
+
+TEST(Rolling, skips_servers_that_run_the_version_already) {
+  DeployStory story(3);
+  story.find("s2")->version = "v2";
+  story.start("v2");
+  const auto done = story.to_the_end();
+  EXPECT_THAT(done, Not(Contains("drain s2")));
+  EXPECT_EQ(story.count("v2"), 3);
+}
+
+TEST(Rolling, pauses_at_its_checkpoints_until_somebody_promotes_it) {
+  DeployStory story(4);
+  story.group.deploy.pause_at = {25, 50};
+  story.start("v2");
+  story.seconds(7200);
+  EXPECT_EQ(story.count("v2"), 1) << "no deadline runs while it waits for a person";
+  EXPECT_EQ(story.count("v1"), 3);
+  EXPECT_THAT(story.rollout().waits, HasSubstr("at 25%"));
+  story.rollout().promoted = true;
+  story.seconds(100);
+  EXPECT_EQ(story.count("v2"), 2);
+  EXPECT_THAT(story.rollout().waits, HasSubstr("at 50%"));
+  story.rollout().promoted = true;
+  story.to_the_end();
+  EXPECT_EQ(story.count("v2"), 4);
+}
+
+TEST(Rolling, of_a_version_that_does_not_start_goes_back_and_no_old_server_has_left) {
+  DeployStory story(3);
+  story.wont_start = "v2";
+  story.start("v2");
+  const auto done = story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_THAT(story.rollout().why_back, HasSubstr("2 of its servers failed: v2-2: exited with status 1"));
+  EXPECT_THAT(done, Not(Contains(StartsWith("drain"))));
+  EXPECT_EQ(story.memory.version, "v1");
+  EXPECT_EQ(story.count("v1"), 3);
+  EXPECT_EQ(story.count("v2"), 0);
+}
+
+TEST(Rolling, of_a_version_that_falls_sick_goes_back_at_full_size) {
+  DeployStory story(4);
+  story.group.deploy.soak = 30s;
+  story.sick_version = "v2";
+  story.sick_after = 20s;
+  story.start("v2");
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_EQ(story.peers_of("v1"), 4);
+  EXPECT_EQ(story.count("v2"), 0);
+}
+
+TEST(Rolling, where_most_are_new_and_sick_the_version_is_suspected_and_not_the_check) {
+  DeployStory story(4);
+  story.start("v2");
+  while (story.peers_of("v2") < 3) story.second();
+  for (const Server& server : story.listed) {
+    if (server.version == "v2") story.health[server.id] = HealthStatus::unhealthy;
+  }
+  story.sick_version = "v2";
+  story.second();
+  EXPECT_FALSE(story.noted("the check itself is suspected"));
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_EQ(story.peers_of("v1"), 4);
+}
+
+TEST(Rolling, a_fix_goes_out_although_the_check_is_suspected) {
+  DeployStory story(4);
+  for (const char* id : {"s1", "s2", "s3", "s4"}) story.health[id] = HealthStatus::unhealthy;
+  story.second();
+  ASSERT_TRUE(story.noted("the check itself is suspected"));
+  story.start("v2");
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  EXPECT_EQ(story.peers_of("v2"), 4);
+}
+
+TEST(Rolling, that_does_not_move_goes_back_at_its_deadline) {
+  DeployStory story(2);
+  story.group.deploy.progress_deadline = 60s;
+  story.start("v2");
+  story.second();
+  for (Server& server : story.listed) {
+    if (server.version == "v2") story.health[server.id] = HealthStatus::unknown;
+  }
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_THAT(story.rollout().why_back, HasSubstr("nothing moved for 1m"));
+}
+
+TEST(Rolling, no_time_passes_for_it_while_the_provider_gives_no_list) {
+  DeployStory story(2);
+  story.start("v2");
+  story.seconds(1);
+  story.list_error = "api.example: 503";
+  story.seconds(3600);
+  EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward);
+  story.list_error.clear();
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Rolling, on_its_way_back_the_old_version_is_whole_before_the_new_servers_go) {
+  DeployStory story(4, 10);
+  story.start("v2");
+  while (story.peers_of("v2") < 3) story.second();
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  const auto done = story.to_the_end();
+  const auto first_drain = std::ranges::find_if(done, [](const std::string& one) { return one.starts_with("drain v2"); });
+  const auto last_launch =
+      std::ranges::find_if(done.rbegin(), done.rend(), [](const std::string& one) { return one.starts_with("launch"); });
+  ASSERT_NE(first_drain, done.end());
+  ASSERT_NE(last_launch, done.rend());
+  EXPECT_LT(last_launch.base() - done.begin() - 1, first_drain - done.begin());
+  EXPECT_EQ(story.least_serving, 4);
+  EXPECT_EQ(story.count("v1"), 4);
+  EXPECT_EQ(story.memory.version, "v1");
+}
+
+TEST(Rolling, on_its_way_back_in_a_full_group_they_change_places_one_by_one) {
+  DeployStory story(4, 4);
+  story.start("v2");
+  while (story.peers_of("v2") < 3) story.second();
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  story.to_the_end();
+  EXPECT_EQ(story.least_serving, 4);
+  EXPECT_LE(story.most, 5);
+  EXPECT_EQ(story.count("v1"), 4);
+}
+
+TEST(Rolling, a_scale_out_boots_the_old_version_until_the_new_one_has_proven_itself) {
+  DeployStory story(4, 20);
+  story.group.deploy.soak = 60s;
+  story.start("v2");
+  story.seconds(5);
+  story.memory.desired = 8;
+  story.seconds(5);
+  EXPECT_GE(story.count("v1"), 7);
+  EXPECT_EQ(story.count("v2"), 1);
+  story.to_the_end();
+  EXPECT_EQ(story.count("v2"), 8);
+  EXPECT_LE(story.most, 9);
+}
+
+TEST(Rolling, a_newer_version_takes_its_place) {
+  DeployStory story(4);
+  story.start("v2");
+  while (story.peers_of("v2") < 2) story.second();
+  story.start("v3");
+  story.rollout().replaced = {"v2"};
+  story.to_the_end();
+  EXPECT_EQ(story.count("v3"), 4);
+  EXPECT_EQ(story.least_serving, 4);
+}
+
+TEST(Rolling, back_from_a_version_that_took_anothers_place_neither_of_them_stays) {
+  DeployStory story(4);
+  story.start("v2");
+  while (story.peers_of("v2") < 2) story.second();
+  story.start("v3");
+  story.rollout().replaced = {"v2"};
+  while (story.peers_of("v3") < 1) story.second();
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  story.to_the_end();
+  EXPECT_EQ(story.count("v1"), 4);
+  EXPECT_EQ(story.least_serving, 4);
+}
+
+TEST(BlueGreen, is_born_at_the_live_size_and_gets_the_traffic_at_once) {
+  DeployStory story(4);
+  story.group.min = 2;
+  story.group.deploy.keep_old = 60s;
+  story.start("v2", Strategy::blue_green);
+  story.second();
+  EXPECT_EQ(story.count("v2"), 4);
+  bool mixed = false;
+  for (int left = 10; left > 0 && story.peers_of("v2") == 0; --left) {
+    story.second();
+    mixed = mixed || (story.peers_of("v1") > 0 && story.peers_of("v2") > 0);
+  }
+  EXPECT_FALSE(mixed);
+  EXPECT_EQ(story.peers_of("v2"), 4);
+  EXPECT_EQ(story.peers_of("v1"), 0);
+  story.seconds(50);
+  EXPECT_EQ(story.count("v1"), 4) << "kept as a way back";
+  story.to_the_end();
+  EXPECT_EQ(story.count("v1"), 0);
+  EXPECT_EQ(story.least_serving, 4);
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(BlueGreen, does_not_switch_before_all_of_them_are_ready) {
+  DeployStory story(3);
+  story.start("v2", Strategy::blue_green);
+  story.second();
+  story.health["v2-2"] = HealthStatus::unknown;
+  story.seconds(60);
+  EXPECT_EQ(story.peers_of("v2"), 0);
+  EXPECT_EQ(story.peers_of("v1"), 3);
+  story.health["v2-2"] = HealthStatus::healthy;
+  story.seconds(2);
+  EXPECT_EQ(story.peers_of("v2"), 3);
+}
+
+TEST(BlueGreen, goes_back_at_once_while_the_old_servers_are_kept) {
+  DeployStory story(3);
+  story.group.deploy.keep_old = 600s;
+  story.start("v2", Strategy::blue_green);
+  while (story.peers_of("v2") == 0) story.second();
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  const auto done = story.seconds(3);
+  EXPECT_THAT(done, Not(Contains(StartsWith("launch"))));
+  EXPECT_EQ(story.peers_of("v1"), 3);
+  EXPECT_EQ(story.peers_of("v2"), 0);
+  story.to_the_end();
+  EXPECT_EQ(story.count("v1"), 3);
+  EXPECT_EQ(story.count("v2"), 0);
+  EXPECT_EQ(story.least_serving, 3);
+}
+
+TEST(BlueGreen, does_not_land_on_a_fleet_that_is_not_there) {
+  DeployStory story(3);
+  story.group.deploy.keep_old = 600s;
+  story.start("v2", Strategy::blue_green);
+  while (story.peers_of("v2") == 0) story.second();
+  for (const char* id : {"s1", "s2", "s3"}) story.vanish(id);
+  story.seconds(60);
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  story.second();
+  EXPECT_EQ(story.peers_of("v2"), 3) << "nobody of v1 serves yet";
+  story.to_the_end();
+  EXPECT_EQ(story.peers_of("v1"), 3);
+  EXPECT_EQ(story.least_serving, 3);
+}
+
+TEST(BlueGreen, that_is_aborted_before_the_switch_never_had_traffic) {
+  DeployStory story(3);
+  story.group.deploy.soak = 60s;
+  story.start("v2", Strategy::blue_green);
+  story.seconds(5);
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  const auto done = story.to_the_end();
+  EXPECT_THAT(done, Not(Contains(StartsWith("admit"))));
+  EXPECT_EQ(story.count("v2"), 0);
+  EXPECT_EQ(story.count("v1"), 3);
+}
+
+TEST(BlueGreen, one_that_was_ready_and_falls_sick_counts_against_its_version) {
+  DeployStory story(2);
+  story.group.deploy.soak = 30s;
+  story.start("v2", Strategy::blue_green);
+  for (int left = 120; left > 0 && story.rollout().direction == Rollout::Direction::forward; --left) {
+    story.second();
+    for (const Server& server : story.listed) {
+      const bool old_enough = story.now - server.launched_at >= 5s;
+      if (server.version == "v2" && old_enough) story.health[server.id] = HealthStatus::unhealthy;
+    }
+  }
+  EXPECT_THAT(story.rollout().why_back, HasSubstr("2 of its servers failed"));
+  EXPECT_EQ(story.peers_of("v1"), 2);
+}
+
+TEST(Canary, gives_the_new_version_no_more_than_its_share_at_each_step) {
+  DeployStory story(4);
+  story.group.deploy.steps = {{5, 60s}, {25, 60s}, {50, 60s}};
+  story.start("v2", Strategy::canary);
+  std::vector<double> most(3);
+  while (story.rollout().step < 3) {
+    const auto step = static_cast<std::size_t>(story.rollout().step);
+    story.second();
+    if (story.rollout().step == static_cast<int>(step)) most[step] = std::max(most[step], story.share_of("v2"));
+  }
+  for (const std::size_t step : {0U, 1U, 2U}) {
+    const double share = story.group.deploy.steps[step].percent / 100;
+    EXPECT_LE(most[step], share + 1e-9);
+    EXPECT_GE(most[step], share * 0.9) << "near what it may have";
+  }
+  story.to_the_end();
+  EXPECT_EQ(story.count("v2"), 4);
+  EXPECT_EQ(story.least_serving, 4);
+  EXPECT_LE(story.most, 5);
+  EXPECT_THAT(story.plan.peers, Each(testing::Field(&Peer::weight, 1)));
+}
+
+TEST(Canary, that_fails_gives_the_traffic_back) {
+  DeployStory story(4);
+  story.group.deploy.steps = {{10, 60s}};
+  story.sick_version = "v2";
+  story.sick_after = 10s;
+  story.start("v2", Strategy::canary);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_EQ(story.peers_of("v1"), 4);
+}
+
+TEST(Canary, a_promotion_skips_to_the_next_step) {
+  DeployStory story(4);
+  story.group.deploy.steps = {{5, 3600s}, {50, 3600s}};
+  story.start("v2", Strategy::canary);
+  story.seconds(10);
+  EXPECT_THAT(story.rollout().waits, HasSubstr("soaks with 5%"));
+  story.rollout().promoted = true;
+  story.seconds(20);
+  EXPECT_THAT(story.rollout().waits, HasSubstr("soaks with 50%"));
+}
+
+JudgeRule errors_below(double bound) {
+  JudgeRule rule;
+  rule.checks = {{.name = "errors", .query = "errors{version=\"{version}\"}", .below = bound}};
+  rule.interval = 1s;
+  rule.failure_limit = 0;
+  return rule;
+}
+const Sample kGood{.status = Sample::Status::ok, .value = 0};
+const Sample kBad{.status = Sample::Status::ok, .value = 0.5};
+const Sample kNone{.status = Sample::Status::empty};
+
+TEST(Judged, bad_after_the_first_batch_goes_back_and_no_old_server_has_left) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kBad};
+  story.start("v2");
+  const auto done = story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_EQ(story.rollout().why_back, "judged bad: errors is 0.5: expected below 0.1");
+  EXPECT_THAT(done, Each(Not(StartsWith("drain s"))));
+  EXPECT_EQ(story.count("v1"), 3);
+}
+
+TEST(Judged, by_nothing_it_holds_without_a_deadline_and_says_what_it_waits_for) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kNone};
+  story.start("v2");
+  story.seconds(3600);
+  EXPECT_EQ(story.rollout().waits, "for a good judgement");
+  EXPECT_EQ(story.peers_of("v2"), 1);
+  EXPECT_EQ(story.peers_of("v1"), 3);
+  story.judged = {kGood};
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Judged, each_batch_has_to_be_good_and_not_only_the_one_before) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kGood};
+  story.start("v2");
+  while (story.count("v2") < 2) story.second();
+  story.judged = {kNone};
+  story.seconds(600);
+  EXPECT_EQ(story.peers_of("v2"), 2);
+  EXPECT_EQ(story.peers_of("v1"), 2);
+}
+
+TEST(Judged, by_nothing_somebody_can_still_promote_it) {
+  DeployStory story(2);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kNone};
+  story.start("v2");
+  for (int left = 600; left > 0 && is_active(story.memory.rollout); --left) {
+    if (left % 60 == 0) story.rollout().promoted = true;
+    story.second();
+  }
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Judged, bad_at_a_step_of_a_canary_the_users_saw_no_more_than_its_share) {
+  DeployStory story(10, 20);
+  story.group.deploy.steps = {{10, 5s}, {50, 5s}};
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kGood};
+  story.start("v2", Strategy::canary);
+  story.seconds(2);
+  story.judged = {kBad};
+  double most = 0;
+  for (int left = 600; left > 0 && is_active(story.memory.rollout); --left) {
+    story.second();
+    most = std::max(most, story.share_of("v2"));
+  }
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_GT(most, 0);
+  EXPECT_LE(most, 0.1);
+}
+
+TEST(Judged, a_step_of_a_canary_needs_a_judgement_of_that_step) {
+  DeployStory story(4);
+  story.group.deploy.steps = {{25, 5s}, {50, 5s}};
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kGood};
+  story.start("v2", Strategy::canary);
+  while (story.rollout().step == 0) story.second();
+  story.judged = {kNone};
+  story.seconds(600);
+  EXPECT_EQ(story.rollout().step, 1);
+  EXPECT_EQ(story.rollout().waits, "for a good judgement");
+  EXPECT_LE(story.share_of("v2"), 0.5);
+}
+
+TEST(Judged, blue_green_is_not_judged_before_it_has_traffic) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.group.deploy.judge.inconclusive_after = 1s;
+  story.group.deploy.soak = 30s;
+  story.judged = {kNone};
+  story.start("v2", Strategy::blue_green);
+  story.seconds(20);
+  EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward);
+  EXPECT_EQ(story.rollout().judge, JudgeMemory{});
+}
+
+TEST(Judged, bad_after_its_switch_blue_green_has_the_old_servers_back_in_the_same_turn) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kGood};
+  story.start("v2", Strategy::blue_green);
+  while (story.rollout().step == 0) story.second();
+  story.judged = {kBad};
+  while (story.rollout().direction == Rollout::Direction::forward) story.second();
+  EXPECT_EQ(story.peers_of("v1"), 3);
+  story.to_the_end();
+  EXPECT_EQ(story.count("v2"), 0);
+  EXPECT_EQ(story.least_serving, 3);
+}
+
+TEST(Judged, by_nothing_after_its_switch_blue_green_keeps_the_old_servers) {
+  DeployStory story(2);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kNone};
+  story.start("v2", Strategy::blue_green);
+  story.seconds(600);
+  EXPECT_EQ(story.count("v1"), 2);
+  EXPECT_EQ(story.peers_of("v2"), 2);
+  story.judged = {kGood};
+  story.to_the_end();
+  EXPECT_EQ(story.count("v1"), 0);
+}
+
+TEST(Judged, after_its_switch_blue_green_is_compared_with_nothing) {
+  DeployStory story(2);
+  story.group.deploy.judge = errors_below(0.1);
+  story.group.deploy.judge.checks[0].below.reset();
+  story.group.deploy.judge.checks[0].below_old = 1.5;
+  story.start("v2", Strategy::blue_green);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+}  // namespace
+}  // namespace weir
