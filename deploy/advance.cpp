@@ -33,6 +33,8 @@ class Advance {
     if (rollout_.direction == Rollout::Direction::forward && has_to_go_back()) return course_;
     if (rollout_.direction == Rollout::Direction::back) {
       go_back();
+    } else if (!has_run(HookPoint::before)) {
+      hold();
     } else if (rollout_.strategy == Strategy::blue_green) {
       blue_green();
     } else if (canary_step() != nullptr) {
@@ -52,13 +54,46 @@ class Advance {
   /// True if what has begun at `since` has proven itself.
   [[nodiscard]] bool is_approved(TimePoint since) const { return !now_.verdict || has_passed(rule_.judge, rollout_, since); }
   /// New servers that have served long enough and are known to be good.
-  [[nodiscard]] int proven() const {
-    return !now_.soaks_since || is_approved(*now_.soaks_since) ? now_.fresh.soaked : 0;
+  [[nodiscard]] int judged_good() const { return !now_.soaks_since || is_approved(*now_.soaks_since) ? now_.fresh.soaked : 0; }
+  int proven() {
+    const int good = judged_good();
+    return good > 0 && has_run(HookPoint::after_new_healthy) ? good : 0;
+  }
+
+  /// True once the command of that point, if there is one, has succeeded. Until then the deploy waits for it; a failure turns it
+  /// back, but for the last, after which there is nothing to go back for.
+  bool has_run(HookPoint point) {
+    if (!rule_.hooks.at(point)) return true;
+    auto run = std::ranges::find(rollout_.hooks, point, &HookRun::point);
+    if (run == rollout_.hooks.end()) {
+      run = rollout_.hooks.insert(run, {.point = point,
+                                        .token = fmt::format("{}-{}", to_string(point), now_.at.time_since_epoch().count()),
+                                        .started_at = now_.at});
+    }
+    if (run->ended_at) return !run->failed || point == HookPoint::after;
+    // One that was started and is not under way was lost with the controller that started it.
+    if (std::ranges::find(now_.hooks, run->token) == now_.hooks.end()) course_.hook = *run;
+    rollout_.progressed_at = now_.at;
+    wait(fmt::format("for the hook {}", to_string(point)));
+    return false;
+  }
+
+  /// Nothing moves; what is missing of the old version is made good.
+  void hold() {
+    course_.room = now_.desired + surge();
+    course_.old = std::max(0, now_.desired - now_.fresh.live);
+    course_.fresh = now_.fresh.live;
   }
 
   bool has_to_go_back() {
     if (rollout_.failures > rule_.failure_limit) {
       turn_back(rollout_, now_.at, fmt::format("{} of its servers failed: {}", rollout_.failures, rollout_.last_failure));
+      return true;
+    }
+    const auto failed =
+        std::ranges::find_if(rollout_.hooks, [](const HookRun& run) { return run.failed && run.point != HookPoint::after; });
+    if (failed != rollout_.hooks.end()) {
+      turn_back(rollout_, now_.at, fmt::format("the hook {} failed: {}", to_string(failed->point), failed->said));
       return true;
     }
     if (now_.verdict && now_.verdict->goes_back) {
@@ -102,12 +137,14 @@ class Advance {
     if (is_promoted()) rollout_.trusted_at = now_.at;
     const int batch = std::max(1, surge() + now_.desired - floor());
     course_.room = now_.desired + surge();
-    course_.fresh = std::min(cap, std::max(now_.fresh.live, proven() + batch));
+    const int proven = this->proven();
+    course_.fresh = std::min(cap, std::max(now_.fresh.live, proven + batch));
     course_.old = std::max(0, now_.desired - course_.fresh);
-    course_.spare_old = now_.old.serving + proven() - floor();
+    course_.spare_old = now_.old.serving + proven - floor();
     course_.spare_fresh = serving() - floor();
+    if (course_.spare_old > 0 && now_.old.serving > 0 && !has_run(HookPoint::before_switch)) course_.spare_old = 0;
     if (now_.fresh.soaked < now_.fresh.serving && rollout_.waits.empty()) wait("the new servers soak");
-    if (now_.fresh.soaked > proven() && now_.fresh.soaked == now_.fresh.serving && rollout_.waits.empty()) wait_for_judge();
+    if (now_.fresh.soaked > judged_good() && now_.fresh.soaked == now_.fresh.serving && rollout_.waits.empty()) wait_for_judge();
     end_forward();
   }
 
@@ -149,6 +186,7 @@ class Advance {
     if (share > 0 && share < 1) course_.share = share;
     course_.spare_old = std::min(now_.old.serving - share_of(100 - 100 * share, now_.desired), serving() - floor());
     course_.spare_fresh = serving() - floor();
+    if (course_.spare_old > 0 && !has_run(HookPoint::before_switch)) course_.spare_old = 0;
     if (!reached) return;
     const TimePoint until = *rollout_.reached_at + step.soak;
     if (is_promoted() || (now_.at >= until && is_approved(*rollout_.reached_at))) {
@@ -174,6 +212,7 @@ class Advance {
     course_.old = now_.desired;
     if (is_promoted()) rollout_.trusted_at = now_.at;
     if (now_.fresh.ready < now_.desired) return wait("the new servers become ready");
+    if (!has_run(HookPoint::after_new_healthy) || !has_run(HookPoint::before_switch)) return;
     rollout_.step = kSwitched;
     rollout_.reached_at = now_.at;
     course_.switches = true;
@@ -194,7 +233,7 @@ class Advance {
   }
 
   void end_forward() {
-    if (now_.old.existing > 0 || now_.fresh.soaked < now_.desired) return;
+    if (now_.old.existing > 0 || now_.fresh.soaked < now_.desired || !has_run(HookPoint::after)) return;
     end(Rollout::End::done);
   }
 
@@ -245,6 +284,15 @@ int surge_of(const DeployRule& rule, const Rollout& rollout, int desired, int mi
   if (rollout.strategy == Strategy::blue_green) return std::max(surge, desired);
   const bool spares = floor_of(rule, desired, min) < desired;
   return std::max(surge, spares ? 0 : 1);
+}
+
+bool hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout) {
+  const auto run = std::ranges::find(rollout.hooks, outcome.subject, &HookRun::token);
+  if (run == rollout.hooks.end() || run->ended_at) return false;
+  run->ended_at = at;
+  run->failed = outcome.error.has_value();
+  run->said = outcome.error ? outcome.error->message : outcome.detail;
+  return true;
 }
 
 bool is_judged(const Rollout& rollout, const Scene& scene) {

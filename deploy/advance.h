@@ -32,6 +32,7 @@ struct Scene {
   std::optional<Verdict> verdict;  ///< absent: nothing to judge now
   /// What the verdict has to be about: since the youngest new server began to soak; absent: somebody has vouched for all of them.
   std::optional<TimePoint> soaks_since;
+  std::vector<std::string> hooks;  ///< tokens of those that run
 };
 
 /// What a deploy wants of one turn.
@@ -44,6 +45,7 @@ struct Course {
   bool switches = false;                ///< all traffic goes from old to new in this very turn
   std::optional<double> share;          ///< of the traffic that the new version may have at most, above 0 and below 1
   std::optional<TimePoint> revisit_at;  ///< when a wait ends
+  std::optional<HookRun> hook;          ///< to be started now
 };
 
 /// The next turn of a deploy under way: moves `rollout` on, turns it back where it must, ends it where it is through. Pure. Where
@@ -58,6 +60,9 @@ struct Course {
 /// Servers that the deploy may have beyond the group's size: what the rule says, at least one where none could be spared, and as
 /// many again for blue_green. `min` is the group's.
 [[nodiscard]] int surge_of(const DeployRule& rule, const Rollout& rollout, int desired, int min);
+
+/// Notes how the run of a hook ended. False if the deploy has no such run under way.
+bool hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout);
 
 /// True while the new version can be judged: it has traffic, and the old one too, unless all of it has been switched.
 [[nodiscard]] bool is_judged(const Rollout& rollout, const Scene& scene);

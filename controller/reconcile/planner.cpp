@@ -127,6 +127,7 @@ class Planner {
 
   void learn_from_outcomes() {
     for (const Outcome& outcome : observation_.outcomes) {
+      if (outcome.kind == Outcome::Kind::hook && memory_.rollout) (void)hook_ended(outcome, at_, *memory_.rollout);
       if (outcome.kind != Outcome::Kind::launch) continue;
       const auto intent = std::ranges::find(memory_.launches, outcome.subject, &LaunchIntent::token);
       if (intent == memory_.launches.end()) continue;
@@ -340,12 +341,14 @@ class Planner {
       course_ = advance(group_.deploy, scene(rollout), rollout);
     }
     if (rollout.end == Rollout::End::done) memory_.version = rollout.version;
+    if (course_->hook) run_hook(*course_->hook);
     if (course_->switches) switch_over();
     if (course_->revisit_at) revisit(*course_->revisit_at);
   }
 
   [[nodiscard]] Scene scene(const Rollout& rollout) const {
     Scene scene{.at = at_, .desired = *memory_.desired, .min = plan_.decision.min, .max = plan_.decision.max};
+    scene.hooks = observation_.hooks;
     for (std::size_t index = 0; index < size(); ++index) {
       const Server& one = now_.servers[index];
       Side& side = is_fresh(rollout, one.version) ? scene.fresh : scene.old;
@@ -376,6 +379,14 @@ class Planner {
   [[nodiscard]] bool has_soaked(const ServerMemory& one, const Rollout& rollout) const {
     const std::optional<TimePoint> since = soaks_since(one);
     return since && (at_ - *since >= group_.deploy.soak || is_trusted(one, rollout));
+  }
+
+  void run_hook(const HookRun& run) {
+    plan_.actions.push_back(
+        {.kind = Action::Kind::run_hook,
+         .server = run.token,
+         .version = memory_.rollout->version,
+         .why = fmt::format("the deploy of {} waits for its hook {}", memory_.rollout->version, to_string(run.point))});
   }
 
   /// All at once, so that every balancer is written once: the new ones come in, the old ones leave and are kept.

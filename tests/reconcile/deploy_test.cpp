@@ -635,5 +635,110 @@ TEST(Judged, after_its_switch_blue_green_is_compared_with_nothing) {
   EXPECT_EQ(story.rollout().end, Rollout::End::done);
 }
 
+const Hook kHook{.command = {"migrate"}, .timeout = 60s};
+
+/// The token of the hook that the last plan starts; empty: it starts none.
+std::string started_hook(const DeployStory& story) {
+  const auto action = std::ranges::find(story.plan.actions, Action::Kind::run_hook, &Action::kind);
+  return action == story.plan.actions.end() ? "" : action->server;
+}
+
+/// Turns until one starts a hook, which then runs.
+std::string until_hook(DeployStory& story) {
+  for (int left = 600; left > 0 && started_hook(story).empty(); --left) story.second();
+  story.hooks = {started_hook(story)};
+  return started_hook(story);
+}
+
+void end_hook(DeployStory& story, const std::string& token, const std::string& error = "") {
+  story.hooks.clear();
+  Outcome outcome{.kind = Outcome::Kind::hook, .subject = token, .detail = "42 rows"};
+  if (!error.empty()) outcome.error = Error{ErrorKind::invalid, error};
+  story.outcomes.push_back(outcome);
+}
+
+TEST(Hooks, nothing_is_launched_before_the_first_has_succeeded_however_long_that_takes) {
+  DeployStory story(3);
+  story.group.deploy.hooks.before = kHook;
+  story.start("v2");
+  const std::string token = until_hook(story);
+  ASSERT_THAT(token, StartsWith("before-"));
+  EXPECT_THAT(story.seconds(3600), IsEmpty());
+  EXPECT_EQ(story.rollout().waits, "for the hook before");
+  end_hook(story, token);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  EXPECT_EQ(story.rollout().hooks.size(), 1U);
+  EXPECT_EQ(story.rollout().hooks[0].said, "42 rows");
+}
+
+TEST(Hooks, one_that_fails_before_the_launch_ends_the_deploy_and_says_why) {
+  DeployStory story(3);
+  story.group.deploy.hooks.before = kHook;
+  story.start("v2");
+  end_hook(story, until_hook(story), "migrate ended with status 1: no such table");
+  EXPECT_THAT(story.to_the_end(), IsEmpty());
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_EQ(story.rollout().why_back, "the hook before failed: migrate ended with status 1: no such table");
+}
+
+TEST(Hooks, one_that_was_lost_with_the_controller_is_run_again_by_the_same_name) {
+  DeployStory story(3);
+  story.group.deploy.hooks.before = kHook;
+  story.start("v2");
+  const std::string token = until_hook(story);
+  story.second();
+  EXPECT_EQ(started_hook(story), "") << "it runs";
+  story.hooks.clear();
+  story.second();
+  EXPECT_EQ(started_hook(story), token);
+}
+
+TEST(Hooks, no_old_server_leaves_before_the_new_ones_were_looked_at) {
+  for (const Strategy strategy : {Strategy::rolling, Strategy::canary, Strategy::blue_green}) {
+    SCOPED_TRACE(to_string(strategy));
+    DeployStory story(3);
+    story.group.deploy.hooks.before_switch = kHook;
+    story.group.deploy.steps = {{50, 1s}};
+    story.start("v2", strategy);
+    const std::string token = until_hook(story);
+    ASSERT_THAT(token, StartsWith("before_switch-"));
+    EXPECT_THAT(story.seconds(600), Each(Not(StartsWith("drain"))));
+    EXPECT_EQ(story.peers_of("v1"), 3);
+    end_hook(story, token);
+    story.to_the_end();
+    EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  }
+}
+
+TEST(Hooks, a_failure_after_the_first_new_servers_takes_them_back) {
+  for (const Strategy strategy : {Strategy::rolling, Strategy::canary, Strategy::blue_green}) {
+    SCOPED_TRACE(to_string(strategy));
+    DeployStory story(3);
+    story.group.deploy.hooks.after_new_healthy = kHook;
+    story.start("v2", strategy);
+    end_hook(story, until_hook(story), "smoke test: 500");
+    story.to_the_end();
+    EXPECT_EQ(story.rollout().why_back, "the hook after_new_healthy failed: smoke test: 500");
+    EXPECT_EQ(story.count("v2"), 0);
+    EXPECT_EQ(story.peers_of("v1"), 3);
+    EXPECT_EQ(story.least_serving, 3);
+  }
+}
+
+TEST(Hooks, the_last_one_ends_the_deploy_and_its_failure_is_only_told) {
+  DeployStory story(2);
+  story.group.deploy.hooks.after = kHook;
+  story.start("v2");
+  const std::string token = until_hook(story);
+  EXPECT_EQ(story.count("v1"), 0);
+  EXPECT_TRUE(is_active(story.memory.rollout));
+  end_hook(story, token, "the chat does not answer");
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  EXPECT_EQ(story.rollout().hooks[0].said, "the chat does not answer");
+  EXPECT_TRUE(story.rollout().hooks[0].failed);
+}
+
 }  // namespace
 }  // namespace weir
