@@ -139,6 +139,7 @@ void write_deploy(JsonWriter& out, const Rollout& rollout) {
   out.field_if("why_back", rollout.why_back);
   out.field("step", rollout.step);
   out.field_if("reached_at", rollout.reached_at);
+  out.field_if("share", rollout.share);
   if (rollout.promoted) out.field("promoted", true);
   out.field_if("trusted_at", rollout.trusted_at);
   out.field("progressed_at", rollout.progressed_at);

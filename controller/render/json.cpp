@@ -585,6 +585,7 @@ void read(Fields& in, Rollout& rollout) {
   in.read("why_back", rollout.why_back);
   in.read("step", rollout.step);
   in.read("reached_at", rollout.reached_at);
+  in.read("share", rollout.share);
   in.read("promoted", rollout.promoted);
   in.read("trusted_at", rollout.trusted_at);
   in.read("progressed_at", rollout.progressed_at);
