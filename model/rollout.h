@@ -68,11 +68,13 @@ struct Hook {
   bool operator==(const Hook&) const = default;
 };
 
+/// The commands of a deploy, by where they run.
 struct Hooks {
   std::optional<Hook> before;
   std::optional<Hook> after_new_healthy;
   std::optional<Hook> before_switch;
   std::optional<Hook> after;
+  /// What runs there; empty: nothing.
   [[nodiscard]] const std::optional<Hook>& at(HookPoint point) const;
   bool operator==(const Hooks&) const = default;
 };

@@ -192,6 +192,9 @@ std::string deploy_status_text(const GroupStatus& status, TimePoint now) {
   if (!rollout.ended_at && rollout.reached_at) line("soaking", "since " + moment(*rollout.reached_at));
   if (!rollout.ended_at && rollout.promoted) line("promoted", "yes: the next wait is skipped");
   if (!rollout.ended_at && !rollout.waits.empty()) line("waits", printable(rollout.waits));
+  if (!rollout.ended_at && rollout.judge.judged_at) {
+    line("judge", fmt::format("{}: {}", moment(*rollout.judge.judged_at), printable(rollout.judge.why)));
+  }
   for (const HookRun& run : rollout.hooks) line("hook", hook_text(run, now));
   line("failures", std::to_string(rollout.failures));
   if (!rollout.why_back.empty()) line("why back", printable(rollout.why_back));

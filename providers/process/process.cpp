@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "model/text.h"
 #include "platform/directory_lock.h"
 #include "platform/ports.h"
 #include "providers/process/file_name.h"
