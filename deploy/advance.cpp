@@ -33,6 +33,8 @@ class Advance {
     if (rollout_.direction == Rollout::Direction::forward && has_to_go_back()) return course_;
     if (rollout_.direction == Rollout::Direction::back) {
       go_back();
+    } else if (!has_run(HookPoint::before)) {
+      hold();
     } else if (rollout_.strategy == Strategy::blue_green) {
       blue_green();
     } else if (canary_step() != nullptr) {
@@ -50,21 +52,70 @@ class Advance {
   [[nodiscard]] int floor() const { return floor_of(rule_, now_.desired, now_.min); }
   [[nodiscard]] int surge() const { return surge_of(rule_, rollout_, now_.desired, now_.min); }
   /// True if what has begun at `since` has proven itself.
-  [[nodiscard]] bool is_approved(TimePoint since) const { return !now_.verdict || has_passed(rule_.judge, rollout_, since); }
+  [[nodiscard]] bool is_approved(TimePoint since) const {
+    if (now_.verdict) return has_passed(rule_.judge, rollout_, since);
+    // Nobody can be asked, so there is no judgement, unless there is nothing to judge or nobody left to replace.
+    return judge_rule(rule_.judge, rollout_).checks.empty() || now_.old.live == 0;
+  }
   /// New servers that have served long enough and are known to be good.
-  [[nodiscard]] int proven() const { return !now_.soaks_since || is_approved(*now_.soaks_since) ? now_.fresh.soaked : 0; }
+  [[nodiscard]] int judged_good() const {
+    return !now_.soaks_since || is_approved(*now_.soaks_since + rule_.soak) ? now_.fresh.soaked : 0;
+  }
+  int proven() {
+    const int good = judged_good();
+    return good > 0 && has_run(HookPoint::after_new_healthy) ? good : 0;
+  }
+
+  /// True once the command of that point, if there is one, has succeeded. Until then the deploy waits for it; a failure turns it
+  /// back, but for the last, after which there is nothing to go back for.
+  bool has_run(HookPoint point) {
+    if (!rule_.hooks.at(point)) return true;
+    auto run = std::ranges::find(rollout_.hooks, point, &HookRun::point);
+    if (run == rollout_.hooks.end()) {
+      run = rollout_.hooks.insert(run, {.point = point,
+                                        .token = fmt::format("{}-{}", to_string(point), now_.at.time_since_epoch().count()),
+                                        .started_at = now_.at});
+    }
+    if (run->ended_at) return !run->failed || point == HookPoint::after;
+    // One that was started and is not under way was lost with the controller that started it.
+    if (std::ranges::find(now_.hooks, run->token) == now_.hooks.end()) course_.hook = *run;
+    rollout_.progressed_at = now_.at;
+    wait(fmt::format("for the hook {}", to_string(point)));
+    return false;
+  }
+
+  /// Nothing moves; what is missing of the old version is made good.
+  void hold() {
+    course_.room = now_.desired + surge();
+    course_.old = std::max(0, now_.desired - now_.fresh.live);
+    course_.fresh = now_.fresh.live;
+  }
 
   bool has_to_go_back() {
     if (rollout_.failures > rule_.failure_limit) {
       turn_back(rollout_, now_.at, fmt::format("{} of its servers failed: {}", rollout_.failures, rollout_.last_failure));
       return true;
     }
+    const auto failed =
+        std::ranges::find_if(rollout_.hooks, [](const HookRun& run) { return run.failed && run.point != HookPoint::after; });
+    if (failed != rollout_.hooks.end()) {
+      turn_back(rollout_, now_.at, fmt::format("the hook {} failed: {}", to_string(failed->point), failed->said));
+      return true;
+    }
     if (now_.verdict && now_.verdict->goes_back) {
       turn_back(rollout_, now_.at, now_.verdict->why);
       return true;
     }
+    const bool switched = rollout_.strategy == Strategy::blue_green && rollout_.step == kSwitched;
+    if (switched && now_.fresh.serving == 0 && now_.desired > 0) {
+      turn_back(
+          rollout_, now_.at,
+          fmt::format("none of its servers serves any more{}", rollout_.last_failure.empty() ? "" : ": " + rollout_.last_failure));
+      return true;
+    }
     // With all new servers at work there is nothing to go back for: the old ones only leave.
-    if (now_.fresh.soaked >= now_.desired || now_.at - rollout_.progressed_at < rule_.progress_deadline) return false;
+    if (std::min(now_.fresh.soaked, now_.fresh.well) >= now_.desired || now_.at - rollout_.progressed_at < rule_.progress_deadline)
+      return false;
     turn_back(rollout_, now_.at,
               fmt::format("nothing moved for {}{}", format_duration(rule_.progress_deadline),
                           rollout_.last_failure.empty() ? "" : ": " + rollout_.last_failure));
@@ -87,7 +138,12 @@ class Advance {
   }
 
   /// Takes the promise that a person gave, if one did.
-  bool is_promoted() { return std::exchange(rollout_.promoted, false); }
+  bool is_promoted() {
+    if (!std::exchange(rollout_.promoted, false)) return false;
+    rollout_.judge.inconclusive_since.reset();
+    rollout_.judge.bad = 0;
+    return true;
+  }
 
   void next_step() {
     ++rollout_.step;
@@ -100,12 +156,19 @@ class Advance {
     if (is_promoted()) rollout_.trusted_at = now_.at;
     const int batch = std::max(1, surge() + now_.desired - floor());
     course_.room = now_.desired + surge();
-    course_.fresh = std::min(cap, std::max(now_.fresh.live, proven() + batch));
+    const int proven = this->proven();
+    course_.fresh = std::min(cap, std::max(now_.fresh.live, proven + batch));
     course_.old = std::max(0, now_.desired - course_.fresh);
-    course_.spare_old = now_.old.serving + proven() - floor();
+    course_.spare_old = now_.old.serving + proven - floor();
     course_.spare_fresh = serving() - floor();
+    if (course_.spare_old > 0 && now_.old.serving > 0 && !has_run(HookPoint::before_switch)) course_.spare_old = 0;
     if (now_.fresh.soaked < now_.fresh.serving && rollout_.waits.empty()) wait("the new servers soak");
-    if (now_.fresh.soaked > proven() && now_.fresh.soaked == now_.fresh.serving && rollout_.waits.empty()) wait_for_judge();
+    if (now_.old.leaving > 0) {
+      // They have their time to finish what they do, and their places are not free before.
+      rollout_.progressed_at = now_.at;
+      wait_for_leaving(now_.old.leaving, rollout_.from);
+    }
+    if (now_.fresh.soaked > judged_good() && now_.fresh.soaked == now_.fresh.serving && rollout_.waits.empty()) wait_for_judge();
     end_forward();
   }
 
@@ -147,9 +210,14 @@ class Advance {
     if (share > 0 && share < 1) course_.share = share;
     course_.spare_old = std::min(now_.old.serving - share_of(100 - 100 * share, now_.desired), serving() - floor());
     course_.spare_fresh = serving() - floor();
-    if (!reached) return;
+    if (course_.spare_old > 0 && !has_run(HookPoint::before_switch)) course_.spare_old = 0;
+    if (!reached) {
+      // Said before there was anything to skip.
+      (void)is_promoted();
+      return;
+    }
     const TimePoint until = *rollout_.reached_at + step.soak;
-    if (is_promoted() || (now_.at >= until && is_approved(*rollout_.reached_at))) {
+    if (is_promoted() || (now_.at >= until && is_approved(until))) {
       next_step();
       course_.revisit_at = now_.at;
       return;
@@ -172,6 +240,7 @@ class Advance {
     course_.old = now_.desired;
     if (is_promoted()) rollout_.trusted_at = now_.at;
     if (now_.fresh.ready < now_.desired) return wait("the new servers become ready");
+    if (!has_run(HookPoint::after_new_healthy) || !has_run(HookPoint::before_switch)) return;
     rollout_.step = kSwitched;
     rollout_.reached_at = now_.at;
     course_.switches = true;
@@ -180,9 +249,9 @@ class Advance {
   }
 
   void keep_old() {
-    const TimePoint since = rollout_.reached_at.value_or(now_.at);
-    const TimePoint until = since + rule_.keep_old;
-    if (is_promoted() || (now_.at >= until && is_approved(since))) {
+    if (now_.fresh.serving < now_.desired) return wait("the new servers serve");
+    const TimePoint until = rollout_.reached_at.value_or(now_.at) + rule_.keep_old;
+    if (is_promoted() || (now_.at >= until && is_approved(until))) {
       next_step();
       course_.revisit_at = now_.at;
       return;
@@ -192,8 +261,14 @@ class Advance {
   }
 
   void end_forward() {
-    if (now_.old.existing > 0 || now_.fresh.soaked < now_.desired) return;
+    if (now_.fresh.soaked < now_.desired) return;
+    if (now_.old.existing > 0) return wait_for_leaving(now_.old.existing, rollout_.from);
+    if (!has_run(HookPoint::after)) return;
     end(Rollout::End::done);
+  }
+
+  void wait_for_leaving(int count, std::string_view version) {
+    if (rollout_.waits.empty()) wait(fmt::format("until {} servers of {} are gone", count, version));
   }
 
   void end(Rollout::End how) {
@@ -212,11 +287,12 @@ class Advance {
     const bool full = now_.old.existing + now_.fresh.existing >= course_.room;
     if (whole) course_.spare_fresh = now_.fresh.serving;
     // Without room for the rest of the old ones they take the places of the new ones one by one.
-    if (!whole && full) course_.spare_fresh = serving() - (surge() > 0 ? now_.desired : floor());
+    if (!whole && (full || now_.no_room)) course_.spare_fresh = serving() - (surge() > 0 ? now_.desired : floor());
     if (!whole) {
       if (const CanaryStep* step = canary_step()) course_.share = step->percent / 100;
       wait(fmt::format("{} of {} servers of {} serve", now_.old.serving, now_.desired, rollout_.from));
     }
+    if (whole && now_.fresh.existing > 0) wait_for_leaving(now_.fresh.existing, rollout_.version);
     if (whole && now_.fresh.existing == 0) end(Rollout::End::went_back);
   }
 
@@ -242,12 +318,22 @@ int surge_of(const DeployRule& rule, const Rollout& rollout, int desired, int mi
   const int surge = servers_of(rule.max_surge, desired, Rounding::up);
   if (rollout.strategy == Strategy::blue_green) return std::max(surge, desired);
   const bool spares = floor_of(rule, desired, min) < desired;
-  return std::max(surge, spares ? 0 : 1);
+  // A canary's old servers give way only to new ones that serve.
+  return std::max(surge, spares && rollout.strategy == Strategy::rolling ? 0 : 1);
+}
+
+bool hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout) {
+  const auto run = std::ranges::find(rollout.hooks, outcome.subject, &HookRun::token);
+  if (run == rollout.hooks.end() || run->ended_at) return false;
+  run->ended_at = at;
+  run->failed = outcome.error.has_value();
+  run->said = outcome.error ? outcome.error->message : outcome.detail;
+  return true;
 }
 
 bool is_judged(const Rollout& rollout, const Scene& scene) {
   if (rollout.direction == Rollout::Direction::back || scene.fresh.serving == 0) return false;
-  return scene.old.serving > 0 || (rollout.strategy == Strategy::blue_green && rollout.step == kSwitched);
+  return rollout.strategy == Strategy::blue_green ? rollout.step == kSwitched : scene.old.live > 0;
 }
 
 bool is_fresh(const Rollout& rollout, std::string_view version) {

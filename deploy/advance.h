@@ -16,8 +16,10 @@ namespace weir {
 struct Side {
   int live = 0;      ///< to stay: pending, warming or in service
   int serving = 0;   ///< of those, get traffic and can serve
-  int soaked = 0;    ///< of those, have done so for as long as the rule asks
+  int well = 0;      ///< of those, are not just taken for able because most fail the check together
+  int soaked = 0;    ///< of those that serve, have done so for as long as the rule asks
   int ready = 0;     ///< healthy for as long, and held back from the traffic
+  int leaving = 0;   ///< drained or being removed, and not kept as a way back
   int existing = 0;  ///< all that exist or may exist: those leaving and launches under way too
 };
 
@@ -32,6 +34,8 @@ struct Scene {
   std::optional<Verdict> verdict;  ///< absent: nothing to judge now
   /// What the verdict has to be about: since the youngest new server began to soak; absent: somebody has vouched for all of them.
   std::optional<TimePoint> soaks_since;
+  std::vector<std::string> hooks;  ///< tokens of those that run
+  bool no_room = false;            ///< the provider has just refused a launch for want of room
 };
 
 /// What a deploy wants of one turn.
@@ -44,22 +48,26 @@ struct Course {
   bool switches = false;                ///< all traffic goes from old to new in this very turn
   std::optional<double> share;          ///< of the traffic that the new version may have at most, above 0 and below 1
   std::optional<TimePoint> revisit_at;  ///< when a wait ends
+  std::optional<HookRun> hook;          ///< to be started now
 };
 
 /// The next turn of a deploy under way: moves `rollout` on, turns it back where it must, ends it where it is through. Pure. Where
 /// it turns back nothing else happens: which servers are fresh is another question then, so it is called again with a new scene.
 ///
-/// Forward, no serving server leaves before another has served for the rule's soak; back, before the old version serves at full
-/// size. Neither ever has more servers than desired and surge_of() together, except that on the way back the group's max and the
-/// surge may exist. Rolling is Kubernetes' Deployment with max_surge and max_unavailable, except that a batch has to prove itself
-/// before the next one is begun.
+/// Forward, no serving server leaves before another has served for the rule's soak (canary: before it serves); back, before the
+/// old version serves at full size. Neither ever has more servers than desired and surge_of() together, except that on the way back
+/// the group's max and the surge may exist. Rolling is Kubernetes' Deployment with max_surge and max_unavailable, except that a
+/// batch has to prove itself before the next one is begun.
 [[nodiscard]] Course advance(const DeployRule& rule, const Scene& scene, Rollout& rollout);
 
 /// Servers that the deploy may have beyond the group's size: what the rule says, at least one where none could be spared, and as
 /// many again for blue_green. `min` is the group's.
 [[nodiscard]] int surge_of(const DeployRule& rule, const Rollout& rollout, int desired, int min);
 
-/// True while the new version can be judged: it has traffic, and the old one too, unless all of it has been switched.
+/// Notes how the run of a hook ended. False if the deploy has no such run under way.
+bool hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout);
+
+/// True while the new version is to be judged: it has traffic, and the old one is still there to go back to.
 [[nodiscard]] bool is_judged(const Rollout& rollout, const Scene& scene);
 
 /// True if servers of this version are the ones the deploy brings, or on its way back gets rid of.

@@ -78,6 +78,8 @@ std::string_view to_string(Action::Kind kind) {
       return "terminate";
     case Action::Kind::set_weight:
       return "set_weight";
+    case Action::Kind::run_hook:
+      return "run_hook";
   }
   std::abort();
 }
@@ -112,6 +114,20 @@ std::string_view to_string(Rollout::End end) {
       return "done";
     case Rollout::End::went_back:
       return "went_back";
+  }
+  std::abort();
+}
+
+std::string_view to_string(HookPoint point) {
+  switch (point) {
+    case HookPoint::before:
+      return "before";
+    case HookPoint::after_new_healthy:
+      return "after_new_healthy";
+    case HookPoint::before_switch:
+      return "before_switch";
+    case HookPoint::after:
+      return "after";
   }
   std::abort();
 }

@@ -38,10 +38,11 @@ struct BalancerView {
 
 /// How an earlier action ended, as far as anybody knows.
 struct Outcome {
-  enum class Kind { launch, terminate };
+  enum class Kind { launch, terminate, hook };
   Kind kind = Kind::launch;
-  std::string subject;  ///< launch: the token; terminate: the server id
+  std::string subject;  ///< launch, hook: the token; terminate: the server id
   std::optional<Error> error;
+  std::string detail;  ///< hook: the end of what it printed
 };
 
 /// What a person told weir to do with a group; from then on it is a fact like any other.
@@ -77,6 +78,7 @@ struct Observation {
   std::string judged_version;           ///< the new version that those are about
   std::vector<BalancerView> balancers;  ///< one per balancer, in their order
   std::vector<Outcome> outcomes;        ///< of actions applied since the last turn
+  std::vector<std::string> hooks;       ///< tokens of the hooks that run
   std::vector<Order> orders;            ///< given since the last turn
 };
 

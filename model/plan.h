@@ -48,11 +48,11 @@ struct Decision {
   std::vector<Step> steps;
 };
 
-/// One change of the world. Launch names a token, the rest a server.
+/// One change of the world. Launch names a token, run_hook a run (HookRun), the rest a server.
 struct Action {
-  enum class Kind { launch, admit, drain, readmit, terminate, set_weight };
+  enum class Kind { launch, admit, drain, readmit, terminate, set_weight, run_hook };
   Kind kind = Kind::launch;
-  std::string server;   ///< server id; for launch: the token
+  std::string server;   ///< server id; for launch and run_hook: the token
   std::string address;  ///< empty for launch
   std::string version;
   int weight = 1;  ///< set_weight only

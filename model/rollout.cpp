@@ -2,8 +2,23 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 namespace weir {
+
+const std::optional<Hook>& Hooks::at(HookPoint point) const {
+  switch (point) {
+    case HookPoint::before:
+      return before;
+    case HookPoint::after_new_healthy:
+      return after_new_healthy;
+    case HookPoint::before_switch:
+      return before_switch;
+    case HookPoint::after:
+      return after;
+  }
+  std::abort();
+}
 
 int servers_of(const Portion& portion, int size, Rounding rounding) {
   const double servers = portion.percent ? portion.amount * size / 100 : portion.amount;

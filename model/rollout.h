@@ -53,6 +53,32 @@ struct JudgeRule {
   bool operator==(const JudgeRule&) const = default;
 };
 
+/// Where in a deploy a command of the user's runs, and has to succeed before it goes on.
+enum class HookPoint {
+  before,             ///< before anything is launched
+  after_new_healthy,  ///< when the first new servers are proven good
+  before_switch,      ///< before the first old server leaves the traffic
+  after,              ///< when all servers run the new version
+};
+
+/// A command to run to its end.
+struct Hook {
+  std::vector<std::string> command;  ///< argv; `{version}`, `{from}` and `{group}` in it are filled in
+  Duration timeout{600'000};
+  bool operator==(const Hook&) const = default;
+};
+
+/// The commands of a deploy, by where they run.
+struct Hooks {
+  std::optional<Hook> before;
+  std::optional<Hook> after_new_healthy;
+  std::optional<Hook> before_switch;
+  std::optional<Hook> after;
+  /// What runs there; empty: nothing.
+  [[nodiscard]] const std::optional<Hook>& at(HookPoint point) const;
+  bool operator==(const Hooks&) const = default;
+};
+
 /// How the group's deploys go.
 struct DeployRule {
   Strategy strategy = Strategy::rolling;
@@ -65,6 +91,7 @@ struct DeployRule {
   int failure_limit = 1;                ///< so many failures of the new version are put up with
   Duration progress_deadline{600'000};  ///< it goes back by itself if nothing has moved for so long
   JudgeRule judge;
+  Hooks hooks;
   bool operator==(const DeployRule&) const = default;
 };
 
@@ -75,6 +102,17 @@ struct JudgeMemory {
   int bad = 0;                                  ///< bad judgements in a row; what was inconclusive between them does not count
   std::string why;                              ///< of the last judgement, for people
   bool operator==(const JudgeMemory&) const = default;
+};
+
+/// One run of a hook.
+struct HookRun {
+  HookPoint point = HookPoint::before;
+  std::string token;  ///< names the run
+  TimePoint started_at{};
+  std::optional<TimePoint> ended_at;
+  bool failed = false;
+  std::string said;  ///< how it ended and the end of what it printed, for people
+  bool operator==(const HookRun&) const = default;
 };
 
 /// A deploy: under way, or the last one that ended.
@@ -96,12 +134,14 @@ struct Rollout {
   std::string why_back;                 ///< why it goes back, or went back
   int step = 0;                         ///< how many checkpoints, canary steps or the switch (blue_green: 1) are behind it
   std::optional<TimePoint> reached_at;  ///< when what this step is about was reached; it soaks since then
+  std::optional<double> share;          ///< of the traffic that the new version may have at most now; absent: as its servers come
   bool promoted = false;                ///< a person said to go on; used up by what it waits for now
   std::optional<TimePoint> trusted_at;  ///< new servers that came before need no more soak, for a person said so
   TimePoint progressed_at{};            ///< when it last moved
   int moved = 0;                        ///< what it had come to then
   int failures = 0;                     ///< of the new version
   std::string last_failure;             ///< the last of them, for people
+  std::vector<HookRun> hooks;           ///< of this deploy, in the order of their start
   std::optional<TimePoint> ended_at;
   End end = End::none;
   std::string waits;  ///< what it waits for, for people; empty: nothing special
@@ -114,6 +154,7 @@ struct Rollout {
 [[nodiscard]] std::string_view to_string(Strategy strategy);
 [[nodiscard]] std::string_view to_string(Rollout::Direction direction);
 [[nodiscard]] std::string_view to_string(Rollout::End end);
+[[nodiscard]] std::string_view to_string(HookPoint point);
 
 /// `portion` of a group of `size`, in servers. Rounded as told.
 enum class Rounding { up, down };

@@ -1,5 +1,7 @@
 #include "model/text.h"
 
+#include <algorithm>
+
 namespace weir {
 namespace {
 
@@ -53,6 +55,20 @@ std::string quoted_line(std::string_view text, std::size_t longest) {
   }
   while (line.ends_with(' ')) line.pop_back();
   return taken < text.size() ? line + "…" : line;
+}
+
+std::string filled(const std::string& text, const std::map<std::string, std::string>& values) {
+  std::string result;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t open = std::min(text.find('{', begin), text.size());
+    result += text.substr(begin, open - begin);
+    const std::size_t close = text.find('}', open);
+    const auto value = close == std::string::npos ? values.end() : values.find(text.substr(open + 1, close - open - 1));
+    if (value != values.end()) result += value->second;
+    if (value == values.end() && open < text.size()) result += '{';
+    begin = value == values.end() ? open + 1 : close + 1;
+  }
+  return result;
 }
 
 }  // namespace weir

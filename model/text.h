@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 
@@ -15,5 +16,8 @@ namespace weir {
 /// A foreign text as it may stand in a message: one line of UTF-8, at most so many bytes of it and then an ellipsis. Control
 /// characters become blanks, bytes that are no UTF-8 become U+FFFD, blanks at the end go.
 [[nodiscard]] std::string quoted_line(std::string_view text, std::size_t longest);
+
+/// The text with `{name}` replaced by the value of that name; what is in braces and has none stays as it is.
+[[nodiscard]] std::string filled(const std::string& text, const std::map<std::string, std::string>& values);
 
 }  // namespace weir

@@ -28,8 +28,8 @@ using prometheus::MetricFamily;
 using prometheus::MetricType;
 
 constexpr std::array kPhases{Phase::pending, Phase::warming, Phase::in_service, Phase::draining, Phase::terminating};
-constexpr std::array kKinds{Action::Kind::launch,  Action::Kind::admit,     Action::Kind::drain,
-                            Action::Kind::readmit, Action::Kind::terminate, Action::Kind::set_weight};
+constexpr std::array kKinds{Action::Kind::launch,    Action::Kind::admit,      Action::Kind::drain,   Action::Kind::readmit,
+                            Action::Kind::terminate, Action::Kind::set_weight, Action::Kind::run_hook};
 constexpr std::array kStatuses{Sample::Status::ok, Sample::Status::empty, Sample::Status::nan, Sample::Status::degraded,
                                Sample::Status::failed};
 constexpr std::array kSuccesses{"done", "failed"};

@@ -86,11 +86,13 @@ Exit validate_as_json(const CommonOptions& options) {
 
 // ---- apply ----------------------------------------------------------------------------------------------------------------
 
-/// What makes two plans the same plan, sorted: launches are alike whatever token they carry.
+/// What makes two plans the same plan, sorted: launches and hooks are alike whatever token they carry.
 std::vector<std::string> essence(const GroupPlan& plan) {
   std::vector<std::string> lines;
   for (const Action& action : plan.plan.actions) {
-    const std::string subject = action.kind == Action::Kind::launch ? "a server" : action.server;
+    std::string subject = action.server;
+    if (action.kind == Action::Kind::launch) subject = "a server";
+    if (action.kind == Action::Kind::run_hook) subject = "of the deploy";
     const std::string version = action.version.empty() ? "" : fmt::format(" of version {}", action.version);
     lines.push_back(fmt::format("{} {}{}", to_string(action.kind), subject, version));
   }

@@ -34,6 +34,7 @@ class DeployReader {
     if (!is_given("progress_deadline")) rule.progress_deadline = std::max(rule.progress_deadline, start_);
     rule.steps = read_steps(std::max(rule.soak, kShortestUsualSoak));
     if (deploy_.has("judge")) rule.judge = read_judge(deploy_.section("judge"), join_path(path_, "judge"), reader_);
+    if (deploy_.has("hooks")) rule.hooks = read_hooks(deploy_.section("hooks"));
     check_room(rule);
     check_patience(rule);
     check_belongs("steps", Strategy::canary, rule.strategy);
@@ -42,6 +43,17 @@ class DeployReader {
   }
 
  private:
+  static Hooks read_hooks(const Settings& settings) {
+    Hooks hooks;
+    for (const auto& [key, hook] : {std::pair("before", &hooks.before), std::pair("after_new_healthy", &hooks.after_new_healthy),
+                                    std::pair("before_switch", &hooks.before_switch), std::pair("after", &hooks.after)}) {
+      if (!settings.has(key)) continue;
+      const Settings& given = settings.section(key);
+      *hook = Hook{.command = given.texts("command"), .timeout = given.duration("timeout")};
+    }
+    return hooks;
+  }
+
   std::vector<CanaryStep> read_steps(Duration usual_soak) {
     std::vector<CanaryStep> steps;
     const Settings::Sections& given = deploy_.sections("steps");

@@ -13,6 +13,40 @@ namespace weir {
 
 inline constexpr std::array<std::string_view, 3> kStrategyNames = {"rolling", "blue_green", "canary"};
 
+inline constexpr Key kHookKeys[] = {
+    {.name = "command",
+     .type = KeyType::command,
+     .doc = "What runs, without a shell; {version}, {from} (the old version) and {group} are filled in. It has to bear being run "
+            "twice: after a restart of weir it is run again.",
+     .required = true},
+    {.name = "timeout",
+     .type = KeyType::duration,
+     .doc = "It is killed after this, and has failed.",
+     .fallback = "10m",
+     .minimum = 1,
+     .maximum = 86'400},
+};
+
+/// The places of model/rollout.h (HookPoint).
+inline constexpr Key kHooksKeys[] = {
+    {.name = "before",
+     .type = KeyType::section,
+     .doc = "Before anything is launched: migrations that both versions can live with.",
+     .keys = kHookKeys},
+    {.name = "after_new_healthy",
+     .type = KeyType::section,
+     .doc = "When the first new servers (blue_green: all of them) have proven themselves.",
+     .keys = kHookKeys},
+    {.name = "before_switch",
+     .type = KeyType::section,
+     .doc = "Before the first old server leaves the traffic for a new one.",
+     .keys = kHookKeys},
+    {.name = "after",
+     .type = KeyType::section,
+     .doc = "When all servers run the new version. Its failure is told and changes nothing.",
+     .keys = kHookKeys},
+};
+
 inline constexpr Key kCanaryStepKeys[] = {
     {.name = "weight",
      .type = KeyType::percent,
@@ -79,6 +113,10 @@ inline constexpr Key kDeployKeys[] = {
      .type = KeyType::section,
      .doc = "What Prometheus has to say of the new version before a step has passed (docs/deploy_judge.md).",
      .keys = kJudgeKeys},
+    {.name = "hooks",
+     .type = KeyType::section,
+     .doc = "Commands that have to succeed before the deploy goes on.",
+     .keys = kHooksKeys},
 };
 
 /// The rule that a `deploy` section comes to; its steps are those a canary would have, whatever the strategy. Complains about what

@@ -19,6 +19,19 @@ bool is_new(const Memory& before, const Rollout& rollout) {
   return !is_same(before.rollout, rollout) || !before.turned_at || *before.turned_at < rollout.started_at;
 }
 
+/// How a hook ended, in the turn that was told.
+void log_hook(const Log& log, const Memory& before, const HookRun& run, const std::string& group) {
+  if (!run.ended_at) return;
+  const auto known = [&](const HookRun& other) { return other.token == run.token && other.ended_at; };
+  if (before.rollout && std::ranges::any_of(before.rollout->hooks, known)) return;
+  const std::string point(to_string(run.point));
+  if (run.failed) {
+    log.warning("hook_failed", {{"group", group}, {"hook", point}, {"said", run.said}});
+  } else {
+    log.info("hook_done", {{"group", group}, {"hook", point}, {"said", run.said}});
+  }
+}
+
 std::string took(const Rollout& rollout) {
   const Duration span = std::max(*rollout.ended_at - rollout.started_at, Duration{0});
   return format_duration(std::chrono::floor<std::chrono::seconds>(span));
@@ -39,6 +52,7 @@ void log_deploy(const Log& log, const Memory& before, const Memory& after, const
                                 {"replaced", fmt::format("{}", fmt::join(rollout.replaced, ","))},
                                 {"by", rollout.by}});
   }
+  for (const HookRun& run : rollout.hooks) log_hook(log, before, run, group);
   const auto promoted = std::ranges::find(record.orders, Order::Kind::promote, &Order::kind);
   if (promoted != record.orders.end() && (is_active(before.rollout) || is_active(after.rollout)))
     log.info("deploy_promoted", {{"group", group}, {"version", rollout.version}, {"by", promoted->by}});

@@ -14,6 +14,7 @@
 
 #include "controller/loop/deploy_log.h"
 #include "controller/loop/executor.h"
+#include "controller/loop/hook.h"
 #include "controller/reconcile/classify.h"
 #include "controller/reconcile/orders.h"
 
@@ -24,6 +25,8 @@ using namespace std::chrono_literals;
 using Steady = std::chrono::steady_clock;
 
 constexpr Duration kShortestRevisit = 20ms;
+/// Of all groups together; more wait for their turn.
+constexpr int kMostHooks = 8;
 
 /// Where the launch of a server was decided, until it serves.
 struct LaunchMark {
@@ -51,7 +54,8 @@ struct Slot {
   Steady::time_point answered;
   std::vector<Outcome> outcomes;
   std::vector<Order> orders;
-  std::vector<Order> obeying;  // by the turn that runs, until it is saved
+  std::vector<Order> obeying;   // by the turn that runs, until it is saved
+  std::set<std::string> hooks;  // tokens of those that run
   std::shared_ptr<const Memory> saved;
   std::shared_ptr<const Snapshot> last;
 
@@ -102,6 +106,7 @@ class Loop::Impl {
     }
     metrics_ = std::make_unique<Executor>(options_.metric_batches);
     workers_ = std::make_unique<Executor>(options_.workers);
+    hooks_ = std::make_unique<Executor>(kMostHooks);
     for (const auto& slot : slots_) queue_.emplace(slot->due, slot.get());
     came_round_ = begin;
     scheduler_ = std::jthread([this](std::stop_token stop) { schedule(std::move(stop)); });
@@ -120,6 +125,7 @@ class Loop::Impl {
     scheduler_.join();
     // Whoever hands on work ends before those who take it.
     metrics_.reset();
+    hooks_.reset();
     for (auto& [name, lane] : lanes_) lane.lister.reset();
     workers_.reset();
     for (auto& [name, lane] : lanes_) lane.actors.reset();
@@ -438,6 +444,7 @@ class Loop::Impl {
     {
       const std::lock_guard lock(mutex_);
       seen.outcomes = std::exchange(slot.outcomes, {});
+      seen.hooks.assign(slot.hooks.begin(), slot.hooks.end());
       seen.orders = std::exchange(slot.orders, {});
       slot.obeying = seen.orders;
     }
@@ -551,6 +558,7 @@ class Loop::Impl {
     }
     if (write) write_balancers(slot, snapshot, applying);
     for (const Action& action : plan.actions) {
+      if (action.kind == Action::Kind::run_hook) start_hook(slot, *snapshot->memory.rollout, action.server);
       if (action.kind != Action::Kind::launch && action.kind != Action::Kind::terminate) continue;
       lanes_.at(slot.provider_name).actors->submit([this, &slot, snapshot, applying, &action](std::stop_token) {
         act(slot, action, *applying);
@@ -558,6 +566,26 @@ class Loop::Impl {
       });
     }
     step_done(slot, snapshot, applying);
+  }
+
+  /// No turn waits for it. When it ends, a turn is told.
+  void start_hook(Slot& slot, const Rollout& rollout, const std::string& token) {
+    const auto run = std::ranges::find(rollout.hooks, token, &HookRun::token);
+    if (run == rollout.hooks.end()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      if (!slot.hooks.insert(token).second) return;
+    }
+    hooks_->submit([this, &slot, rollout, run = *run](const std::stop_token& stop) {
+      Outcome outcome = run_hook(slot.managed.group, rollout, run, stop);
+      if (events_.acted) events_.acted(slot.managed.group, Action::Kind::run_hook, !outcome.error);
+      const std::lock_guard lock(mutex_);
+      slot.hooks.erase(run.token);
+      if (stop.stop_requested()) return;  // killed with us: the next controller runs it again
+      slot.outcomes.push_back(std::move(outcome));
+      slot.wake_wanted = true;
+      start_turn_if_due(slot);
+    });
   }
 
   void write_balancers(Slot& slot, const std::shared_ptr<Snapshot>& snapshot, const std::shared_ptr<Applying>& applying) {
@@ -681,8 +709,9 @@ class Loop::Impl {
     for (const Action& action : record.plan.actions) {
       if (action.why == kNotGoneYet) continue;
       if (action.kind == Action::Kind::launch) slot.launches.push_back({action.server, record.at});
-      // Launches and terminations are told of when the provider has answered; the rest is done by deciding it.
-      const bool provider = action.kind == Action::Kind::launch || action.kind == Action::Kind::terminate;
+      // Launches, terminations and hooks are told of when they have ended; the rest is done by deciding it.
+      const bool provider =
+          action.kind == Action::Kind::launch || action.kind == Action::Kind::terminate || action.kind == Action::Kind::run_hook;
       if (!provider && events_.acted) events_.acted(slot.managed.group, action.kind, true);
       ports_.log.info(to_string(action.kind),
                       {{"group", record.group}, {"server", action.server}, {"address", action.address}, {"why", action.why}});
@@ -735,6 +764,7 @@ class Loop::Impl {
 
   std::unique_ptr<Executor> metrics_;
   std::unique_ptr<Executor> workers_;
+  std::unique_ptr<Executor> hooks_;
   std::jthread scheduler_;
 };
 

@@ -96,7 +96,7 @@ constexpr Key kExpectKeys[] = {
 constexpr std::array<std::string_view, 11> kStages = {"votes",    "guards",      "did_it_help", "pause",    "stabilization_window",
                                                       "cooldown", "rate_limits", "budget",      "operator", "min_max",
                                                       "inventory"};
-constexpr std::array<std::string_view, 6> kActions = {"launch", "admit", "drain", "readmit", "terminate", "set_weight"};
+constexpr std::array<std::string_view, 7> kActions = {"launch", "admit", "drain", "readmit", "terminate", "set_weight", "run_hook"};
 
 Environment test_environment() {
   Environment environment = process_environment();

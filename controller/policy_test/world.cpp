@@ -166,6 +166,7 @@ Sample TestWorld::answer(const AskedQuery& query) const {
 void TestWorld::apply(const Plan& plan) {
   for (const Action& action : plan.actions) {
     if (action.kind == Action::Kind::drain || action.kind == Action::Kind::terminate) forget(action.server);
+    if (action.kind == Action::Kind::run_hook) outcomes_.push_back({.kind = Outcome::Kind::hook, .subject = action.server});
     if (action.kind != Action::Kind::launch) continue;
     outcomes_.push_back({.kind = Outcome::Kind::launch, .subject = action.server, .error = {}});
     const std::string id = next_id();

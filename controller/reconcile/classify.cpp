@@ -141,7 +141,9 @@ class Join {
     observation_.servers.clear();
   }
 
-  void update(const Server& server, ServerMemory& known) const {
+  void update(Server& server, ServerMemory& known) const {
+    // Not every provider can say what a server runs.
+    if (server.version.empty()) server.version = known.version;
     if (observation_.listed && server.listed) {
       known.missed = 0;
       known.seen_at = observation_.at;
@@ -343,6 +345,9 @@ void give_phases(const Group& group, TimePoint at, Classified& result, Memory& m
     const bool taken_out =
         server.phase == Phase::draining && known.drain_cause == DrainCause::unhealthy && known.admitted_at.has_value();
     const bool found = server.phase == Phase::warming && known.found_serving;
+    // Kept as a way back it is checked like any other, and tells whether the check is to blame or the new version.
+    const bool standby = server.phase == Phase::draining && known.drain_cause == DrainCause::standby;
+    if (standby && !is_tried(server)) others.ask(server);
     if (server.phase != Phase::in_service && !taken_out && !found) continue;
     all.ask(server);
     if (!is_tried(server)) others.ask(server);

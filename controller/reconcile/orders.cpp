@@ -116,6 +116,9 @@ void deploy(const Order& order, const Group& group, TimePoint at, Memory& memory
   rollout.started_at = order.at;
   rollout.progressed_at = at;
   memory.rollout = std::move(rollout);
+  // What failed before says nothing about this version.
+  memory.launch_failures = 0;
+  memory.launch_not_before.reset();
 }
 
 void obey(const Order& order, const Group& group, TimePoint at, Memory& memory) {

@@ -125,8 +125,15 @@ class Planner {
     memory_.rollout->last_failure = fmt::format("{}: {}", server, why);
   }
 
+  /// Nobody's fault, but what a deploy waits for.
+  void note_no_room(std::string_view why) {
+    no_room_ = true;
+    if (is_active(memory_.rollout)) memory_.rollout->last_failure = fmt::format("no room for another server: {}", why);
+  }
+
   void learn_from_outcomes() {
     for (const Outcome& outcome : observation_.outcomes) {
+      if (outcome.kind == Outcome::Kind::hook && memory_.rollout) (void)hook_ended(outcome, at_, *memory_.rollout);
       if (outcome.kind != Outcome::Kind::launch) continue;
       const auto intent = std::ranges::find(memory_.launches, outcome.subject, &LaunchIntent::token);
       if (intent == memory_.launches.end()) continue;
@@ -141,7 +148,11 @@ class Planner {
       if (outcome.error->kind == ErrorKind::unavailable || outcome.error->kind == ErrorKind::cancelled) continue;
       count_launch_failure();
       // No room says nothing about the version.
-      if (outcome.error->kind != ErrorKind::out_of_capacity) blame(intent->version, intent->token, outcome.error->message);
+      if (outcome.error->kind == ErrorKind::out_of_capacity) {
+        note_no_room(outcome.error->message);
+      } else {
+        blame(intent->version, intent->token, outcome.error->message);
+      }
       if (intent->attempts > 1) {
         intent->abandoned_at = at_;  // this attempt made nothing; who knows about those before
       } else {
@@ -326,8 +337,14 @@ class Planner {
     if (!observation_.listed || now_.list_suspected) {
       // Nobody can say what is there: no time passes for the version.
       rollout.progressed_at = at_;
-      course_ = Course{.room = plan_.decision.max + surge_of(group_.deploy, rollout, *memory_.desired, plan_.decision.min)};
+      course_ = Course{.room = plan_.decision.max + surge_of(group_.deploy, rollout, *memory_.desired, plan_.decision.min),
+                       .share = rollout.share};
       return;
+    }
+    if (memory_.watched_since == at_) {
+      // Time that nobody watched proves nothing against the version.
+      rollout.progressed_at = at_;
+      rollout.judge.inconclusive_since.reset();
     }
     const Rollout::Direction direction = rollout.direction;
     Scene before = scene(rollout);
@@ -339,22 +356,28 @@ class Planner {
       plan_.notes.push_back(fmt::format("the deploy of {} goes back to {}: {}", rollout.version, rollout.from, rollout.why_back));
       course_ = advance(group_.deploy, scene(rollout), rollout);
     }
+    rollout.share = course_->share;
     if (rollout.end == Rollout::End::done) memory_.version = rollout.version;
+    if (course_->hook) run_hook(*course_->hook);
     if (course_->switches) switch_over();
     if (course_->revisit_at) revisit(*course_->revisit_at);
   }
 
   [[nodiscard]] Scene scene(const Rollout& rollout) const {
     Scene scene{.at = at_, .desired = *memory_.desired, .min = plan_.decision.min, .max = plan_.decision.max};
+    scene.hooks = observation_.hooks;
+    scene.no_room = no_room_;
     for (std::size_t index = 0; index < size(); ++index) {
       const Server& one = now_.servers[index];
       Side& side = is_fresh(rollout, one.version) ? scene.fresh : scene.old;
       ++side.existing;
+      if (is_leaving(index)) ++side.leaving;
       if (!is_live(one)) continue;
       if (!is_last_hope(one)) ++side.live;
       const bool soaked = has_soaked(memory_.servers[index], rollout);
       const bool serves = can_serve(one, now_.probe_suspected);
       if (serves) ++side.serving;
+      if (serves && one.health.status != HealthStatus::unhealthy) ++side.well;
       if (serves && soaked) ++side.soaked;
       const std::optional<TimePoint> since = soaks_since(memory_.servers[index]);
       if (&side == &scene.fresh && serves && since && !is_trusted(memory_.servers[index], rollout))
@@ -363,6 +386,12 @@ class Planner {
     }
     for (const LaunchIntent& intent : memory_.launches) ++(is_fresh(rollout, intent.version) ? scene.fresh : scene.old).existing;
     return scene;
+  }
+
+  [[nodiscard]] bool is_leaving(std::size_t index) const {
+    const Phase phase = now_.servers[index].phase;
+    if (phase == Phase::terminating) return true;
+    return phase == Phase::draining && memory_.servers[index].drain_cause != DrainCause::standby;
   }
 
   /// When it began to soak.
@@ -376,6 +405,14 @@ class Planner {
   [[nodiscard]] bool has_soaked(const ServerMemory& one, const Rollout& rollout) const {
     const std::optional<TimePoint> since = soaks_since(one);
     return since && (at_ - *since >= group_.deploy.soak || is_trusted(one, rollout));
+  }
+
+  void run_hook(const HookRun& run) {
+    plan_.actions.push_back(
+        {.kind = Action::Kind::run_hook,
+         .server = run.token,
+         .version = memory_.rollout->version,
+         .why = fmt::format("the deploy of {} waits for its hook {}", memory_.rollout->version, to_string(run.point))});
   }
 
   /// All at once, so that every balancer is written once: the new ones come in, the old ones leave and are kept.
@@ -496,7 +533,7 @@ class Planner {
   /// A server launched since the last failure has been admitted.
   [[nodiscard]] bool has_recovered() const {
     return std::ranges::any_of(memory_.servers, [since = failed_at()](const ServerMemory& one) {
-      return one.launched_at >= since && one.admitted_at && !one.terminate_at;
+      return one.launched_at >= since && (one.admitted_at || one.ready_at) && !one.terminate_at;
     });
   }
 
@@ -635,9 +672,20 @@ class Planner {
     if (kept > 0) {
       plan_.notes.push_back(fmt::format("{} servers more than desired stay until the time paid for is used", kept));
     }
+    note_protected(part, surplus);
     if (surplus > 0 && !course_) {
       plan_.notes.push_back(
           fmt::format("{} servers too many stay: protected by the provider, or needed until others serve", surplus));
+    }
+  }
+
+  /// A deploy cannot end without them.
+  void note_protected(Part part, int surplus) {
+    if (part == Part::all || surplus <= 0) return;
+    for (const Server& one : now_.servers) {
+      if (one.protection.empty() || !is_live(one) || !is_of(part, one.version)) continue;
+      plan_.notes.push_back(
+          fmt::format("the deploy cannot end while {} of version {} may not be removed: {}", one.id, one.version, one.protection));
     }
   }
 
@@ -840,6 +888,7 @@ class Planner {
   Memory& memory_;
   Plan& plan_;
   std::optional<Course> course_;  ///< of the deploy under way
+  bool no_room_ = false;          ///< a launch was refused for want of room since the last turn
 };
 
 }  // namespace

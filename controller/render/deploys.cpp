@@ -46,6 +46,12 @@ int& count_of(VersionCount& count, Phase phase) {
   std::abort();
 }
 
+std::string hook_text(const HookRun& run, TimePoint now) {
+  if (!run.ended_at) return fmt::format("{} runs since {}", to_string(run.point), age(run.started_at, now));
+  return fmt::format("{} {} {}{}{}", to_string(run.point), run.failed ? "failed" : "done", age(*run.ended_at, now),
+                     run.said.empty() ? "" : ": ", printable(run.said));
+}
+
 std::string versions_text(std::span<const Server> servers, const Rollout& rollout) {
   Table table({"VERSION", "PENDING", "WARMING", "IN_SERVICE", "DRAINING", "TERMINATING"});
   for (const VersionCount& count : count_versions(servers, rollout)) {
@@ -100,6 +106,23 @@ void write_judge(JsonWriter& out, const JudgeMemory& judge) {
   out.end_object();
 }
 
+void write_hooks(JsonWriter& out, const std::vector<HookRun>& hooks) {
+  if (hooks.empty()) return;
+  out.key("hooks");
+  out.begin_array();
+  for (const HookRun& run : hooks) {
+    out.begin_object();
+    out.field("point", to_string(run.point));
+    out.field("token", run.token);
+    out.field("started_at", run.started_at);
+    out.field_if("ended_at", run.ended_at);
+    if (run.failed) out.field("failed", true);
+    out.field_if("said", run.said);
+    out.end_object();
+  }
+  out.end_array();
+}
+
 void write_deploy(JsonWriter& out, const Rollout& rollout) {
   out.field("version", rollout.version);
   out.field("from", rollout.from);
@@ -116,6 +139,7 @@ void write_deploy(JsonWriter& out, const Rollout& rollout) {
   out.field_if("why_back", rollout.why_back);
   out.field("step", rollout.step);
   out.field_if("reached_at", rollout.reached_at);
+  out.field_if("share", rollout.share);
   if (rollout.promoted) out.field("promoted", true);
   out.field_if("trusted_at", rollout.trusted_at);
   out.field("progressed_at", rollout.progressed_at);
@@ -123,6 +147,7 @@ void write_deploy(JsonWriter& out, const Rollout& rollout) {
   out.field("failures", rollout.failures);
   out.field_if("last_failure", rollout.last_failure);
   write_judge(out, rollout.judge);
+  write_hooks(out, rollout.hooks);
   out.field_if("ended_at", rollout.ended_at);
   out.field("end", to_string(rollout.end));
   out.field_if("waits", rollout.waits);
@@ -167,6 +192,10 @@ std::string deploy_status_text(const GroupStatus& status, TimePoint now) {
   if (!rollout.ended_at && rollout.reached_at) line("soaking", "since " + moment(*rollout.reached_at));
   if (!rollout.ended_at && rollout.promoted) line("promoted", "yes: the next wait is skipped");
   if (!rollout.ended_at && !rollout.waits.empty()) line("waits", printable(rollout.waits));
+  if (!rollout.ended_at && rollout.judge.judged_at) {
+    line("judge", fmt::format("{}: {}", moment(*rollout.judge.judged_at), printable(rollout.judge.why)));
+  }
+  for (const HookRun& run : rollout.hooks) line("hook", hook_text(run, now));
   line("failures", std::to_string(rollout.failures));
   if (!rollout.why_back.empty()) line("why back", printable(rollout.why_back));
   if (rollout.ended_at) line("ended", fmt::format("{}, {}", to_string(rollout.end), moment(*rollout.ended_at)));

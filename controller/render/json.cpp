@@ -44,12 +44,13 @@ constexpr std::array kOrders{Order::Kind::scale,  Order::Kind::pause,   Order::K
                              Order::Kind::deploy, Order::Kind::promote, Order::Kind::abort};
 constexpr std::array kStrategies{Strategy::rolling, Strategy::blue_green, Strategy::canary};
 constexpr std::array kDirections{Rollout::Direction::forward, Rollout::Direction::back};
+constexpr std::array kHookPoints{HookPoint::before, HookPoint::after_new_healthy, HookPoint::before_switch, HookPoint::after};
 constexpr std::array kEnds{Rollout::End::none, Rollout::End::done, Rollout::End::went_back};
 constexpr std::array kPhases{Phase::pending, Phase::warming, Phase::in_service, Phase::draining, Phase::terminating};
 constexpr std::array kHealthStatuses{HealthStatus::unknown, HealthStatus::healthy, HealthStatus::unhealthy};
 constexpr std::array kStances{Vote::Stance::wants, Vote::Stance::content, Vote::Stance::abstains};
-constexpr std::array kActionKinds{Action::Kind::launch,  Action::Kind::admit,     Action::Kind::drain,
-                                  Action::Kind::readmit, Action::Kind::terminate, Action::Kind::set_weight};
+constexpr std::array kActionKinds{Action::Kind::launch,    Action::Kind::admit,      Action::Kind::drain,   Action::Kind::readmit,
+                                  Action::Kind::terminate, Action::Kind::set_weight, Action::Kind::run_hook};
 
 // ---- writing ----
 
@@ -564,6 +565,15 @@ void read(Fields& in, Spending& spending) {
   in.read("counted_to", spending.counted_to);
 }
 
+void read(Fields& in, HookRun& run) {
+  in.read("point", run.point, kHookPoints);
+  in.read("token", run.token);
+  in.read("started_at", run.started_at);
+  in.read("ended_at", run.ended_at);
+  in.read("failed", run.failed);
+  in.read("said", run.said);
+}
+
 void read(Fields& in, Rollout& rollout) {
   in.read("version", rollout.version);
   in.read("from", rollout.from);
@@ -575,12 +585,14 @@ void read(Fields& in, Rollout& rollout) {
   in.read("why_back", rollout.why_back);
   in.read("step", rollout.step);
   in.read("reached_at", rollout.reached_at);
+  in.read("share", rollout.share);
   in.read("promoted", rollout.promoted);
   in.read("trusted_at", rollout.trusted_at);
   in.read("progressed_at", rollout.progressed_at);
   in.read("moved", rollout.moved);
   in.read("failures", rollout.failures);
   in.read("last_failure", rollout.last_failure);
+  in.read("hooks", rollout.hooks, [](Fields& fields, HookRun& run) { read(fields, run); });
   in.section("judge", [&rollout](Fields& fields) {
     fields.read("judged_at", rollout.judge.judged_at);
     fields.read("inconclusive_since", rollout.judge.inconclusive_since);

@@ -67,6 +67,7 @@ std::string steps_text(const Decision& decision, const Paint& paint) {
 
 std::string action_subject(const Action& action) {
   if (action.kind == Action::Kind::launch) return fmt::format("a new server ({})", action.server);
+  if (action.kind == Action::Kind::run_hook) return "-";
   return action.address.empty() ? action.server : fmt::format("{} ({})", action.server, action.address);
 }
 

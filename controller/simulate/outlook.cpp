@@ -69,6 +69,7 @@ class Expectation {
     seen.judged = judged_;
     seen.judged_version = judged_version_;
     seen.balancers = balancers_;
+    seen.outcomes = std::exchange(outcomes_, {});
     return seen;
   }
 
@@ -99,6 +100,7 @@ class Expectation {
   void apply(const Plan& plan) {
     for (const Action& action : plan.actions) {
       if (action.kind == Action::Kind::launch) launch(action);
+      if (action.kind == Action::Kind::run_hook) outcomes_.push_back({.kind = Outcome::Kind::hook, .subject = action.server});
       if (action.kind != Action::Kind::terminate) continue;
       std::erase_if(expected_, [&](const Expected& one) { return one.server.id == action.server; });
     }
@@ -130,7 +132,8 @@ class Expectation {
   std::vector<Sample> samples_;
   std::vector<Sample> judged_;
   std::string judged_version_;
-  std::vector<bool> falls_;  ///< per policy
+  std::vector<bool> falls_;        ///< per policy
+  std::vector<Outcome> outcomes_;  // of hooks, which succeed here
   std::vector<BalancerView> balancers_;
   int serving_then_ = 1;
   int serving_ = 0;

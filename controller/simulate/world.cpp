@@ -252,6 +252,7 @@ void SimulatedWorld::apply(const Plan& plan) {
   write_balancers(plan);
   for (const Action& action : plan.actions) {
     if (action.kind == Action::Kind::launch) launch(action);
+    if (action.kind == Action::Kind::run_hook) outcomes_.push_back({.kind = Outcome::Kind::hook, .subject = action.server});
     if (action.kind != Action::Kind::terminate || fails(Fault::Kind::provider)) continue;
     const auto found = std::ranges::lower_bound(facts_, action.server, {}, &Server::id);
     if (found != facts_.end() && found->id == action.server) remove_machine(static_cast<std::size_t>(found - facts_.begin()));

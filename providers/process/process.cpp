@@ -11,6 +11,7 @@
 #include <set>
 #include <utility>
 
+#include "model/text.h"
 #include "platform/directory_lock.h"
 #include "platform/ports.h"
 #include "providers/process/file_name.h"
@@ -31,28 +32,13 @@ TimePoint system_now() { return std::chrono::time_point_cast<Duration>(std::chro
 
 using Values = std::map<std::string, std::string>;
 
-/// Replaces {name} by its value; braces around anything else stay as they are.
-std::string fill(const std::string& text, const Values& values) {
-  std::string result;
-  for (std::size_t begin = 0; begin < text.size();) {
-    const std::size_t open = std::min(text.find('{', begin), text.size());
-    result += text.substr(begin, open - begin);
-    const std::size_t close = text.find('}', open);
-    const auto value = close == std::string::npos ? values.end() : values.find(text.substr(open + 1, close - open - 1));
-    if (value != values.end()) result += value->second;
-    if (value == values.end() && open < text.size()) result += '{';
-    begin = value == values.end() ? open + 1 : close + 1;
-  }
-  return result;
-}
-
 std::vector<std::string> environment_of(const Settings& settings, const ServerRecord& record, const Values& values) {
   Values variables;
   for (const char* name : kInherited) {
     if (const char* value = std::getenv(name)) variables[name] = value;
   }
   variables["PORT"] = values.at("port");
-  for (const auto& [name, value] : settings.text_map("env")) variables[name] = fill(value, values);
+  for (const auto& [name, value] : settings.text_map("env")) variables[name] = filled(value, values);
   variables[std::string(kIdVariable)] = record.token;
   variables["WEIR_TOKEN"] = record.token;
   variables["WEIR_GROUP"] = record.group;
@@ -66,9 +52,9 @@ Program program_of(const Settings& settings, const ServerRecord& record) {
   const Values values{
       {"port", std::to_string(record.port)}, {"version", record.version}, {"id", record.token}, {"group", record.group}};
   Program program;
-  for (const std::string& word : settings.texts("command")) program.command.push_back(fill(word, values));
+  for (const std::string& word : settings.texts("command")) program.command.push_back(filled(word, values));
   program.environment = environment_of(settings, record, values);
-  program.cwd = fill(settings.text("cwd"), values);
+  program.cwd = filled(settings.text("cwd"), values);
   program.log = record.log;
   return program;
 }

@@ -46,6 +46,17 @@ TEST(DeploySection, every_key_of_it_is_kept) {
   EXPECT_EQ(blue_green.keep_old, 10min);
 }
 
+TEST(DeploySection, hooks_are_kept_with_what_they_run_and_how_long_they_may) {
+  const Hooks hooks = deploy_of(R"({hooks: {before: {command: [/srv/migrate, --to, "{version}"], timeout: 15m},
+                                          after_new_healthy: {command: /srv/smoke-test --fast}, before_switch: {command: [a]},
+                                          after: {command: [b]}}})")
+                          .hooks;
+  EXPECT_EQ(hooks.before, (Hook{.command = {"/srv/migrate", "--to", "{version}"}, .timeout = 15min}));
+  EXPECT_EQ(hooks.after_new_healthy, (Hook{.command = {"/srv/smoke-test", "--fast"}, .timeout = 10min}));
+  EXPECT_EQ(hooks.before_switch->command, std::vector<std::string>{"a"});
+  EXPECT_EQ(hooks.after->command, std::vector<std::string>{"b"});
+}
+
 TEST(DeploySection, without_one_and_with_an_empty_one_a_group_is_deployed_as_documented) {
   DeployRule expected;
   expected.steps = {{5, 1min}, {25, 1min}, {50, 1min}};

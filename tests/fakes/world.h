@@ -77,7 +77,8 @@ class World {
     Duration after{0};
   };
   std::map<std::string, Fault> bad_versions;
-  std::set<std::string> erring_versions;  ///< healthy, and the judge's query is not what it should be
+  std::set<std::string> erring_versions;   ///< healthy, and the judge's query is not what it should be
+  bool deployed_without_a_server = false;  ///< a deploy has ended while the group was to have none
   Memory disk;
   std::vector<Outcome> outcomes;
   std::vector<Order> orders;  ///< for the next turn
@@ -100,6 +101,8 @@ class World {
     last = reconcile(group, policies, seen, std::move(memory));
     const Turn& turn = *last;
     check_turn(seen, turn);
+    const std::optional<Rollout>& rollout = turn.memory.rollout;
+    if (rollout && rollout->ended_at == now && turn.memory.desired == 0) deployed_without_a_server = true;
     effects = 0;
     crashed = false;
     outcomes.clear();
@@ -439,6 +442,13 @@ class World {
     return false;
   }
 
+  /// When the turn began.
+  bool is_standby(const Memory& memory, const Server& server) const {
+    const auto known = std::ranges::find(memory.servers, server.id, &ServerMemory::id);
+    if (known == memory.servers.end() || known->drain_cause != DrainCause::standby) return false;
+    return server.phase == Phase::draining || (server.phase == Phase::terminating && known->terminate_at == now);
+  }
+
   /// One or a tenth at a time, and nobody while most look unhealthy together.
   void check_replacements(const Turn& turn) {
     int in_service = 0;
@@ -448,8 +458,12 @@ class World {
     int others = 0;
     int unhealthy_others = 0;
     for (const Server& server : turn.observation.servers) {
-      if (server.phase != Phase::in_service) continue;
       const int sick = server.health.status == HealthStatus::unhealthy ? 1 : 0;
+      if (is_standby(turn.memory, server) && !fresh(server)) {
+        ++others;
+        unhealthy_others += sick;
+      }
+      if (server.phase != Phase::in_service) continue;
       ++in_service;
       unhealthy += sick;
       if (fresh(server)) continue;

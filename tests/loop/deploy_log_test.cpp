@@ -52,6 +52,19 @@ TEST(DeployLog, tells_once_that_a_deploy_began) {
   EXPECT_THAT(logged(ended(deploying(), Rollout::End::done), next), HasSubstr("event=deploy_started"));
 }
 
+TEST(DeployLog, tells_once_how_a_hook_ended) {
+  Memory running = deploying();
+  running.rollout->hooks = {{.point = HookPoint::before, .token = "before-1", .started_at = kNow - 9s}};
+  EXPECT_EQ(logged(deploying(), running), "");
+  Memory through = running;
+  through.rollout->hooks[0].ended_at = kNow;
+  through.rollout->hooks[0].said = "12 rows";
+  EXPECT_THAT(logged(running, through), HasSubstr("event=hook_done group=app hook=before said=\"12 rows\""));
+  EXPECT_EQ(logged(through, through), "");
+  through.rollout->hooks[0].failed = true;
+  EXPECT_THAT(logged(running, through), HasSubstr("event=hook_failed"));
+}
+
 TEST(DeployLog, tells_of_one_that_was_ordered_while_weir_did_not_run) {
   Memory before = deploying();
   before.turned_at = kNow - 91s;

@@ -3,14 +3,17 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <atomic>
+#include <fstream>
 #include <limits>
 #include <thread>
 
 #include "providers/memory/memory.h"
 #include "tests/fakes/ports.h"
 #include "tests/support/settings.h"
+#include "tests/support/temp_directory.h"
 #include "tests/support/wait_until.h"
 
 namespace weir {
@@ -361,6 +364,65 @@ TEST_F(JudgingLoopTest, after_the_deploy_they_are_asked_no_more) {
   start_deploying(clock.now());
   EXPECT_THAT(metrics.batches(), ElementsAre(1U));
   EXPECT_EQ(sampled, 1);
+}
+
+/// A group in the middle of a deploy that waits for a hook, which reads what the test writes.
+class HookLoopTest : public LoopTest {
+ protected:
+  HookLoopTest() { EXPECT_EQ(::mkfifo(pipe().c_str(), 0600), 0); }
+
+  void deploy() {
+    Memory memory;
+    memory.nonce = "kept";
+    memory.version = "v1";
+    memory.rollout = Rollout{.version = "v2", .from = "v1", .started_at = clock.now(), .progressed_at = clock.now()};
+    ASSERT_TRUE(store.save("app", memory, {}, Store::Durability::durable));
+    start_loop();
+  }
+  void start_loop() {
+    Group app = group("app", 1);
+    app.deploy.hooks.before = Hook{.command = {"cat", pipe()}, .timeout = kNever};
+    add(std::move(app));
+    start();
+  }
+
+  [[nodiscard]] std::string pipe() const { return (directory_.path() / "pipe").string(); }
+  std::optional<HookRun> run() {
+    const auto snapshot = loop->snapshot("app");
+    if (!snapshot || !snapshot->memory.rollout || snapshot->memory.rollout->hooks.empty()) return std::nullopt;
+    return snapshot->memory.rollout->hooks[0];
+  }
+  /// Waits for somebody to read it.
+  void tell(const std::string& text) { std::ofstream(pipe()) << text; }
+
+ private:
+  TempDirectory directory_;
+};
+
+TEST_F(HookLoopTest, no_turn_waits_for_a_hook_and_its_end_moves_the_deploy_on) {
+  deploy();
+  ASSERT_TRUE(soon([&] { return run().has_value(); }));
+  EXPECT_FALSE(run()->ended_at);
+  const std::size_t turns = loop->turns();
+  loop->wake("app");
+  EXPECT_TRUE(soon([&] { return loop->turns() > turns; }));
+  tell("12 rows");
+  ASSERT_TRUE(soon([&] { return run() && run()->ended_at; }));
+  EXPECT_EQ(run()->said, "12 rows");
+  EXPECT_FALSE(run()->failed);
+}
+
+TEST_F(HookLoopTest, one_that_was_stopped_with_the_controller_is_run_again_by_the_next) {
+  deploy();
+  ASSERT_TRUE(soon([&] { return run().has_value(); }));
+  const std::string token = run()->token;
+  loop->stop();
+  EXPECT_FALSE(run()->ended_at) << "to be killed is neither success nor failure";
+  start_loop();
+  tell("12 rows");
+  ASSERT_TRUE(soon([&] { return run() && run()->ended_at; }));
+  EXPECT_EQ(run()->token, token);
+  EXPECT_EQ(run()->said, "12 rows");
 }
 
 // A judge without Prometheus is what a configuration cannot say; a loop that is given none still turns.

@@ -36,7 +36,7 @@ class DeployStory : public Story {
     for (const Action& action : plan.actions) {
       if (action.kind == Action::Kind::launch && find_token(action.server) == nullptr) make(action);
       if (action.kind == Action::Kind::terminate) vanish(action.server);
-      if (action.kind == Action::Kind::drain) connections(action.server, 0);
+      if (action.kind == Action::Kind::drain) connections(action.server, busy);
     }
     for (Server& server : listed) {
       if (server.version == sick_version && is_peer(server.id) && now - server.launched_at >= sick_after) {
@@ -83,6 +83,7 @@ class DeployStory : public Story {
   std::string sick_version;
   Duration sick_after{0};
   Duration boot{2000};
+  int busy = 0;  ///< connections of a server that drains
   int most = 0;
   int least_serving = 1000;
 
@@ -633,6 +634,303 @@ TEST(Judged, after_its_switch_blue_green_is_compared_with_nothing) {
   story.start("v2", Strategy::blue_green);
   story.to_the_end();
   EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Judged, good_before_its_soak_is_over_has_to_be_judged_again_after_it) {
+  DeployStory story(3);
+  story.group.deploy.soak = 30s;
+  story.group.deploy.judge = errors_below(0.1);
+  story.group.deploy.judge.interval = 600s;
+  story.judged = {kGood};
+  story.start("v2");
+  story.seconds(300);
+  EXPECT_EQ(story.peers_of("v1"), 3) << "all that was judged is the first second";
+  story.seconds(400);
+  EXPECT_EQ(story.peers_of("v1"), 2);
+}
+
+TEST(Judged, it_is_no_judgement_that_no_old_server_answers) {
+  DeployStory story(2);
+  story.group.deploy.judge = errors_below(0.1);
+  story.judged = {kNone};
+  story.start("v2");
+  while (story.peers_of("v2") < 1) story.second();
+  story.health["s1"] = story.health["s2"] = HealthStatus::unhealthy;
+  story.seconds(2);
+  story.health["s1"] = story.health["s2"] = HealthStatus::healthy;
+  story.seconds(60);
+  EXPECT_EQ(story.peers_of("v2"), 1);
+  EXPECT_GE(story.count("v1"), 1);
+}
+
+TEST(Judged, a_promotion_forgets_how_long_nothing_could_be_said) {
+  DeployStory story(3);
+  story.group.deploy.judge = errors_below(0.1);
+  story.group.deploy.judge.inconclusive_after = 60s;
+  story.judged = {kNone};
+  story.start("v2");
+  while (story.peers_of("v2") < 1) story.second();
+  story.seconds(50);
+  story.rollout().promoted = true;
+  story.seconds(30);
+  EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward);
+}
+
+TEST(BlueGreen, whose_servers_all_fail_after_the_switch_gives_the_traffic_back_at_once) {
+  for (const int size : {1, 2, 4}) {
+    SCOPED_TRACE(size);
+    DeployStory story(size);
+    story.group.deploy.keep_old = 300s;
+    story.start("v2", Strategy::blue_green);
+    while (story.rollout().step == 0) story.second();
+    for (const Server& server : story.listed) {
+      if (server.version == "v2") story.health[server.id] = HealthStatus::unhealthy;
+    }
+    story.seconds(2);
+    EXPECT_EQ(story.rollout().direction, Rollout::Direction::back);
+    EXPECT_EQ(story.peers_of("v1"), size);
+    story.to_the_end();
+    EXPECT_EQ(story.count("v2"), 0);
+  }
+}
+
+TEST(BlueGreen, with_a_server_missing_after_the_switch_keeps_the_old_ones) {
+  DeployStory story(3);
+  story.start("v2", Strategy::blue_green);
+  while (story.count("v2") < 3 || story.rollout().step == 0) story.second();
+  const auto one = std::ranges::find(story.listed, "v2", &Server::version);
+  ASSERT_NE(one, story.listed.end());
+  story.vanish(one->id);
+  story.second();
+  EXPECT_EQ(story.count("v1"), 3);
+}
+
+TEST(BlueGreen, after_a_failed_launch_of_long_ago_is_born_all_the_same) {
+  DeployStory story(4);
+  story.memory.launch_failures = 2;
+  story.start("v2", Strategy::blue_green);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Canary, keeps_its_share_through_turns_without_a_list) {
+  DeployStory story(4);
+  story.group.deploy.steps = {{5, 600s}};
+  story.start("v2", Strategy::canary);
+  while (story.peers_of("v2") < 1) story.second();
+  ASSERT_LE(story.share_of("v2"), 0.05);
+  story.list_error = "503";
+  for (int second = 0; second < 30; ++second) {
+    story.second();
+    EXPECT_LE(story.share_of("v2"), 0.05);
+    EXPECT_GT(story.share_of("v2"), 0);
+  }
+}
+
+TEST(Canary, without_surge_has_room_for_its_first_server) {
+  DeployStory story(4);
+  story.group.deploy.steps = {{25, 5s}};
+  story.group.deploy.max_surge = {0, false};
+  story.group.deploy.max_unavailable = {1, false};
+  story.start("v2", Strategy::canary);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Canary, a_promotion_before_there_is_anything_to_skip_skips_nothing) {
+  DeployStory story(4);
+  story.group.deploy.steps = {{25, 60s}};
+  story.start("v2", Strategy::canary);
+  story.rollout().promoted = true;
+  story.seconds(30);
+  EXPECT_EQ(story.rollout().step, 0);
+}
+
+TEST(Rolling, time_that_nobody_watched_is_not_held_against_it) {
+  DeployStory story(3);
+  story.start("v2");
+  story.now += 20min;
+  story.second();
+  EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward);
+  while (story.count("v2") < 1) story.second();
+  story.now += 20min;
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Rolling, goes_back_at_its_deadline_where_everything_fails_and_nobody_can_tell_why) {
+  DeployStory story(3);
+  story.find("s3")->protection = "protected";
+  story.start("v2");
+  while (story.peers_of("v2") < 3) story.second();
+  story.seconds(20);
+  for (const Server& server : story.listed) story.health[server.id] = HealthStatus::unhealthy;
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_EQ(story.count("v1"), 3);
+}
+
+TEST(Rolling, has_patience_with_old_servers_that_drain_for_long) {
+  DeployStory story(3);
+  story.group.drain_timeout = 30min;
+  story.busy = 3;
+  story.start("v2");
+  while (story.peers_of("v1") == 3) story.second();
+  story.seconds(900);
+  EXPECT_EQ(story.rollout().waits, "until 1 servers of v1 are gone");
+  for (int left = 3; left > 0 && is_active(story.memory.rollout); --left) story.seconds(1900);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Rolling, says_who_may_not_be_removed) {
+  DeployStory story(2);
+  story.find("s1")->protection = "protected from scale-in";
+  story.start("v2");
+  story.seconds(120);
+  EXPECT_TRUE(is_active(story.memory.rollout));
+  EXPECT_TRUE(story.noted("the deploy cannot end while s1 of version v1 may not be removed: protected from scale-in"));
+  story.find("s1")->protection.clear();
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Rolling, back_in_a_cloud_that_is_full_they_change_places_one_by_one) {
+  DeployStory story(4, 10);
+  story.start("v2");
+  while (story.peers_of("v2") < 3) story.second();
+  const std::size_t most = story.listed.size();
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  for (int left = 3600; left > 0 && is_active(story.memory.rollout); --left) {
+    const auto before = story.listed;
+    story.second();
+    for (const Action& action : story.plan.actions) {
+      if (action.kind != Action::Kind::launch || story.listed.size() <= most) continue;
+      // It was made after all: taken back, and refused instead.
+      std::erase_if(story.listed, [&](const Server& server) { return server.token == action.server; });
+      story.outcomes.push_back(
+          {.kind = Outcome::Kind::launch, .subject = action.server, .error = Error{ErrorKind::out_of_capacity, "quota exceeded"}});
+    }
+  }
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back) << story.rollout().waits;
+  EXPECT_EQ(story.count("v1"), 4);
+}
+
+TEST(Rolling, where_the_list_tells_no_versions_what_was_launched_is_remembered) {
+  DeployStory story(3);
+  story.sick_version = "none";
+  story.start("v2");
+  for (int left = 600; left > 0 && is_active(story.memory.rollout); --left) {
+    story.second();
+    for (Server& server : story.listed) server.version.clear();
+  }
+  EXPECT_EQ(story.rollout().end, Rollout::End::done) << story.rollout().waits << story.rollout().why_back;
+  EXPECT_EQ(story.listed.size(), 3U);
+}
+
+const Hook kHook{.command = {"migrate"}, .timeout = 60s};
+
+/// The token of the hook that the last plan starts; empty: it starts none.
+std::string started_hook(const DeployStory& story) {
+  const auto action = std::ranges::find(story.plan.actions, Action::Kind::run_hook, &Action::kind);
+  return action == story.plan.actions.end() ? "" : action->server;
+}
+
+/// Turns until one starts a hook, which then runs.
+std::string until_hook(DeployStory& story) {
+  for (int left = 600; left > 0 && started_hook(story).empty(); --left) story.second();
+  story.hooks = {started_hook(story)};
+  return started_hook(story);
+}
+
+void end_hook(DeployStory& story, const std::string& token, const std::string& error = "") {
+  story.hooks.clear();
+  Outcome outcome{.kind = Outcome::Kind::hook, .subject = token, .detail = "42 rows"};
+  if (!error.empty()) outcome.error = Error{ErrorKind::invalid, error};
+  story.outcomes.push_back(outcome);
+}
+
+TEST(Hooks, nothing_is_launched_before_the_first_has_succeeded_however_long_that_takes) {
+  DeployStory story(3);
+  story.group.deploy.hooks.before = kHook;
+  story.start("v2");
+  const std::string token = until_hook(story);
+  ASSERT_THAT(token, StartsWith("before-"));
+  EXPECT_THAT(story.seconds(3600), IsEmpty());
+  EXPECT_EQ(story.rollout().waits, "for the hook before");
+  end_hook(story, token);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  EXPECT_EQ(story.rollout().hooks.size(), 1U);
+  EXPECT_EQ(story.rollout().hooks[0].said, "42 rows");
+}
+
+TEST(Hooks, one_that_fails_before_the_launch_ends_the_deploy_and_says_why) {
+  DeployStory story(3);
+  story.group.deploy.hooks.before = kHook;
+  story.start("v2");
+  end_hook(story, until_hook(story), "migrate ended with status 1: no such table");
+  EXPECT_THAT(story.to_the_end(), IsEmpty());
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_EQ(story.rollout().why_back, "the hook before failed: migrate ended with status 1: no such table");
+}
+
+TEST(Hooks, one_that_was_lost_with_the_controller_is_run_again_by_the_same_name) {
+  DeployStory story(3);
+  story.group.deploy.hooks.before = kHook;
+  story.start("v2");
+  const std::string token = until_hook(story);
+  story.second();
+  EXPECT_EQ(started_hook(story), "") << "it runs";
+  story.hooks.clear();
+  story.second();
+  EXPECT_EQ(started_hook(story), token);
+}
+
+TEST(Hooks, no_old_server_leaves_before_the_new_ones_were_looked_at) {
+  for (const Strategy strategy : {Strategy::rolling, Strategy::canary, Strategy::blue_green}) {
+    SCOPED_TRACE(to_string(strategy));
+    DeployStory story(3);
+    story.group.deploy.hooks.before_switch = kHook;
+    story.group.deploy.steps = {{50, 1s}};
+    story.start("v2", strategy);
+    const std::string token = until_hook(story);
+    ASSERT_THAT(token, StartsWith("before_switch-"));
+    EXPECT_THAT(story.seconds(600), Each(Not(StartsWith("drain"))));
+    EXPECT_EQ(story.peers_of("v1"), 3);
+    end_hook(story, token);
+    story.to_the_end();
+    EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  }
+}
+
+TEST(Hooks, a_failure_after_the_first_new_servers_takes_them_back) {
+  for (const Strategy strategy : {Strategy::rolling, Strategy::canary, Strategy::blue_green}) {
+    SCOPED_TRACE(to_string(strategy));
+    DeployStory story(3);
+    story.group.deploy.hooks.after_new_healthy = kHook;
+    story.start("v2", strategy);
+    end_hook(story, until_hook(story), "smoke test: 500");
+    story.to_the_end();
+    EXPECT_EQ(story.rollout().why_back, "the hook after_new_healthy failed: smoke test: 500");
+    EXPECT_EQ(story.count("v2"), 0);
+    EXPECT_EQ(story.peers_of("v1"), 3);
+    EXPECT_EQ(story.least_serving, 3);
+  }
+}
+
+TEST(Hooks, the_last_one_ends_the_deploy_and_its_failure_is_only_told) {
+  DeployStory story(2);
+  story.group.deploy.hooks.after = kHook;
+  story.start("v2");
+  const std::string token = until_hook(story);
+  EXPECT_EQ(story.count("v1"), 0);
+  EXPECT_TRUE(is_active(story.memory.rollout));
+  end_hook(story, token, "the chat does not answer");
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  EXPECT_EQ(story.rollout().hooks[0].said, "the chat does not answer");
+  EXPECT_TRUE(story.rollout().hooks[0].failed);
 }
 
 }  // namespace

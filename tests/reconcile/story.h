@@ -39,8 +39,9 @@ class Story {
   std::vector<Outcome> outcomes;
   Policies policies;
   std::vector<Sample> samples;
-  std::vector<Sample> judged;  ///< what every turn of a deploy is told about its new version
-  Plan plan;                   ///< of the last turn
+  std::vector<std::string> hooks;  ///< tokens of those that run
+  std::vector<Sample> judged;      ///< what every turn of a deploy is told about its new version
+  Plan plan;                       ///< of the last turn
 
   /// A server that has been in service for about an hour and is in the balancers. Each is younger than the one before.
   void serve(const std::string& id) {
@@ -101,6 +102,7 @@ class Story {
       seen.judged = judged;
       seen.judged_version = memory.rollout->version;
     }
+    seen.hooks = hooks;
     seen.balancers = views;
     seen.outcomes = std::exchange(outcomes, {});
     Turn turn = reconcile(group, policies, std::move(seen), memory);

@@ -121,6 +121,20 @@ app: rolling v1 → v2
   EXPECT_THAT(text, Not(HasSubstr("waits")));
 }
 
+TEST(DeployStatus, has_what_the_judge_found_and_how_the_hooks_ended) {
+  GroupStatus status{.name = "app", .desired = 5, .rollout = rolling(), .servers = servers()};
+  status.rollout->judge = {.judged_at = kNow - 5s, .why = "error ratio is 0.001"};
+  status.rollout->hooks = {
+      {.point = HookPoint::before, .token = "before-1", .started_at = kNow - 90s, .ended_at = kNow - 60s, .said = "12 rows"},
+      {.point = HookPoint::after_new_healthy, .token = "after_new_healthy-2", .started_at = kNow - 3s}};
+  const std::string text = deploy_status_text(status, kNow);
+  EXPECT_THAT(text, HasSubstr("  judge        2026-03-01T09:29:55Z (5s ago): error ratio is 0.001\n"));
+  EXPECT_THAT(text, HasSubstr("  hook         before done 1m ago: 12 rows\n"));
+  EXPECT_THAT(text, HasSubstr("  hook         after_new_healthy runs since 3s ago\n"));
+  status.rollout->hooks[0].failed = true;
+  EXPECT_THAT(deploy_status_text(status, kNow), HasSubstr("  hook         before failed 1m ago: 12 rows\n"));
+}
+
 TEST(DeployJson, has_the_group_the_deploy_and_the_servers_of_each_version) {
   const GroupStatus status{.name = "app", .rollout = rolling(), .servers = servers()};
   const auto deploy = nlohmann::json::parse(deploy_json(status));

@@ -201,11 +201,13 @@ TEST(StatusJson, shows_the_deploy_under_way_and_the_last_one) {
   const json deploy = json::parse(status_json(status)).at("deploy");
   EXPECT_EQ(deploy, json::parse(R"({"version": "v3", "from": "v1", "replaced": ["v2", "v2.1"], "strategy": "canary", "by": "ops",
       "started_at": "2026-03-01T09:28:00.250Z", "direction": "back", "why_back": "aborted by ops", "step": 2,
-      "reached_at": "2026-03-01T09:29:48.250Z", "promoted": true,
+      "reached_at": "2026-03-01T09:29:48.250Z", "share": 0.25, "promoted": true,
       "trusted_at": "2026-03-01T09:29:47.250Z", "progressed_at": "2026-03-01T09:29:48.250Z", "moved": 3,
       "failures": 1, "last_failure": "v3-2: exited with status 1",
       "judge": {"judged_at": "2026-03-01T09:29:57.250Z", "inconclusive_since": "2026-03-01T09:29:51.250Z", "bad": 1,
                 "why": "errors: 0.05 is not below 0.01"},
+      "hooks": [{"point": "after_new_healthy", "token": "after_new_healthy-7", "started_at": "2026-03-01T09:29:30.250Z",
+                 "ended_at": "2026-03-01T09:29:40.250Z", "failed": true, "said": "smoke test: 500"}],
       "ended_at": "2026-03-01T09:30:00.250Z", "end": "went_back", "waits": "i-7 drains"})"));
   status.rollout = Rollout{.version = "v2", .from = "v1"};
   for (const char* always :
