@@ -1,6 +1,7 @@
 // weir-example-app: an app server to try weir with. GET / costs one unit of work: it waits in a queue for one of `--capacity`
 // slots and holds it for `--service-time`. Overload therefore hurts as it does in real life: the queue grows, then answers are
-// 503. One thread, Boost.Beast coroutines.
+// 503. GET /slow is a download that lasts `--slow-time`, and /echo takes a WebSocket; neither needs a slot. One thread, Boost.Beast
+// coroutines.
 #include <cstdlib>
 #include <utility>
 
@@ -18,6 +19,7 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
+#include <boost/beast/websocket.hpp>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -31,10 +33,12 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace http = boost::beast::http;
+namespace websocket = boost::beast::websocket;
 using asio::awaitable;
 using asio::ip::tcp;
 using boost::system::error_code;
 using std::chrono::milliseconds;
+using Socket = websocket::stream<beast::tcp_stream>;
 using SteadyClock = std::chrono::steady_clock;
 
 struct Options {
@@ -45,10 +49,19 @@ struct Options {
   std::size_t queue = 1000;
   milliseconds service_time{20};
   milliseconds boot{0};
+  milliseconds slow_time{10'000};
   milliseconds crash_after{0};
+  std::uint64_t crash_after_requests = 0;
+  milliseconds unhealthy_after{0};
+  double error_rate = 0;
   milliseconds linger{0};
   milliseconds stop_timeout{5000};
 };
+
+/// The status it exits with when it crashes on demand.
+constexpr int kCrashed = 70;
+/// Of the answer to /slow.
+constexpr int kSlowLines = 20;
 
 /// The work this server can do at once, and the requests waiting for it in the order they came.
 class Slots {
@@ -116,12 +129,13 @@ class Histogram {
     sum_ += seconds;
     ++count_;
   }
-  [[nodiscard]] std::string text(std::string_view name) const {
+  [[nodiscard]] std::string text(std::string_view name, std::string_view label) const {
     std::string out = fmt::format("# HELP {0} Seconds from request to answer, waiting included.\n# TYPE {0} histogram\n", name);
     for (std::size_t bucket = 0; bucket < kBounds.size(); ++bucket) {
-      out += fmt::format("{}_bucket{{le=\"{}\"}} {}\n", name, kBounds[bucket], counts_[bucket]);
+      out += fmt::format("{}_bucket{{{},le=\"{}\"}} {}\n", name, label, kBounds[bucket], counts_[bucket]);
     }
-    return out + fmt::format("{0}_bucket{{le=\"+Inf\"}} {1}\n{0}_sum {2}\n{0}_count {1}\n", name, count_, sum_);
+    out += fmt::format("{}_bucket{{{},le=\"+Inf\"}} {}\n", name, label, count_);
+    return out + fmt::format("{0}_sum{{{1}}} {2}\n{0}_count{{{1}}} {3}\n", name, label, sum_, count_);
   }
 
  private:
@@ -167,6 +181,7 @@ class AppServer {
     stopping_ = true;
     acceptor_.close();
     for (beast::tcp_stream* stream : idle_) stream->cancel();
+    for (Socket* socket : sockets_) socket->async_close(websocket::close_code::going_away, asio::detached);
     if (connections_ == 0) context_.stop();
   }
 
@@ -191,8 +206,17 @@ class AppServer {
       co_await http::async_read(stream, buffer, request, asio::redirect_error(asio::use_awaitable, failed));
       idle_.erase(&stream);
       if (failed) break;
-      Response response = co_await answer(request);
+      if (websocket::is_upgrade(request) && path_of(request) == "/echo") {
+        co_await echo(Socket(std::move(stream)), request);
+        co_return;
+      }
       more = request.keep_alive() && !stopping_;
+      if (path_of(request) == "/slow") {
+        more = co_await drip(stream, request.version(), more);
+        continue;
+      }
+      Response response = co_await answer(request);
+      more = more && !stopping_;
       response.version(request.version());
       response.keep_alive(more);
       response.prepare_payload();
@@ -204,12 +228,50 @@ class AppServer {
     failed = stream.socket().shutdown(tcp::socket::shutdown_both, failed);
   }
 
+  /// Says the same again until the other side, or stop(), closes it.
+  awaitable<void> echo(Socket socket, const Request& request) {
+    error_code failed;
+    socket.next_layer().expires_never();
+    socket.set_option(
+        websocket::stream_base::decorator([this](websocket::response_type& response) { response.set("X-Server", name_); }));
+    co_await socket.async_accept(request, asio::redirect_error(asio::use_awaitable, failed));
+    sockets_.insert(&socket);
+    for (beast::flat_buffer message; !failed; message.clear()) {
+      co_await socket.async_read(message, asio::redirect_error(asio::use_awaitable, failed));
+      if (!failed) co_await socket.async_write(message.data(), asio::redirect_error(asio::use_awaitable, failed));
+    }
+    sockets_.erase(&socket);
+  }
+
+  /// An answer line by line, evenly over the whole time. False: the connection is of no more use.
+  awaitable<bool> drip(beast::tcp_stream& stream, unsigned version, bool keep_alive) {
+    http::response<http::empty_body> head(http::status::ok, version);
+    head.set(http::field::content_type, "text/plain");
+    head.keep_alive(keep_alive);
+    head.chunked(true);
+    http::response_serializer<http::empty_body> serializer(head);
+    error_code failed;
+    stream.expires_after(options_.slow_time + std::chrono::seconds(30));
+    co_await http::async_write_header(stream, serializer, asio::redirect_error(asio::use_awaitable, failed));
+    asio::steady_timer pause(context_);
+    for (int line = 1; line <= kSlowLines && !failed; ++line) {
+      pause.expires_after(options_.slow_time / kSlowLines);
+      co_await pause.async_wait(asio::use_awaitable);
+      const std::string text = fmt::format("line {} of {}\n", line, kSlowLines);
+      co_await asio::async_write(stream, http::make_chunk(asio::buffer(text)), asio::redirect_error(asio::use_awaitable, failed));
+    }
+    if (!failed) co_await asio::async_write(stream, http::make_chunk_last(), asio::redirect_error(asio::use_awaitable, failed));
+    co_return keep_alive && !failed;
+  }
+
+  static beast::string_view path_of(const Request& request) { return request.target().substr(0, request.target().find('?')); }
+
   awaitable<Response> answer(const Request& request) {
-    const auto path = request.target().substr(0, request.target().find('?'));
+    const auto path = path_of(request);
     if (path == "/health")
       co_return plain(ready() ? http::status::ok : http::status::service_unavailable, ready() ? "ok\n" : "no\n");
     if (path == "/metrics") co_return plain(http::status::ok, metrics());
-    if (path != "/") co_return plain(http::status::not_found, "there is /, /health and /metrics\n");
+    if (path != "/") co_return plain(http::status::not_found, "there is /, /slow, /echo, /health and /metrics\n");
     if (!booted() || slots_.full()) {
       ++refused_;
       co_return plain(http::status::service_unavailable, booted() ? "too many requests are waiting\n" : "still booting\n");
@@ -217,6 +279,11 @@ class AppServer {
     const auto start = SteadyClock::now();
     co_await slots_.work(options_.service_time);
     durations_.add(std::chrono::duration<double>(SteadyClock::now() - start).count());
+    if (options_.crash_after_requests > 0 && answered_ + failed_ >= options_.crash_after_requests) std::_Exit(kCrashed);
+    if (is_error_due()) {
+      ++failed_;
+      co_return plain(http::status::internal_server_error, "an error, as wished\n");
+    }
     ++answered_;
     Response response = plain(http::status::ok, nlohmann::json{{"server", name_}, {"version", options_.version}}.dump() + "\n");
     response.set(http::field::content_type, "application/json");
@@ -224,7 +291,18 @@ class AppServer {
   }
 
   [[nodiscard]] bool booted() const { return SteadyClock::now() - started_ >= options_.boot; }
-  [[nodiscard]] bool ready() const { return booted() && !leaving_ && !stopping_; }
+  [[nodiscard]] bool ready() const { return booted() && !leaving_ && !stopping_ && !has_sickened(); }
+  [[nodiscard]] bool has_sickened() const {
+    return options_.unhealthy_after > milliseconds(0) && SteadyClock::now() - started_ >= options_.unhealthy_after;
+  }
+
+  /// Evenly, so that few requests show the rate as well as many.
+  bool is_error_due() {
+    error_debt_ += options_.error_rate;
+    if (error_debt_ < 1) return false;
+    error_debt_ -= 1;
+    return true;
+  }
 
   static Response plain(http::status status, const std::string& body) {
     Response response;
@@ -235,17 +313,19 @@ class AppServer {
   }
 
   std::string metrics() {
+    const std::string label = fmt::format("version=\"{}\"", options_.version);
     return fmt::format(
         "# HELP app_requests_total Requests answered, by status.\n# TYPE app_requests_total counter\n"
-        "app_requests_total{{code=\"200\"}} {}\napp_requests_total{{code=\"503\"}} {}\n"
+        "app_requests_total{{{0},code=\"200\"}} {1}\napp_requests_total{{{0},code=\"500\"}} {2}\n"
+        "app_requests_total{{{0},code=\"503\"}} {3}\n"
         "# HELP app_busy_seconds_total Slots times seconds used; its rate divided by app_slots is the utilisation.\n"
-        "# TYPE app_busy_seconds_total counter\napp_busy_seconds_total {}\n"
-        "# HELP app_slots Requests this server can work on at once.\n# TYPE app_slots gauge\napp_slots {}\n"
-        "# HELP app_busy_slots Requests it works on now.\n# TYPE app_busy_slots gauge\napp_busy_slots {}\n"
-        "# HELP app_queue_length Requests that wait for a slot.\n# TYPE app_queue_length gauge\napp_queue_length {}\n"
-        "# HELP app_info What runs here.\n# TYPE app_info gauge\napp_info{{version=\"{}\"}} 1\n{}",
-        answered_, refused_, slots_.busy_seconds(), slots_.capacity(), slots_.busy(), slots_.waiting(), options_.version,
-        durations_.text("app_request_duration_seconds"));
+        "# TYPE app_busy_seconds_total counter\napp_busy_seconds_total {4}\n"
+        "# HELP app_slots Requests this server can work on at once.\n# TYPE app_slots gauge\napp_slots {5}\n"
+        "# HELP app_busy_slots Requests it works on now.\n# TYPE app_busy_slots gauge\napp_busy_slots {6}\n"
+        "# HELP app_queue_length Requests that wait for a slot.\n# TYPE app_queue_length gauge\napp_queue_length {7}\n"
+        "# HELP app_info What runs here.\n# TYPE app_info gauge\napp_info{{{0}}} 1\n{8}",
+        label, answered_, failed_, refused_, slots_.busy_seconds(), slots_.capacity(), slots_.busy(), slots_.waiting(),
+        durations_.text("app_request_duration_seconds", label));
   }
 
   asio::io_context& context_;
@@ -254,9 +334,12 @@ class AppServer {
   tcp::acceptor acceptor_;
   std::string name_;
   std::set<beast::tcp_stream*> idle_;  ///< connections between two requests
+  std::set<Socket*> sockets_;
   Histogram durations_;
   std::uint64_t answered_ = 0;
+  std::uint64_t failed_ = 0;
   std::uint64_t refused_ = 0;
+  double error_debt_ = 0;
   std::size_t connections_ = 0;
   bool leaving_ = false;
   bool stopping_ = false;
@@ -286,7 +369,7 @@ int run(const Options& options) {
     goodbye.async_wait([&](error_code) { stop(); });
   });
   asio::steady_timer crash(context, options.crash_after);
-  if (options.crash_after > milliseconds(0)) crash.async_wait([](error_code) { std::_Exit(70); });
+  if (options.crash_after > milliseconds(0)) crash.async_wait([](error_code) { std::_Exit(kCrashed); });
   context.run();
   return EXIT_SUCCESS;
 }
@@ -310,9 +393,18 @@ int main(int argc, char** argv) {
   app.add_option("--queue", options.queue, "requests that may wait; more get 503")->capture_default_str();
   add_duration("--service-time", options.service_time, "time one request takes (20ms)");
   add_duration("--boot", options.boot, "answers 503 for that long after its start (0s)");
+  add_duration("--slow-time", options.slow_time, "how long the answer to /slow lasts (10s)");
   add_duration("--crash-after", options.crash_after, "exits with status 70 after that time (0s: never)");
+  app.add_option("--crash-after-requests", options.crash_after_requests,
+                 "exits with status 70 instead of answering one more (0: never)");
+  add_duration("--unhealthy-after", options.unhealthy_after,
+               "says after that time that it is not healthy, and goes on (0s: never)");
+  app.add_option("--error-rate", options.error_rate, "share of the requests that it answers with 500")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
   add_duration("--linger", options.linger, "after SIGTERM it goes on answering for that long, but says it is not healthy (0s)");
   add_duration("--stop-timeout", options.stop_timeout, "after SIGTERM, running requests get that long (5s)");
+  app.set_config("--options", "", "a file with more of these options, one a line: service-time=50ms");
   CLI11_PARSE(app, argc, argv);
   try {
     return run(options);

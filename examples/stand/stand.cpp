@@ -80,6 +80,7 @@ events {{ worker_connections 2048; }}
 http {{
   log_format stand '$request_time status=$status upstream="$upstream_addr"';
   access_log access.log stand;
+  map $http_upgrade $connection_header {{ default upgrade; "" ""; }}
   client_body_temp_path body; proxy_temp_path proxy; fastcgi_temp_path fastcgi; uwsgi_temp_path uwsgi; scgi_temp_path scgi;
   {upstream}
   server {{
@@ -88,7 +89,8 @@ http {{
     location / {{
       proxy_pass http://app;
       proxy_http_version 1.1;
-      proxy_set_header Connection "";
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header Connection $connection_header;
       proxy_connect_timeout 2s;
       proxy_read_timeout 30s;
     }}
@@ -204,11 +206,11 @@ Stand::Stand(StandOptions options, fs::path directory, PortBlock ports, Keeper k
                      .directory = directory_,
                      .log = logs / "prometheus.log"},
       answers(prometheus_url() + "/-/ready"));
-  weir_ = std::make_unique<Piece>(
-      "weir",
-      ProgramOptions{
-          .command = {options_.weir, "run", "-c", weir_config_file()}, .directory = directory_, .log = logs / "weir.log"},
-      answers(weir_url() + "/healthz"));
+  std::vector<std::string> weir = options_.weir_under;
+  weir.insert(weir.end(), {options_.weir, "run", "-c", weir_config_file()});
+  weir_ =
+      std::make_unique<Piece>("weir", ProgramOptions{.command = std::move(weir), .directory = directory_, .log = logs / "weir.log"},
+                              answers(weir_url() + "/healthz"));
 }
 
 Stand::~Stand() {

@@ -45,8 +45,9 @@ class Piece {
 };
 
 struct StandOptions {
-  std::string weir = {};  ///< the weir program; empty for a stand without
-  std::string app = {};   ///< the weir-example-app program
+  std::string weir = {};                     ///< the weir program; empty for a stand without
+  std::string app = {};                      ///< the weir-example-app program
+  std::vector<std::string> weir_under = {};  ///< the words of a command that runs weir: {"env", "NAME=value"}
   Duration scrape_interval{1000};
   enum class Layout { servers, upstream };
   Layout layout = Layout::servers;  ///< what weir's file for nginx holds: lines inside an upstream block, or the whole block

@@ -26,13 +26,14 @@ testing::AssertionResult ok(const Result<void>& result) {
 std::string rest_of(const SiteOptions& options) {
   return fmt::format(R"(warm_up: 0s
 health: {}
-drain: {{timeout: 10s}}
+drain: {}
 policies:
   - {{name: wanted, type: target_tracking, query: wanted_servers, value: total, target: 1, tolerance: 0.01}}
 scale_out: {{cooldown: 0s}}
 scale_in: {}
-)",
-                     options.health, options.scale_in);
+{})",
+                     options.health, options.drain, options.scale_in,
+                     options.deploy.empty() ? "" : fmt::format("deploy: {}\n", options.deploy));
 }
 
 /// The words of a file whose words end with zeros, such as /proc/PID/cmdline.
@@ -87,13 +88,18 @@ bool Site::begin() {
 
 bool Site::prepare(const SiteOptions& options) {
   wanted_ = options.min;
-  auto stand = Stand::create({.weir = WEIR_PROGRAM, .app = WEIR_EXAMPLE_APP, .scrape_interval = kInterval});
+  auto stand = Stand::create(
+      {.weir = WEIR_PROGRAM, .app = WEIR_EXAMPLE_APP, .weir_under = options.weir_under, .scrape_interval = kInterval});
   if (!stand) {
     ADD_FAILURE() << stand.error().message;
     return false;
   }
   stand_ = std::move(*stand);
   group_.app_options = options.app_options;
+  if (!options.versions.empty()) {
+    if (!publish(options.versions)) return false;
+    group_.app_options.insert(group_.app_options.end(), {"--options", (stand_->directory() / "versions" / "{version}").string()});
+  }
   group_.min = options.min;
   group_.max = options.max;
   group_.interval = kInterval;
@@ -105,6 +111,18 @@ bool Site::prepare(const SiteOptions& options) {
   const auto added = ok(replace_file(file, read_file(file).value_or("") + job));
   EXPECT_TRUE(added);
   return written && added;
+}
+
+bool Site::publish(const std::map<std::string, std::string>& versions) {
+  std::error_code failed;
+  fs::create_directory(stand_->directory() / "versions", failed);
+  EXPECT_FALSE(failed) << failed.message();
+  for (const auto& [version, text] : versions) {
+    const auto written = ok(replace_file(stand_->directory() / "versions" / version, text));
+    EXPECT_TRUE(written);
+    if (!written) return false;
+  }
+  return true;
 }
 
 void Site::rewrite_config(const std::string& what, const std::string& by) {
@@ -187,6 +205,12 @@ std::vector<AppProcess> Site::apps() {
   return found;
 }
 
+std::set<std::string> Site::versions() {
+  std::set<std::string> found;
+  for (const AppProcess& app : apps()) found.insert(app.version);
+  return found;
+}
+
 std::vector<std::string> Site::peers() {
   std::istringstream lines(read_file(stand_->upstream_file()).value_or(""));
   std::vector<std::string> addresses;
@@ -201,7 +225,11 @@ std::vector<std::string> Site::peers() {
   return addresses;
 }
 
-CommandAnswer Site::command(const std::vector<std::string>& arguments) {
+CommandAnswer Site::deploy(const std::string& version, const std::string& strategy) {
+  return command({"deploy", "start", "--group", group_.name, "--version", version, "--strategy", strategy, "--wait"}, 5min);
+}
+
+CommandAnswer Site::command(const std::vector<std::string>& arguments, Duration within) {
   const fs::path log = stand_->directory() / "logs" / "command.log";
   std::error_code ignored;
   fs::remove(log, ignored);
@@ -209,7 +237,7 @@ CommandAnswer Site::command(const std::vector<std::string>& arguments) {
   words.insert(words.end(), arguments.begin(), arguments.end());
   if (arguments.front() != "apply") words.insert(words.end(), {"-c", stand_->weir_config_file()});
   auto program = Program::start({.command = words, .directory = stand_->directory(), .log = log});
-  if (!program || !program->wait(40s)) return {};
+  if (!program || !program->wait(within)) return {};
   return {program->status().value_or(-1), read_file(log).value_or("")};
 }
 
@@ -220,7 +248,27 @@ std::string Site::story() {
   return story + stand_->logs();
 }
 
-Traffic::Traffic(Stand& stand, double rps) : kept_(steady(stand, rps, "GET", true)), fresh_(steady(stand, rps, "POST", false)) {}
+Traffic::Traffic(Stand& stand, double rps)
+    : kept_(steady(stand, rps, "GET", true), counter()), fresh_(steady(stand, rps, "POST", false), counter()) {}
+
+Load::Observer Traffic::counter() {
+  return [this](const LoadRecord& record, const HttpResponse* answer) {
+    constexpr std::string_view kBefore = R"("version":")";
+    if (failed(record)) return;
+    const std::size_t at = answer->body.find(kBefore);
+    if (at == std::string::npos) return;
+    const std::size_t begin = at + kBefore.size();
+    const std::string version = answer->body.substr(begin, answer->body.find('"', begin) - begin);
+    const std::lock_guard lock(mutex_);
+    ++answers_[version];
+  };
+}
+
+std::size_t Traffic::answered_by(const std::string& version) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = answers_.find(version);
+  return found == answers_.end() ? 0 : found->second;
+}
 
 testing::AssertionResult Traffic::all_answered() {
   constexpr std::size_t kEnough = 30;

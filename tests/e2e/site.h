@@ -4,7 +4,10 @@
 #include <sys/types.h>
 
 #include <atomic>
+#include <map>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +27,11 @@ struct SiteOptions {
   std::vector<std::string> app_options = {"--service-time", "5ms"};
   std::string health = "{http: /health, interval: 400ms, timeout: 400ms, healthy_after: 2, unhealthy_after: 5, deadline: 20s}";
   std::string scale_in = "{cooldown: 0s, stabilization_window: 0s}";
+  std::string drain = "{timeout: 10s}";
+  std::string deploy = {};  ///< the group's `deploy`; empty: none
+  /// Options of weir-example-app, one a line, that only servers of this version have. Unless empty, no other version starts.
+  std::map<std::string, std::string> versions = {};
+  std::vector<std::string> weir_under = {};  ///< as StandOptions has it
 };
 
 /// An app server that runs, as the machine sees it.
@@ -81,16 +89,21 @@ class Site {
 
   /// App servers that run, sorted by address.
   [[nodiscard]] std::vector<AppProcess> apps();
+  /// The versions that they run.
+  [[nodiscard]] std::set<std::string> versions();
   /// Addresses in weir's file for nginx, sorted.
   [[nodiscard]] std::vector<std::string> peers();
   /// Runs `weir ARGUMENTS… -c` with the site's configuration, to its end.
-  [[nodiscard]] CommandAnswer command(const std::vector<std::string>& arguments);
+  [[nodiscard]] CommandAnswer command(const std::vector<std::string>& arguments, Duration within = std::chrono::seconds(40));
+  /// `weir deploy start --wait`.
+  [[nodiscard]] CommandAnswer deploy(const std::string& version, const std::string& strategy);
   /// What to print when a test fails.
   [[nodiscard]] std::string story();
 
  private:
   Site();
   [[nodiscard]] bool prepare(const SiteOptions& options);
+  [[nodiscard]] bool publish(const std::map<std::string, std::string>& versions);
   /// Weir's last turn found nothing to change at the balancers.
   [[nodiscard]] bool is_in_force();
 
@@ -108,8 +121,14 @@ class Traffic {
   [[nodiscard]] testing::AssertionResult all_answered();
   [[nodiscard]] std::size_t failures() const;
   [[nodiscard]] std::size_t requests() const;
+  /// Of those, good answers by servers of this version.
+  [[nodiscard]] std::size_t answered_by(const std::string& version) const;
 
  private:
+  [[nodiscard]] Load::Observer counter();
+
+  mutable std::mutex mutex_;
+  std::map<std::string, std::size_t> answers_;
   Load kept_;
   Load fresh_;
 };

@@ -49,7 +49,7 @@ TEST_F(ExampleApp, says_who_answers) {
   EXPECT_EQ(stand_->get(url("/")).value_or(""), R"({"server":")" + stand_->app_address(0) + R"(","version":"v7"})" + "\n");
   EXPECT_EQ(stand_->get(url("/?a=b")).value_or("").substr(0, 9), R"({"server")");
   EXPECT_NE(stand_->get(url("/other")).error().message.find("404"), std::string::npos);
-  EXPECT_TRUE(eventually_has(R"(app_requests_total{code="200"} 2)"));
+  EXPECT_TRUE(eventually_has(R"(app_requests_total{version="v7",code="200"} 2)"));
   EXPECT_TRUE(eventually_has(R"(app_info{version="v7"} 1)"));
 }
 
@@ -65,7 +65,7 @@ TEST_F(ExampleApp, works_on_as_many_requests_as_it_has_slots_queues_some_and_ref
   EXPECT_EQ(load.summary().failures, 0U) << load.summary().first_failure;
   EXPECT_GE(load.summary().max_ms, 3000) << "the fifth waits for two before it";
   EXPECT_TRUE(eventually_has("app_busy_slots 0"));
-  EXPECT_TRUE(eventually_has(R"(app_requests_total{code="503"} 1)"));
+  EXPECT_TRUE(eventually_has(R"(app_requests_total{version="v1",code="503"} 1)"));
 }
 
 TEST_F(ExampleApp, serves_nothing_while_it_boots) {
