@@ -48,7 +48,7 @@ struct Broken {
   enum class Users { see_nothing, see_failures } users;
 };
 
-void PrintTo(const Broken& broken, std::ostream* out) { *out << broken.name; }
+std::ostream& operator<<(std::ostream& out, const Broken& broken) { return out << broken.name; }
 
 std::string deploy_of(Site& site) { return site.stand().weir_get("/v1/groups/app/deploys/current").value_or("{}"); }
 

@@ -50,7 +50,8 @@ Value done(Value value) {
   if (file != nullptr && ::getpid() == weir) {
     long unarmed = kUnarmed;
     if (left == kUnarmed) left.compare_exchange_strong(unarmed, number_in_file());
-    if (left > 0 && --left == 0) {
+    const long before = left > 0 ? left-- : 0;
+    if (before == 1) {
       ::syscall(SYS_unlink, file);
       ::kill(weir, SIGKILL);
     }
