@@ -130,6 +130,9 @@ void add_simulate_command(CLI::App& app, Arguments& arguments, Command& chosen) 
   weir::SimulateArguments& told = arguments.simulate;
   add_world_options(*simulate, told);
   simulate->add_option("--compare", told.compare, "Configurations to put side by side, instead of --config")->expected(1, 10);
+  simulate->add_option("--deploy", told.deploys,
+                       "VERSION@WHEN: rehearse a deploy, as long after the beginning, by the group's own `deploy`: v2@10m; may be "
+                       "given several times");
   simulate->add_option("--html", told.html, "Also write a page with the picture to this file");
   simulate->add_option("--decisions", told.decisions, "Also write `t,desired` at each change to this file");
   simulate->callback([&] { chosen = [&] { return weir::command_simulate(arguments.common, arguments.simulate); }; });
