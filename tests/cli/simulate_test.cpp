@@ -123,6 +123,26 @@ TEST_F(CliSimulate, every_compared_configuration_is_deployed) {
   for (const auto& one : json["simulations"]) EXPECT_EQ(one["deploys"][0]["end"], "done") << one["deploys"];
 }
 
+/// What stands in the page between these, the first time.
+std::string between(const std::string& text, const std::string& begin, const std::string& end) {
+  const std::size_t from = text.find(begin);
+  if (from == std::string::npos) return "";
+  return text.substr(from + begin.size(), text.find(end, from + begin.size()) - from - begin.size());
+}
+
+TEST_F(CliSimulate, the_page_about_deploys_shows_what_is_so) {
+  const std::string page = read_file(WEIR_SOURCE_DIR "/docs/deploy.md").value_or("");
+  std::ofstream(file("weir.yaml")) << between(page, "```yaml\n", "```");
+  std::filesystem::copy_file(kDay, file("monday.csv"));
+  const std::string command = between(page, "$ weir simulate ", "\n");
+  const std::string shown = between(page, "$ weir simulate " + command + "\n…\n", "```");
+  ASSERT_THAT(shown, HasSubstr("Deploys\n"));
+  const auto result = run_command(
+      {"sh", "-c", fmt::format("cd '{}' && exec '{}' simulate -c weir.yaml {}", file("."), WEIR_PROGRAM, command)}, 10min);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_THAT(result->output, HasSubstr(shown));
+}
+
 /// A Prometheus that answers with this load whatever it is asked.
 HttpStub::Answer matrix_answer(const Trace& trace) {
   std::string points;
