@@ -30,6 +30,7 @@ class Advance {
 
   Course run() {
     rollout_.waits.clear();
+    rollout_.at_checkpoint = false;
     if (rollout_.direction == Rollout::Direction::forward && has_to_go_back()) return course_;
     if (rollout_.direction == Rollout::Direction::back) {
       go_back();
@@ -186,6 +187,7 @@ class Advance {
         continue;
       }
       rollout_.progressed_at = now_.at;
+      rollout_.at_checkpoint = true;
       wait(fmt::format("at {:g}% for somebody to promote or abort it", percent));
       return cap;
     }

@@ -144,7 +144,8 @@ struct Rollout {
   std::vector<HookRun> hooks;           ///< of this deploy, in the order of their start
   std::optional<TimePoint> ended_at;
   End end = End::none;
-  std::string waits;  ///< what it waits for, for people; empty: nothing special
+  std::string waits;           ///< what it waits for, for people; empty: nothing special
+  bool at_checkpoint = false;  ///< that is somebody who says promote or abort
   bool operator==(const Rollout&) const = default;
 };
 

@@ -49,9 +49,6 @@ std::optional<Config> load_for_questions(const CommonOptions& options) {
   return std::move(draft.config);
 }
 
-namespace {
-
-/// Memory as `weir run` left it; a group nobody ran yet has a fresh one.
 std::function<Result<Memory>(const std::string&)> memory_on_disk(const Config& config) {
   auto opened = std::make_shared<Result<std::unique_ptr<StateReader>>>(StateReader::open(config.controller.state));
   return [opened](const std::string& group) -> Result<Memory> {
@@ -60,6 +57,8 @@ std::function<Result<Memory>(const std::string&)> memory_on_disk(const Config& c
     return std::unexpected(opened->error());
   };
 }
+
+namespace {
 
 std::vector<GroupPlan> plans_of(const std::vector<Look>& looks) {
   std::vector<GroupPlan> plans;

@@ -47,6 +47,9 @@ struct OrderArguments {
 /// The group's deploy under way, or the last one. Exit status: 1 also if it had none.
 [[nodiscard]] Exit command_deploy_status(const CommonOptions& options, const std::string& group);
 
+/// What a deploy would do from now on; nothing is changed. Exit status: 1 also where `weir deploy start` would refuse.
+[[nodiscard]] Exit command_deploy_plan(const CommonOptions& options, const OrderArguments& arguments);
+
 enum class OrphanAction { report, remove };
 /// Servers that carry a tag of weir's and that nobody here knows. Exit status: 0 there are none, or they were removed; 2 there are
 /// some; 1 a provider could not be asked, or a removal did not come to its end.

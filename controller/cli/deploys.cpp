@@ -10,9 +10,13 @@
 
 #include "controller/cli/assemble.h"
 #include "controller/cli/console.h"
+#include "controller/cli/look.h"
+#include "controller/cli/order.h"
 #include "controller/cli/questions.h"
+#include "controller/reconcile/orders.h"
 #include "controller/render/deploys.h"
 #include "controller/render/table.h"
+#include "controller/simulate/deploy_plan.h"
 
 namespace weir {
 namespace {
@@ -156,6 +160,36 @@ Exit command_deploy_status(const CommonOptions& options, const std::string& grou
   if (!status) return complain(status.error().message);
   if (!status->rollout) return complain(fmt::format("group {} has had no deploy", group));
   print(options.json ? deploy_json(*status) : deploy_status_text(*status, SystemClock().now()));
+  return Exit::ok;
+}
+
+Exit command_deploy_plan(const CommonOptions& options, const OrderArguments& arguments) {
+  const auto config = load_or_complain(options.config);
+  if (!config) return Exit::error;
+  const auto group = find_group(*config, arguments.group);
+  if (!group) return complain(group.error().message);
+  const auto order = order_of(arguments, SystemClock().now());
+  if (!order) return complain(order.error().message);
+  const auto memory_of = memory_on_disk(*config);
+  const auto memory = memory_of(arguments.group);
+  if (!memory) return complain(memory.error().message);
+  // Before the world is asked: that takes a while, and most refusals need nothing of it.
+  if (const auto possible = check_order(*order, **group, *memory); !possible) return complain(possible.error().message);
+  Outside outside;
+  auto assembly = assemble(*config, outside);
+  if (!assembly) return complain(assembly.error().message);
+  const std::vector<std::string> groups = {arguments.group};
+  const auto looks = look(**assembly, outside, groups, memory_of);
+  if (!looks) return complain(looks.error().message);
+  const Look& now = looks->front();
+  if (!now.plan.servers_detail.empty()) {
+    return complain(fmt::format("the servers of group {} are not known, so nothing can be said of a deploy: {}", arguments.group,
+                                now.plan.servers_detail));
+  }
+  if (const auto possible = check_order(*order, now.managed->group, now.turn.memory); !possible)
+    return complain(possible.error().message);
+  const DeployPlan plan = plan_deploy(now.managed->group, now.managed->policies, now.turn, *order);
+  print(options.json ? deploy_plan_json(plan) : deploy_plan_text(plan, colour_for_output()));
   return Exit::ok;
 }
 

@@ -130,6 +130,9 @@ void add_simulate_command(CLI::App& app, Arguments& arguments, Command& chosen) 
   weir::SimulateArguments& told = arguments.simulate;
   add_world_options(*simulate, told);
   simulate->add_option("--compare", told.compare, "Configurations to put side by side, instead of --config")->expected(1, 10);
+  simulate->add_option("--deploy", told.deploys,
+                       "VERSION@WHEN: rehearse a deploy, as long after the beginning, by the group's own `deploy`: v2@10m; may be "
+                       "given several times");
   simulate->add_option("--html", told.html, "Also write a page with the picture to this file");
   simulate->add_option("--decisions", told.decisions, "Also write `t,desired` at each change to this file");
   simulate->callback([&] { chosen = [&] { return weir::command_simulate(arguments.common, arguments.simulate); }; });
@@ -234,15 +237,30 @@ CLI::App* add_deploy_order(CLI::App& deploy, Arguments& arguments, weir::Order::
   return order;
 }
 
+/// Which deploy is meant.
+void add_deploy_options(CLI::App& command, Arguments& arguments) {
+  command.add_option("--version", arguments.order.version, "The version")->required();
+  command.add_option("--strategy", arguments.order.strategy, "rolling, blue_green or canary; else as configured")
+      ->check(CLI::IsMember({"rolling", "blue_green", "canary"}));
+}
+
 void add_deploy_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* deploy = app.add_subcommand("deploy", "Bring a group's servers to another version, and watch or steer that");
   deploy->require_subcommand(1);
   CLI::App* start = add_deploy_order(*deploy, arguments, weir::Order::Kind::deploy, "start",
                                      "Bring all servers of a group to a version; takes the place of a deploy under way", chosen);
-  start->add_option("--version", arguments.order.version, "The version")->required();
-  start->add_option("--strategy", arguments.order.strategy, "rolling, blue_green or canary; else as configured")
-      ->check(CLI::IsMember({"rolling", "blue_green", "canary"}));
+  add_deploy_options(*start, arguments);
   start->add_flag("--wait", arguments.order.wait, "Wait until it has ended. Exit status: 0 done, 1 it went back, or an error");
+
+  CLI::App* plan = add_command(*deploy, arguments, "plan",
+                               "Show what a deploy would do from now on, step by step, if every server does as it is told; changes "
+                               "nothing. Exit status: 0, or 1 where start would refuse, and on errors");
+  plan->add_option("--group", arguments.order.group, "The group's name")->required();
+  add_deploy_options(*plan, arguments);
+  plan->callback([&] {
+    arguments.order.kind = weir::Order::Kind::deploy;
+    chosen = [&] { return weir::command_deploy_plan(arguments.common, arguments.order); };
+  });
 
   CLI::App* status = add_command(*deploy, arguments, "status", "How far a group's deploy is, or how the last one ended");
   status->add_option("--group", arguments.group, "The group's name")->required();

@@ -1,3 +1,5 @@
+#include "controller/cli/order.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <pwd.h>
@@ -37,7 +39,8 @@ std::string operator_name() {
   return known ? found->pw_name : fmt::format("uid {}", ::getuid());
 }
 
-/// What was typed, as an order given now.
+}  // namespace
+
 Result<Order> order_of(const OrderArguments& arguments, TimePoint now) {
   Order order{.kind = arguments.kind, .servers = arguments.servers, .at = now, .by = operator_name()};
   const bool both = arguments.out == arguments.in;
@@ -65,6 +68,8 @@ Result<const Group*> find_group(const Config& config, const std::string& name) {
   return failure(ErrorKind::not_found,
                  fmt::format("no group {} in {}; there are: {}", name, config.source.string(), fmt::join(names, ", ")));
 }
+
+namespace {
 
 bool is_about_deploys(const Order& order) {
   return order.kind == Order::Kind::deploy || order.kind == Order::Kind::promote || order.kind == Order::Kind::abort;

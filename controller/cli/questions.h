@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,9 @@ namespace weir {
 
 /// The reader of the state of a group that the configuration has, or why not.
 [[nodiscard]] Result<std::unique_ptr<StateReader>> reader_for(const Config& config, const std::string& group);
+
+/// Memory as `weir run` left it; a group nobody ran yet has a fresh one. The configuration need not outlive it.
+[[nodiscard]] std::function<Result<Memory>(const std::string&)> memory_on_disk(const Config& config);
 
 /// The group as its last turn left it. `reader` is nullptr before weir ever ran.
 [[nodiscard]] Result<GroupStatus> status_on_disk(const StateReader* reader, const Group& group);

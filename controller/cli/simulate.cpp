@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -12,10 +13,25 @@
 namespace weir {
 namespace {
 
+/// What --deploy says, in order of time.
+Result<std::vector<RehearsedDeploy>> deploys_from(const SimulateArguments& arguments) {
+  std::vector<RehearsedDeploy> deploys;
+  for (const std::string& text : arguments.deploys) {
+    auto deploy = parse_deploy(text);
+    if (!deploy) return failure(ErrorKind::invalid, "--deploy " + deploy.error().message);
+    deploys.push_back(*std::move(deploy));
+  }
+  std::ranges::stable_sort(deploys, {}, &RehearsedDeploy::begin);
+  return deploys;
+}
+
 Result<Simulation> run_one(const Config& config, const Group& group, const SimulateArguments& arguments, const Trace& trace,
                            const WorldModel& model) {
   const auto world = world_for(group, arguments, trace, model);
   if (!world) return std::unexpected(world.error());
+  if (const auto possible = check_deploys(group, model.deploys, trace.at.back() - trace.at.front()); !possible) {
+    return failure(possible.error().kind, "--deploy " + possible.error().message);
+  }
   const Policies policies = make_policies(group);
   const Progress progress(fmt::format("{} over {}", config.source.filename().string(), trace.name));
   Simulation simulation =
@@ -28,8 +44,11 @@ Result<Simulation> run_one(const Config& config, const Group& group, const Simul
 }  // namespace
 
 Exit command_simulate(const CommonOptions& options, const SimulateArguments& arguments) {
-  const auto model = model_from(arguments);
+  auto model = model_from(arguments);
   if (!model) return complain(model.error().message);
+  auto deploys = deploys_from(arguments);
+  if (!deploys) return complain(deploys.error().message);
+  model->deploys = *std::move(deploys);
   std::vector<std::filesystem::path> files = arguments.compare;
   if (files.empty()) files.push_back(options.config);
   std::vector<Simulation> simulations;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "controller/cli/commands.h"
@@ -11,6 +12,7 @@ namespace weir {
 /// What `weir simulate` was told.
 struct SimulateArguments : WorldArguments {
   std::vector<std::filesystem::path> compare;  ///< configurations, instead of the common one
+  std::vector<std::string> deploys;            ///< VERSION@WHEN
   std::filesystem::path html;
   std::filesystem::path decisions;
 };

@@ -151,6 +151,7 @@ void write_deploy(JsonWriter& out, const Rollout& rollout) {
   out.field_if("ended_at", rollout.ended_at);
   out.field("end", to_string(rollout.end));
   out.field_if("waits", rollout.waits);
+  if (rollout.at_checkpoint) out.field("at_checkpoint", true);
 }
 
 std::string deploy_json(const GroupStatus& status) {

@@ -602,6 +602,7 @@ void read(Fields& in, Rollout& rollout) {
   in.read("ended_at", rollout.ended_at);
   in.read("end", rollout.end, kEnds);
   in.read("waits", rollout.waits);
+  in.read("at_checkpoint", rollout.at_checkpoint);
 }
 
 void read(Fields& in, PolicyMemory& memory) {

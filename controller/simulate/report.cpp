@@ -69,6 +69,27 @@ void write_times(JsonWriter& out, const Simulation& simulation) {
   out.end_array();
 }
 
+void write_deploys(JsonWriter& out, const Simulation& simulation) {
+  out.key("deploys");
+  out.begin_array();
+  for (const SimulatedDeploy& deploy : simulation.deploys) {
+    const bool ended = deploy.end != SimulatedDeploy::End::none;
+    out.begin_object();
+    out.field("version", deploy.version);
+    out.field("from", deploy.from);
+    out.field("strategy", deploy.strategy);
+    out.field("started_at", deploy.started_at);
+    out.field("ended_at", ended ? std::optional(deploy.ended_at) : std::nullopt);
+    out.field("end", to_string(deploy.end));
+    out.field("why", deploy.why);
+    out.field("servers_max", deploy.servers_max);
+    out.field("in_service_min", deploy.in_service_min);
+    out.field("lost_ratio", deploy.lost_ratio);
+    out.end_object();
+  }
+  out.end_array();
+}
+
 void write(JsonWriter& out, const Simulation& simulation) {
   out.begin_object();
   out.field("name", simulation.name);
@@ -81,6 +102,7 @@ void write(JsonWriter& out, const Simulation& simulation) {
   write_texts(out, "assumptions", simulation.assumptions);
   write_texts(out, "notes", simulation.notes);
   write_times(out, simulation);
+  write_deploys(out, simulation);
   write_decisions(out, simulation);
   out.end_object();
 }

@@ -4,6 +4,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -38,6 +39,29 @@ struct SimulatedFault {
   std::string what;
 };
 
+/// A deploy that was rehearsed.
+struct SimulatedDeploy {
+  enum class End {
+    none,       ///< under way at the end of the simulation
+    done,       ///< all servers run `version`
+    went_back,  ///< all servers run `from` again
+    replaced,   ///< another deploy took its place
+    refused,    ///< the group could not do it then; nothing happened
+  };
+  std::string version;
+  std::string from;           ///< what new servers ran before; empty if it was refused
+  std::string_view strategy;  ///< likewise
+  TimePoint started_at;
+  TimePoint ended_at;  ///< of the simulation, if it was under way then
+  End end = End::none;
+  std::string why;         ///< why it went back or was refused, or what it waits for; else empty
+  int servers_max = 0;     ///< that existed at a time during it
+  int in_service_min = 0;  ///< that served during it
+  double lost_ratio = 0;   ///< share of the requests during it above the capacity
+};
+
+[[nodiscard]] std::string_view to_string(SimulatedDeploy::End end);
+
 /// What one stretch of the time came to, in sums that can be added up.
 struct SimulatedPart {
   double arrived = 0;  ///< requests that were judged; what lies in a gap is not
@@ -69,14 +93,15 @@ struct Simulation {
   std::vector<SimulatedDecision> decisions;           ///< in order of time
   std::vector<SimulatedMoment> moments;               ///< in order of time; some 2,000 are drawn well
   std::vector<SimulatedFault> faults;                 ///< in order of their beginning
+  std::vector<SimulatedDeploy> deploys;               ///< likewise
   std::vector<std::pair<TimePoint, TimePoint>> gaps;  ///< where the load was not recorded, and is not judged
   std::vector<SimulatedPart> parts;                   ///< in order of time: one more than there were cuts
   std::vector<std::string> assumptions;
   std::vector<std::string> notes;
 };
 
-/// `weir simulate`. One simulation: what came of it, its assumptions, the longest violations and the last decisions. Several: side
-/// by side, with the best of each row marked where all ran over the same load and time.
+/// `weir simulate`. One simulation: what came of it, its assumptions, its deploys, the longest violations and the last decisions.
+/// Several: side by side, with the best of each row marked where all ran over the same load and time.
 [[nodiscard]] std::string simulation_text(std::span<const Simulation> simulations, Colour colour);
 
 /// `--json`: one object for one simulation, {"simulations":[…]} for several. `t` of a decision is seconds from the simulation's

@@ -103,6 +103,13 @@ void write_columns(JsonWriter& out, const Simulation& simulation) {
   columns.add("to", simulation.faults, [](const auto& each) { return each.to; });
   columns.add("what", simulation.faults, [](const auto& each) -> const std::string& { return each.what; });
   out.end_object();
+  out.key("deploys");
+  out.begin_object();
+  columns.add("from", simulation.deploys, [](const auto& each) { return each.started_at; });
+  columns.add("to", simulation.deploys, [](const auto& each) { return each.ended_at; });
+  columns.add("what", simulation.deploys, [](const auto& each) { return deploy_title(each); });
+  columns.add("end", simulation.deploys, [](const auto& each) { return deploy_end_text(each); });
+  out.end_object();
   out.key("gaps");
   out.begin_object();
   columns.add("from", simulation.gaps, [](const auto& each) { return each.first; });
@@ -193,6 +200,20 @@ std::string faults_html(const Simulation& simulation) {
   return list_html("Faults", lines);
 }
 
+std::string deploys_html(const Simulation& simulation) {
+  std::vector<std::string> lines;
+  for (const SimulatedDeploy& deploy : simulation.deploys) {
+    std::string line = fmt::format("{}: {}, ", time_text(deploy.started_at), deploy_title(deploy));
+    if (deploy.end != SimulatedDeploy::End::refused) {
+      line += fmt::format("{}; at most {} servers at once, at least {} in service, {} of the requests lost; ",
+                          span_text(deploy.ended_at - deploy.started_at), deploy.servers_max, deploy.in_service_min,
+                          share_text(deploy.lost_ratio));
+    }
+    lines.push_back(line + deploy_end_text(deploy));
+  }
+  return list_html("Deploys", lines);
+}
+
 /// What the page's head has not said already.
 std::string subtitle_html(std::span<const Simulation> simulations, std::size_t index) {
   if (simulations.size() == 1) return "";
@@ -207,8 +228,8 @@ std::string simulation_section(std::span<const Simulation> simulations, std::str
   return fmt::format(
       "<section class=\"card simulation\" id=\"simulation-{0}\" aria-labelledby=\"title-{0}\">\n"
       "<h2 id=\"title-{0}\">{1}</h2>\n{2}"
-      "<div class=\"chart\"></div>\n<div class=\"decisions\"></div>\n<div class=\"lists\">\n{3}{4}{5}</div>\n</section>\n",
-      index, escaped(title), subtitle_html(simulations, index), faults_html(simulation),
+      "<div class=\"chart\"></div>\n<div class=\"decisions\"></div>\n<div class=\"lists\">\n{3}{4}{5}{6}</div>\n</section>\n",
+      index, escaped(title), subtitle_html(simulations, index), faults_html(simulation), deploys_html(simulation),
       list_html("Assumptions", simulation.assumptions), list_html("Notes", simulation.notes));
 }
 

@@ -82,6 +82,23 @@ std::string faults_text(const Simulation& simulation, const Paint& paint) {
   return list_text("Faults", lines, paint);
 }
 
+std::string deploys_text(const Simulation& simulation, std::string_view heading, const Paint& paint) {
+  if (simulation.deploys.empty()) return "";
+  Table table({"STARTED", "TOOK", "DEPLOY", "MOST SERVERS", "FEWEST IN SERVICE", "LOST", "END"});
+  for (const SimulatedDeploy& deploy : simulation.deploys) {
+    std::vector<std::string> cells = {time_text(deploy.started_at),      "-", printable(deploy_title(deploy)), "-", "-", "-",
+                                      printable(deploy_end_text(deploy))};
+    if (deploy.end != SimulatedDeploy::End::refused) {
+      cells[1] = span_text(deploy.ended_at - deploy.started_at);
+      cells[3] = std::to_string(deploy.servers_max);
+      cells[4] = std::to_string(deploy.in_service_min);
+      cells[5] = share_text(deploy.lost_ratio);
+    }
+    table.add(std::move(cells));
+  }
+  return fmt::format("\n{}\n{}", paint.bold(heading), paint.render(table));
+}
+
 std::string decisions_text(const Simulation& simulation, const Paint& paint) {
   const std::size_t count = simulation.decisions.size();
   if (count == 0) return fmt::format("\n{}\n  none: the number of servers was never changed\n", paint.bold("Decisions"));
@@ -98,7 +115,8 @@ std::string decisions_text(const Simulation& simulation, const Paint& paint) {
 std::string one_text(const Simulation& simulation, const Paint& paint) {
   return headline(simulation, paint) + "\n" + results_text({&simulation, 1}, paint) +
          list_text("Assumptions", simulation.assumptions, paint) + list_text("Notes", simulation.notes, paint) +
-         faults_text(simulation, paint) + violations_text(simulation, paint) + decisions_text(simulation, paint);
+         faults_text(simulation, paint) + deploys_text(simulation, "Deploys", paint) + violations_text(simulation, paint) +
+         decisions_text(simulation, paint);
 }
 
 bool share(std::span<const Simulation> simulations, const std::vector<std::string> Simulation::* lines) {
@@ -124,8 +142,13 @@ std::string several_text(std::span<const Simulation> simulations, const Paint& p
   if (comparable) text += fmt::format(" over {}\n{}", printable(first.trace), range_text(first));
   text += "\n\n" + results_text(simulations, paint);
   text += comparable ? "  * best of its row\n" : "  over different loads or times: nothing is marked as best\n";
-  return text + lists_text(simulations, "Assumptions", &Simulation::assumptions, paint) +
-         lists_text(simulations, "Notes", &Simulation::notes, paint);
+  text += lists_text(simulations, "Assumptions", &Simulation::assumptions, paint) +
+          lists_text(simulations, "Notes", &Simulation::notes, paint);
+  const std::vector<std::string> titles = simulation_titles(simulations);
+  for (std::size_t index = 0; index < simulations.size(); ++index) {
+    text += deploys_text(simulations[index], fmt::format("Deploys of {}", printable(titles[index])), paint);
+  }
+  return text;
 }
 
 }  // namespace

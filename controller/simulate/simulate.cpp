@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "controller/render/report.h"
+#include "controller/simulate/deploy_scorer.h"
 
 namespace weir {
 namespace {
@@ -28,7 +29,7 @@ class Scorer {
   }
 
   void see(const WorldTick& now) {
-    const double capacity = now.serving * capacity_;
+    const double capacity = now.carried * capacity_;
     if (first_) result_.servers_min = result_.servers_max = now.launched;
     first_ = false;
     result_.servers_min = std::min(result_.servers_min, now.launched);
@@ -124,10 +125,15 @@ Simulation simulate(const Group& group, const Policies& policies, const Trace& t
   Scorer scorer(world, options.model.capacity, options.most_moments);
   const Duration whole = world.end() - world.begin();
   int told = 0;
-  const auto see = [&scorer](const Turn& turn) { scorer.see(turn); };
+  DeployScorer deploys;
+  const auto see = [&](const Turn& turn) {
+    scorer.see(turn);
+    deploys.see(turn, world.state());
+  };
   auto next_cut = options.cuts.begin();
   while (world.advance(see)) {
     scorer.see(world.state());
+    deploys.see(world.state());
     if (next_cut != options.cuts.end() && world.state().at + world.tick() >= *next_cut) {
       scorer.cut(world);
       ++next_cut;
@@ -147,6 +153,7 @@ Simulation simulate(const Group& group, const Policies& policies, const Trace& t
   result.cost = world.cost();
   if (group.cost) result.currency = group.cost->currency;
   result.gaps = trace.gaps;
+  result.deploys = deploys.finish(world.end(), world.refused());
   for (const Fault& fault : options.model.faults) {
     result.faults.push_back(
         {world.begin() + fault.begin, world.begin() + fault.begin + fault.length, std::string(to_string(fault.kind))});

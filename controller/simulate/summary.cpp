@@ -134,6 +134,44 @@ std::vector<SummaryRow> summary_rows(std::span<const Simulation> simulations) {
   return rows;
 }
 
+std::string_view to_string(SimulatedDeploy::End end) {
+  switch (end) {
+    case SimulatedDeploy::End::done:
+      return "done";
+    case SimulatedDeploy::End::went_back:
+      return "went_back";
+    case SimulatedDeploy::End::replaced:
+      return "replaced";
+    case SimulatedDeploy::End::refused:
+      return "refused";
+    case SimulatedDeploy::End::none:
+      break;
+  }
+  return "none";
+}
+
+std::string deploy_title(const SimulatedDeploy& deploy) {
+  if (deploy.end == SimulatedDeploy::End::refused) return deploy.version;
+  return fmt::format("{} {} → {}", deploy.strategy, deploy.from, deploy.version);
+}
+
+std::string deploy_end_text(const SimulatedDeploy& deploy) {
+  const std::string why = deploy.why.empty() ? "" : ": " + deploy.why;
+  switch (deploy.end) {
+    case SimulatedDeploy::End::done:
+      return "done";
+    case SimulatedDeploy::End::went_back:
+      return fmt::format("went back to {}{}", deploy.from, why);
+    case SimulatedDeploy::End::replaced:
+      return "another took its place";
+    case SimulatedDeploy::End::refused:
+      return "refused" + why;
+    case SimulatedDeploy::End::none:
+      break;
+  }
+  return "not at its end" + why;
+}
+
 std::vector<Violation> longest_violations(const Simulation& simulation, std::size_t most) {
   std::vector<Violation> found;
   bool open = false;

@@ -34,6 +34,12 @@ struct Violation {
 /// The results, most telling first.
 [[nodiscard]] std::vector<SummaryRow> summary_rows(std::span<const Simulation> simulations);
 
+/// What a deploy was about: "rolling v1 → v2"; of one that was refused only the version.
+[[nodiscard]] std::string deploy_title(const SimulatedDeploy& deploy);
+
+/// How a deploy ended, with the reason: "went back to v1: 2 of its servers failed"; "done" needs none.
+[[nodiscard]] std::string deploy_end_text(const SimulatedDeploy& deploy);
+
 /// The `most` longest, longest first.
 [[nodiscard]] std::vector<Violation> longest_violations(const Simulation& simulation, std::size_t most);
 

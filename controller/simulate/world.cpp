@@ -9,6 +9,7 @@
 
 #include "balancers/balancer.h"
 #include "controller/reconcile/classify.h"
+#include "controller/reconcile/orders.h"
 #include "policies/cost.h"
 
 namespace weir {
@@ -29,16 +30,17 @@ constexpr const char* kNonce = "sim";
 double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 double hours(Duration duration) { return seconds(duration) / 3600; }
 
+}  // namespace
+
 bool carries_traffic(const BalancerSpec& spec) {
   const auto types = balancer_catalog();
   const auto type = std::ranges::find(types, spec.type, &BalancerType::name);
   return type == types.end() || type->carries_traffic;
 }
 
-}  // namespace
-
 SimulatedWorld::SimulatedWorld(const Group& group, const Policies& policies, const Trace& trace, WorldModel model)
-    : group_(group),
+    : group_(without_judge(group)),
+      is_judged_(!group.deploy.judge.checks.empty()),
       policies_(policies),
       model_(std::move(model)),
       cursor_(trace),
@@ -53,6 +55,7 @@ SimulatedWorld::SimulatedWorld(const Group& group, const Policies& policies, con
   tick_ = group.interval / ticks_per_turn_;
   const auto ring = static_cast<std::size_t>(model_.metric_delay / tick_) + static_cast<std::size_t>(ticks_per_turn_) + 2;
   utilizations_.assign(ring, 0);
+  std::ranges::stable_sort(model_.deploys, {}, &RehearsedDeploy::begin);
   Memory& memory = turn_.memory;
   memory.nonce = kNonce;
   memory.version = group.version;
@@ -94,6 +97,9 @@ std::vector<std::string> SimulatedWorld::assumptions() const {
           ? fmt::format("requests wait at most {} for a server, then they are lost", format_duration(model_.queue))
           : std::string("load beyond the capacity is lost, not carried over")};
   std::ranges::move(questions_.assumptions(), std::back_inserter(texts));
+  if (model_.deploys.empty()) return texts;
+  if (is_judged_) texts.emplace_back("the judge is taken to be content");
+  if (!group_.deploy.pause_at.empty()) texts.emplace_back("somebody promotes a deploy as soon as it is at a checkpoint");
   return texts;
 }
 
@@ -150,6 +156,10 @@ std::optional<TimePoint> SimulatedWorld::next_event() const {
   for (const Machine& machine : machines_) {
     if (machine.ready_at > now_ && (!next || machine.ready_at < *next)) next = machine.ready_at;
   }
+  if (next_deploy_ < model_.deploys.size()) {
+    const TimePoint ordered = begin_ + model_.deploys[next_deploy_].begin;
+    next = std::min(next.value_or(ordered), ordered);
+  }
   return next;
 }
 
@@ -167,10 +177,13 @@ void SimulatedWorld::take_turn() {
   turn_ = reconcile(group_, policies_, std::move(seen_), std::move(turn_.memory));
   seen_ = std::move(turn_.observation);
   seen_.outcomes.clear();
+  seen_.orders.clear();
   ++turns_;
   revisit_ = turn_.plan.revisit_at;
   if (revisit_) *revisit_ = std::max(*revisit_, now_ + kShortestRevisit);
   apply(turn_.plan);
+  promotes_ = is_active(turn_.memory.rollout) && turn_.memory.rollout->at_checkpoint;
+  if (promotes_) changed_ = true;
   if (const Duration horizon = horizon_of(group_, turn_.memory); horizon != horizon_) {
     horizon_ = horizon;
     questions_.look_ahead(horizon);
@@ -200,6 +213,19 @@ void SimulatedWorld::observe() {
   }
   observe_balancers();
   seen_.outcomes.swap(outcomes_);
+  give_orders();
+}
+
+void SimulatedWorld::give_orders() {
+  if (std::exchange(promotes_, false)) seen_.orders.push_back({.kind = Order::Kind::promote, .at = now_});
+  for (; next_deploy_ < model_.deploys.size() && begin_ + model_.deploys[next_deploy_].begin <= now_; ++next_deploy_) {
+    Order order{.kind = Order::Kind::deploy, .version = model_.deploys[next_deploy_].version, .at = now_};
+    if (const auto possible = check_order(order, group_, turn_.memory); !possible) {
+      refused_.push_back({now_, std::move(order.version), possible.error().message});
+      continue;
+    }
+    seen_.orders.push_back(std::move(order));
+  }
 }
 
 void SimulatedWorld::observe_balancers() {
@@ -228,7 +254,7 @@ void SimulatedWorld::answer_queries() {
   questions_.answer({.load = load,
                      .utilization = visible_utilization(load),
                      .serving = state_.serving,
-                     .wait_seconds = backlog_ / (std::max(1, state_.serving) * model_.capacity),
+                     .wait_seconds = backlog_ / (std::max(1.0, state_.carried) * model_.capacity),
                      .servers = healthy_},
                     seen_.samples);
 }
@@ -290,11 +316,17 @@ void SimulatedWorld::write_balancers(const Plan& plan) {
 
 void SimulatedWorld::count_serving() {
   state_.serving = 0;
+  int shares = 0;
+  int largest = 0;
   for (const Peer& peer : in_balancers_) {
     const auto found = std::ranges::lower_bound(facts_, peer.server, {}, &Server::id);
     const bool there = found != facts_.end() && found->id == peer.server;
-    if (there && is_healthy(static_cast<std::size_t>(found - facts_.begin()))) ++state_.serving;
+    if (!there || !is_healthy(static_cast<std::size_t>(found - facts_.begin()))) continue;
+    ++state_.serving;
+    shares += peer.weight;
+    largest = std::max(largest, peer.weight);
   }
+  state_.carried = largest > 0 ? static_cast<double>(shares) / largest : 0;
   state_.launched = static_cast<int>(facts_.size());
 }
 
@@ -303,14 +335,15 @@ void SimulatedWorld::pass_time() {
   state_.at = now_;
   state_.load = load.value * noise_;
   state_.in_gap = load.in_gap;
-  const double capacity = state_.serving * model_.capacity;
+  const double capacity = state_.carried * model_.capacity;
+  const double whole = state_.serving * model_.capacity;
   const double length = seconds(tick_);
   const double arrived = state_.load + backlog_ / length;
   const double waiting = std::max(0.0, arrived - capacity) * length;
   const double kept = std::min(waiting, capacity * seconds(model_.queue));
   state_.lost = state_.load > 0 ? std::clamp((waiting - kept) / (state_.load * length), 0.0, 1.0) : 0;
   backlog_ = kept;
-  utilizations_[count_ % utilizations_.size()] = capacity > 0 ? std::min(1.0, arrived / capacity) : arrived > 0 ? 1 : 0;
+  utilizations_[count_ % utilizations_.size()] = whole > 0 ? std::min(arrived, capacity) / whole : arrived > 0 ? 1 : 0;
   server_hours_ += hours(tick_) * state_.launched;
   next_tick_ += tick_;
   ++count_;

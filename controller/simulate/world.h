@@ -11,6 +11,7 @@
 
 #include "controller/reconcile/reconcile.h"
 #include "controller/simulate/questions.h"
+#include "controller/simulate/rehearsed_deploy.h"
 #include "controller/simulate/trace.h"
 #include "model/group.h"
 #include "model/memory.h"
@@ -37,6 +38,9 @@ struct Fault {
 /// `prometheus@2h+10m`: what, when, for how long. Errors: invalid, with what was expected.
 [[nodiscard]] Result<Fault> parse_fault(std::string_view text);
 
+/// False for what only tells others who serves, and cannot know of connections.
+[[nodiscard]] bool carries_traffic(const BalancerSpec& spec);
+
 /// What is assumed of the world.
 struct WorldModel {
   double capacity = 1;     ///< load that one server carries at 100 %; > 0
@@ -48,6 +52,14 @@ struct WorldModel {
   std::optional<int> start;  ///< servers at the beginning; absent: what the first load takes at 70 %
   Meanings meanings;
   std::vector<Fault> faults;
+  std::vector<RehearsedDeploy> deploys;
+};
+
+/// A deploy that was ordered in the simulation, and that the group could not do then.
+struct RefusedDeploy {
+  TimePoint at;
+  std::string version;
+  std::string why;
 };
 
 /// One instant as the world really was, for whoever scores it.
@@ -55,13 +67,16 @@ struct WorldTick {
   TimePoint at;
   double load = 0;
   bool in_gap = false;
-  int serving = 0;   ///< servers that get traffic and can serve
+  int serving = 0;  ///< servers that get traffic and can serve
+  /// What they carry before the first of them is full, in servers: fewer than `serving` while their shares of the traffic differ.
+  double carried = 0;
   int launched = 0;  ///< servers that exist
   double lost = 0;   ///< share of the load of this tick that no server took
 };
 
 /// A fleet under a recorded load, on a clock of its own: the facts a turn sees, and what its plan does to them. The turns are the
-/// controller's own reconcile(). Deterministic. Not thread-safe; group, policies and trace must outlive it.
+/// controller's own reconcile(). The judge of a deploy is taken to be content, and its checkpoints are promoted. Deterministic. Not
+/// thread-safe; group, policies and trace must outlive it.
 class SimulatedWorld {
  public:
   SimulatedWorld(const Group& group, const Policies& policies, const Trace& trace, WorldModel model);
@@ -85,6 +100,8 @@ class SimulatedWorld {
   /// What every query of the policies was taken for, in sentences.
   [[nodiscard]] std::vector<std::string> assumptions() const;
   [[nodiscard]] const Memory& memory() const { return turn_.memory; }
+  /// Deploys that were refused so far, in order of time.
+  [[nodiscard]] const std::vector<RefusedDeploy>& refused() const { return refused_; }
 
  private:
   struct Machine {
@@ -102,6 +119,7 @@ class SimulatedWorld {
   void take_turns(const Watch& watch);
   void take_turn();
   void observe();
+  void give_orders();
   void observe_balancers();
   void answer_queries();
   [[nodiscard]] double visible_utilization(double load) const;
@@ -112,7 +130,8 @@ class SimulatedWorld {
   void count_serving();
   void pass_time();
 
-  const Group& group_;
+  Group group_;
+  bool is_judged_;  ///< as configured
   const Policies& policies_;
   WorldModel model_;
   LoadCursor cursor_;
@@ -141,6 +160,9 @@ class SimulatedWorld {
   std::vector<Peer> in_balancers_;
   std::vector<bool> carries_traffic_;  ///< per balancer
   std::vector<Outcome> outcomes_;
+  std::size_t next_deploy_ = 0;  ///< of the model's
+  bool promotes_ = false;        ///< the deploy stands at a checkpoint
+  std::vector<RefusedDeploy> refused_;
   Observation seen_;  ///< kept from turn to turn, so that little has to be copied
 
   std::vector<std::string> healthy_;  ///< ids; kept to spare its making

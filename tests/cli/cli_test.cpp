@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <fstream>
 #include <memory>
@@ -116,9 +117,10 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(Cli, help_of_deploy_is_complete) {
   const CommandResult deploy = weir({"deploy", "--help"});
   EXPECT_EQ(deploy.status, 0);
-  for (const char* word : {"start", "status", "promote", "abort"}) EXPECT_THAT(deploy.output, HasSubstr(word));
+  for (const char* word : {"start", "plan", "status", "promote", "abort"}) EXPECT_THAT(deploy.output, HasSubstr(word));
   const std::pair<const char*, std::vector<const char*>> cases[] = {
       {"start", {"--version", "--strategy", "blue_green", "--wait", "Exit status"}},
+      {"plan", {"--version", "--strategy", "blue_green", "changes nothing", "Exit status"}},
       {"status", {}},
       {"promote", {"--wait", "Exit status"}},
       {"abort", {"--wait", "Exit status"}},
@@ -690,6 +692,102 @@ TEST_F(CliOrders, a_controller_that_runs_is_told_of_a_deploy) {
   EXPECT_TRUE(wait_until(60s, [&] { return status()["deploy"]["version"] == "v2"; })) << status().dump(1);
   EXPECT_TRUE(wait_until(60s, [&] { return log().contains("event=deploy_started group=app"); })) << log();
   EXPECT_THAT(log(), HasSubstr("event=order group=app order=\"deploy of v2 by "));
+}
+
+/// A group of three servers of a provider that keeps records of them in files; all answer their health checks.
+class CliDeployPlan : public Cli {
+ protected:
+  void SetUp() override {
+    write_group("");
+    std::filesystem::create_directories(records());
+    for (int number = 1; number <= 3; ++number) {
+      std::ofstream(records() / fmt::format("s{}", number)) << fmt::format(
+          R"({{"id":"s{0}","token":"s{0}","group":"app","version":"v1","phase":"warming","address":"{1}","launched_at":{2}}})",
+          number, apps_.at(static_cast<std::size_t>(number - 1)).address(), 1'700'000'000 + number);
+    }
+  }
+  void write_group(const std::string& more) const {
+    write(fmt::format(R"(
+controller: {{state: "{}"}}
+providers:
+  own: {{type: exec, command: [sh, "{}/examples/providers/records.sh"]}}
+  aws: {{type: aws_asg, region: eu-central-1}}
+groups:
+  - name: app
+    provider: own
+    version: v1
+    server: {{}}
+    min: 1
+    max: 5
+    health: {{http: /health, interval: 1s, timeout: 1s, healthy_after: 1, unhealthy_after: 1}}
+    {}
+)",
+                      file("state.db").string(), WEIR_SOURCE_DIR, more));
+  }
+  CommandResult plan(std::vector<std::string> more) const {
+    more.insert(more.begin(), {"deploy", "plan", "--group", "app"});
+    return weir_here(more);
+  }
+  std::filesystem::path records() const { return file("servers") / "own" / "servers"; }
+  std::ptrdiff_t record_count() const { return std::distance(std::filesystem::directory_iterator(records()), {}); }
+
+ private:
+  std::array<HttpStub, 3> apps_;
+};
+
+TEST_F(CliDeployPlan, shows_every_step_from_the_servers_of_now_and_changes_nothing) {
+  const CommandResult result = plan({"--version", "v2"});
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_THAT(result.output,
+              AllOf(HasSubstr("app: rolling v1 → v2, from the servers of now, at 3 of them"), HasSubstr("s1 "),
+                    HasSubstr("v2 done"), HasSubstr("at most 4 servers at once, at least 3 in service; nothing was changed")));
+  EXPECT_FALSE(std::filesystem::exists(file("state.db")));
+  EXPECT_EQ(record_count(), 3);
+}
+
+TEST_F(CliDeployPlan, json_has_the_steps_of_another_strategy) {
+  const nlohmann::json json = json_of(plan({"--version", "v2", "--strategy", "blue_green", "--json"}));
+  EXPECT_EQ(json["strategy"], "blue_green");
+  EXPECT_EQ(json["end"], "done") << json.dump(1);
+  EXPECT_EQ(json["servers_max"], 6);
+  EXPECT_EQ(json["in_service_min"], 3);
+  std::vector<std::string> steps;
+  for (const auto& step : json["steps"]) steps.push_back(step["what"]);
+  EXPECT_EQ(std::ranges::count(steps, "launch"), 3) << json.dump(1);
+  EXPECT_EQ(std::ranges::count(steps, "switch"), 1);
+  EXPECT_EQ(std::ranges::count(steps, "terminate"), 3);
+}
+
+TEST_F(CliDeployPlan, refuses_what_start_refuses) {
+  const std::pair<std::vector<std::string>, const char*> cases[] = {
+      {{"--version", "v1"}, "group app runs v1 already, and no deploy is under way"},
+      {{"--version", "v 2"}, "version: expected a letter or digit"},
+      {{"--version", "v2", "--strategy", "hope"}, "--strategy"},
+      {{}, "--version"},
+  };
+  for (const auto& [words, message] : cases) {
+    const CommandResult refused = plan(words);
+    EXPECT_EQ(refused.status, 1) << message;
+    EXPECT_THAT(refused.output, HasSubstr(message));
+  }
+  const CommandResult nobody = weir_here({"deploy", "plan", "--group", "nobody", "--version", "v2"});
+  EXPECT_EQ(nobody.status, 1);
+  EXPECT_THAT(nobody.output, HasSubstr("there are: app"));
+  write_group(
+      R"(balancers: [{type: aws_target_group, provider: aws, arn: "arn:aws:elasticloadbalancing:eu-central-1:1:targetgroup/app/73e2"}])");
+  EXPECT_THAT(plan({"--version", "v2", "--strategy", "canary"}).output, HasSubstr("a canary needs balancers"));
+  write_fixed({"127.0.0.1:1"});
+  const CommandResult fixed = plan({"--version", "v2"});
+  EXPECT_EQ(fixed.status, 1);
+  EXPECT_THAT(fixed.output, HasSubstr("its servers are a fixed list"));
+}
+
+TEST_F(CliDeployPlan, without_a_list_of_servers_nothing_is_said) {
+  std::filesystem::remove_all(records());
+  std::ofstream(records()) << "no directory";
+  const CommandResult result = plan({"--version", "v2"});
+  EXPECT_EQ(result.status, 1);
+  EXPECT_THAT(result.output, HasSubstr("the servers of group app are not known, so nothing can be said of a deploy: "));
 }
 
 /// A stand-in for a controller whose deploy goes as the test says.

@@ -99,6 +99,50 @@ TEST_F(CliSimulate, rehearses_outages) {
   }
 }
 
+TEST_F(CliSimulate, rehearses_deploys) {
+  const CommandResult result = simulate_day({"--deploy", "v2@6h", "--deploy", "v3@12h", "--json"});
+  const auto json = nlohmann::json::parse(result.output, nullptr, false);
+  ASSERT_EQ(json["deploys"].size(), 2U) << result.output;
+  for (const auto& deploy : json["deploys"]) {
+    EXPECT_EQ(deploy["end"], "done") << deploy;
+    EXPECT_GT(deploy["ended_at"], deploy["started_at"]);
+    EXPECT_GT(deploy["servers_max"], deploy["in_service_min"]);
+    EXPECT_GE(deploy["lost_ratio"], 0);
+  }
+  EXPECT_EQ(json["deploys"][0]["started_at"], "2018-04-26T06:00:00.000Z");
+  EXPECT_EQ(json["deploys"][1]["from"], "v2");
+  EXPECT_THAT(simulate_day({"--deploy", "v2@6h"}).output, AllOf(HasSubstr("\nDeploys\n"), HasSubstr(" → v2")));
+}
+
+TEST_F(CliSimulate, every_compared_configuration_is_deployed) {
+  write("lean.yaml", "90");
+  const CommandResult result = simulate(
+      {"--compare", file("weir.yaml"), file("lean.yaml"), "--trace", kDay, "--capacity", "400", "--deploy", "v2@6h", "--json"});
+  const auto json = nlohmann::json::parse(result.output, nullptr, false);
+  ASSERT_EQ(json["simulations"].size(), 2U) << result.output;
+  for (const auto& one : json["simulations"]) EXPECT_EQ(one["deploys"][0]["end"], "done") << one["deploys"];
+}
+
+/// What stands in the page between these, the first time.
+std::string between(const std::string& text, const std::string& begin, const std::string& end) {
+  const std::size_t from = text.find(begin);
+  if (from == std::string::npos) return "";
+  return text.substr(from + begin.size(), text.find(end, from + begin.size()) - from - begin.size());
+}
+
+TEST_F(CliSimulate, the_page_about_deploys_shows_what_is_so) {
+  const std::string page = read_file(WEIR_SOURCE_DIR "/docs/deploy.md").value_or("");
+  std::ofstream(file("weir.yaml")) << between(page, "```yaml\n", "```");
+  std::filesystem::copy_file(kDay, file("monday.csv"));
+  const std::string command = between(page, "$ weir simulate ", "\n");
+  const std::string shown = between(page, "$ weir simulate " + command + "\n…\n", "```");
+  ASSERT_THAT(shown, HasSubstr("Deploys\n"));
+  const auto result = run_command(
+      {"sh", "-c", fmt::format("cd '{}' && exec '{}' simulate -c weir.yaml {}", file("."), WEIR_PROGRAM, command)}, 10min);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_THAT(result->output, HasSubstr(shown));
+}
+
 /// A Prometheus that answers with this load whatever it is asked.
 HttpStub::Answer matrix_answer(const Trace& trace) {
   std::string points;
@@ -167,6 +211,11 @@ INSTANTIATE_TEST_SUITE_P(
                     WrongUse{"fault", {"--fail", "prometheus@2h"}, "--fail 'prometheus@2h': expected WHAT@WHEN+HOW_LONG"},
                     WrongUse{"meaning", {"--as", "cpu=speed"}, "--as 'cpu=speed': expected POLICY=MEANING"},
                     WrongUse{"policy", {"--as", "mem=load"}, "group app has no policy 'mem'"},
+                    WrongUse{"deploy", {"--deploy", "v2"}, "--deploy 'v2': expected VERSION@WHEN, such as v2@10m"},
+                    WrongUse{"deploy_when", {"--deploy", "v2@soon"}, "--deploy 'v2@soon': a duration"},
+                    WrongUse{"deploy_version", {"--deploy", "-v2@1h"}, "--deploy '-v2@1h': version: expected a letter or digit"},
+                    WrongUse{"deploy_late", {"--deploy", "v2@9d"}, "--deploy v2@9d: expected a time before the end of the load"},
+                    WrongUse{"deploy_twice", {"--deploy", "v2@1h", "v2@2h"}, "--deploy group app runs v2 already"},
                     WrongUse{"boot", {"--boot", "2"}, "--boot: expected a duration"},
                     WrongUse{"from", {"--from", "yesterday"}, "--from: expected a time such as"},
                     WrongUse{"load", {"--load", "rps"}, "--load: only without --trace"},

@@ -38,7 +38,8 @@ namespace weir {
                      .said = "smoke test: 500"}},
           .ended_at = at,
           .end = Rollout::End::went_back,
-          .waits = "i-7 drains"};
+          .waits = "i-7 drains",
+          .at_checkpoint = true};
 }
 
 /// A memory in which every field says something.

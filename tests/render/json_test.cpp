@@ -208,7 +208,7 @@ TEST(StatusJson, shows_the_deploy_under_way_and_the_last_one) {
                 "why": "errors: 0.05 is not below 0.01"},
       "hooks": [{"point": "after_new_healthy", "token": "after_new_healthy-7", "started_at": "2026-03-01T09:29:30.250Z",
                  "ended_at": "2026-03-01T09:29:40.250Z", "failed": true, "said": "smoke test: 500"}],
-      "ended_at": "2026-03-01T09:30:00.250Z", "end": "went_back", "waits": "i-7 drains"})"));
+      "ended_at": "2026-03-01T09:30:00.250Z", "end": "went_back", "waits": "i-7 drains", "at_checkpoint": true})"));
   status.rollout = Rollout{.version = "v2", .from = "v1"};
   for (const char* always :
        {"version", "from", "strategy", "by", "started_at", "direction", "step", "progressed_at", "failures", "end"})

@@ -28,6 +28,27 @@ Simulation hostile_simulation() {
   simulation.assumptions = simulation.notes = {kHostile};
   for (SimulatedDecision& decision : simulation.decisions) decision.why = kHostile;
   for (SimulatedFault& fault : simulation.faults) fault.what = kHostile;
+  simulation.deploys = {{.version = kHostile, .from = kHostile, .end = SimulatedDeploy::End::went_back, .why = kHostile}};
+  return simulation;
+}
+
+/// One that is done, and one that was refused.
+Simulation deployed_simulation() {
+  Simulation simulation = small_simulation();
+  simulation.deploys = {{.version = "v2",
+                         .from = "v1",
+                         .strategy = "rolling",
+                         .started_at = simulation.from + 1min,
+                         .ended_at = simulation.from + 3min,
+                         .end = SimulatedDeploy::End::done,
+                         .servers_max = 5,
+                         .in_service_min = 4,
+                         .lost_ratio = 0.0123},
+                        {.version = "v3",
+                         .started_at = simulation.from + 4min,
+                         .ended_at = simulation.from + 4min,
+                         .end = SimulatedDeploy::End::refused,
+                         .why = "not now"}};
   return simulation;
 }
 
@@ -70,6 +91,21 @@ Decisions
   2026-03-01 09:33:00  4 → 3    cpu 20 is below 30: -1
   2026-03-01 09:33:00  3 → 2    cpu 10 is below 30: -1
 )");
+}
+
+TEST(SimulationText, tells_what_came_of_deploys) {
+  const Simulation simulations[] = {deployed_simulation()};
+  EXPECT_THAT(simulation_text(simulations, Colour::off), HasSubstr(R"(
+Deploys
+  STARTED              TOOK  DEPLOY           MOST SERVERS  FEWEST IN SERVICE  LOST    END
+  2026-03-01 09:31:00  2m    rolling v1 → v2  5             4                  1.23 %  done
+  2026-03-01 09:34:00  -     v3               -             -                  -       refused: not now
+)"));
+  Simulation without = small_simulation();
+  without.name = "plain.yaml";
+  const Simulation both[] = {deployed_simulation(), without};
+  EXPECT_THAT(simulation_text(both, Colour::off),
+              AllOf(HasSubstr("\nDeploys of weir.yaml\n"), Not(HasSubstr("Deploys of plain.yaml"))));
 }
 
 TEST(SimulationText, sets_several_side_by_side_and_marks_the_better) {
@@ -166,11 +202,26 @@ TEST(SimulationJson, one_is_an_object) {
     "scale_actions": 3, "flaps": 1, "servers_min": 2, "servers_max": 4, "cost": 61.7, "currency": "USD",
     "assumptions": ["a server carries 100 requests/s", "boots take 60s"], "notes": ["one gap"],
     "faults": [{"from": "2026-03-01T09:32:00.000Z", "to": "2026-03-01T09:33:00.000Z", "what": "no launches"}],
+    "deploys": [],
     "gaps": [{"from": "2026-03-01T09:33:00.000Z", "to": "2026-03-01T09:34:00.000Z"}],
     "decisions": [
       {"t": 60.0, "at": "2026-03-01T09:31:00.000Z", "from": 2, "to": 4, "why": "cpu 81 is above 70 for 5m: +2"},
       {"t": 180.0, "at": "2026-03-01T09:33:00.000Z", "from": 4, "to": 3, "why": "cpu 20 is below 30: -1"},
       {"t": 180.5, "at": "2026-03-01T09:33:00.500Z", "from": 3, "to": 2, "why": "cpu 10 is below 30: -1"}]})"));
+}
+
+TEST(SimulationJson, has_what_came_of_deploys) {
+  Simulation simulation = deployed_simulation();
+  EXPECT_EQ(json::parse(simulation_json({&simulation, 1}))["deploys"], json::parse(R"([
+    {"version": "v2", "from": "v1", "strategy": "rolling", "started_at": "2026-03-01T09:31:00.000Z",
+     "ended_at": "2026-03-01T09:33:00.000Z", "end": "done", "why": "", "servers_max": 5, "in_service_min": 4, "lost_ratio": 0.0123},
+    {"version": "v3", "from": "", "strategy": "", "started_at": "2026-03-01T09:34:00.000Z",
+     "ended_at": "2026-03-01T09:34:00.000Z", "end": "refused", "why": "not now", "servers_max": 0, "in_service_min": 0,
+     "lost_ratio": 0}])"));
+  simulation.deploys[0].end = SimulatedDeploy::End::none;
+  const json open = json::parse(simulation_json({&simulation, 1}))["deploys"][0];
+  EXPECT_TRUE(open["ended_at"].is_null());
+  EXPECT_EQ(open["end"], "none");
 }
 
 TEST(SimulationJson, several_are_a_list_and_what_is_not_known_is_null) {
@@ -226,6 +277,16 @@ TEST(SimulationHtml, its_data_are_what_was_simulated) {
   EXPECT_EQ(data[0]["moments"]["load"], json::parse("[100, 210, 300, 150, 201]"));
   EXPECT_EQ(data[0]["moments"]["violated"], json::parse("[0, 0.5, 1, 0, 0.1]"));
   EXPECT_EQ(data[0]["from"], 1772357400000);
+}
+
+TEST(SimulationHtml, deploys_are_in_its_data_and_in_words) {
+  const Simulation simulations[] = {deployed_simulation()};
+  const std::string page = simulation_html(simulations);
+  EXPECT_THAT(page, HasSubstr("<h3>Deploys</h3>\n<ul>\n<li>2026-03-01 09:31:00: rolling v1 → v2, 2m; at most 5 servers at once, at "
+                              "least 4 in service, 1.23 % of the requests lost; done</li>\n"
+                              "<li>2026-03-01 09:34:00: v3, refused: not now</li>\n"));
+  EXPECT_THAT(page, HasSubstr(R"("deploys":{"from":[60,240],"to":[180,240],"what":["rolling v1 → v2","v3"],)"
+                              R"("end":["done","refused: not now"]})"));
 }
 
 TEST(SimulationHtml, asks_for_nothing_from_anywhere) {

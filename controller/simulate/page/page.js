@@ -90,11 +90,13 @@
   /** Seconds from the beginning become milliseconds of the clock. */
   const prepare = (given) => {
     const times = (seconds) => Float64Array.from(seconds, (each) => given.from + each * SECOND);
-    const {moments, decisions, faults, gaps} = given;
+    const {moments, decisions, faults, deploys, gaps} = given;
     moments.t = times(moments.t);
     decisions.t = times(decisions.t);
     faults.from = times(faults.from);
     faults.to = times(faults.to);
+    deploys.from = times(deploys.from);
+    deploys.to = times(deploys.to);
     gaps.from = times(gaps.from);
     gaps.to = times(gaps.to);
     given.end = Math.max(given.to, moments.t.at(-1) ?? given.from, given.from + SECOND);
@@ -135,7 +137,7 @@
     }
 
     legend() {
-      const {faults, gaps, moments, decisions} = this.simulation;
+      const {faults, deploys, gaps, moments, decisions} = this.simulation;
       const line = (name) => svg('svg', {'aria-hidden': 'true', viewBox: '0 0 18 12'}, svg('line', {class: name, x1: 0, y1: 6, x2: 18, y2: 6}));
       const box = (name) => svg('svg', {'aria-hidden': 'true', viewBox: '0 0 18 12'}, svg('rect', {class: name, x: 1, y: 0, width: 16, height: 12}));
       const shape = (name, d) => svg('svg', {class: 'marker ' + name, 'aria-hidden': 'true', viewBox: '-9 -6 18 12'}, svg('path', {class: 'glyph', d}));
@@ -146,6 +148,7 @@
       if (decisions.to.some((_, index) => direction(decisions, index) === 'in')) items.push(item(shape('in', TRIANGLES.in), 'scaled in'));
       if (moments.violated.some((each) => each > 0)) items.push(item(box('violation band'), 'load above capacity'));
       if (faults.what.length) items.push(item(this.hatchedBox(), 'fault'));
+      if (deploys.what.length) items.push(item(box('deploy'), 'deploy'));
       if (gaps.from.length) items.push(item(box('gap'), 'not recorded'));
       return html('ul', {class: 'legend', 'aria-label': 'Legend'}, ...items);
     }
@@ -185,7 +188,8 @@
       const narrow = width < 520;
       this.left = narrow ? 38 : 48;
       this.right = width - (narrow ? 6 : 12);
-      this.upper = {top: this.simulation.faults.what.length ? 38 : 24, height: narrow ? 150 : 210};
+      const {faults, deploys} = this.simulation;
+      this.upper = {top: faults.what.length + deploys.what.length ? 38 : 24, height: narrow ? 150 : 210};
       this.laneTop = this.upper.top + this.upper.height + 10;
       this.laneHeight = 24;
       this.lower = {top: this.laneTop + this.laneHeight + 28, height: narrow ? 90 : 120};
@@ -219,7 +223,7 @@
       this.markers = svg('g', {role: 'group', 'aria-label': 'Decisions; arrow keys go from one to the next'});
       this.svg.replaceChildren(
         svg('defs', {}, svg('clipPath', {id: clip}, svg('rect', {x: this.left, y: 0, width: this.right - this.left, height: this.height}))),
-        this.hatch(`hatch-${this.number}`), this.axes(), clipped, this.faultNames(), this.cursor, this.selection,
+        this.hatch(`hatch-${this.number}`), this.axes(), clipped, this.bandNames(), this.cursor, this.selection,
         svg('rect', {class: 'hit', x: this.left, y: this.upper.top, width: this.right - this.left, height: this.bottom - this.upper.top, fill: 'transparent'}),
         this.markers);
       this.drawMarkers();
@@ -278,9 +282,12 @@
       group.append(svg('rect', {class: name, x, y: panel.top, width: Math.max(this.inside(this.x(to)) - x, least), height: panel.height, ...extra}));
     }
     drawBands(group) {
-      const {gaps, faults} = this.simulation;
+      const {gaps, faults, deploys} = this.simulation;
       for (let index = 0; index < gaps.from.length; ++index) {
         for (const panel of [this.upper, this.lower]) this.band(group, 'gap', gaps.from[index], gaps.to[index], panel);
+      }
+      for (let index = 0; index < deploys.what.length; ++index) {
+        for (const panel of [this.upper, this.lower]) this.band(group, 'deploy', deploys.from[index], deploys.to[index], panel, 2);
       }
       for (let index = 0; index < faults.what.length; ++index) {
         for (const panel of [this.upper, this.lower]) {
@@ -302,17 +309,19 @@
         index = end;
       }
     }
-    faultNames() {
+    bandNames() {
       const group = svg('g', {'aria-hidden': 'true'});
-      const {faults} = this.simulation;
+      const {faults, deploys} = this.simulation;
+      const names = [...faults.what.map((what, index) => ({name: 'fault-name', what, from: faults.from[index], to: faults.to[index]})),
+        ...deploys.what.map((what, index) => ({name: 'deploy-name', what, from: deploys.from[index], to: deploys.to[index]}))];
       let free = this.left;       // names do not run into each other
-      for (let index = 0; index < faults.what.length; ++index) {
-        if (faults.to[index] < this.view[0] || faults.from[index] > this.view[1]) continue;
-        const text = faults.what[index].length > 34 ? faults.what[index].slice(0, 33) + '…' : faults.what[index];
+      for (const {name, what, from, to} of names.sort((one, other) => one.from - other.from)) {
+        if (to < this.view[0] || from > this.view[1]) continue;
+        const text = what.length > 34 ? what.slice(0, 33) + '…' : what;
         const width = text.length * 6.8;
-        const x = Math.min(Math.max(this.inside(this.x(faults.from[index])), free), this.right - width);
+        const x = Math.min(Math.max(this.inside(this.x(from)), free), this.right - width);
         if (x < free) continue;
-        group.append(svg('text', {class: 'fault-name', x, y: this.upper.top - 6, text}));
+        group.append(svg('text', {class: name, x, y: this.upper.top - 6, text}));
         free = x + width + 12;
       }
       return group;
@@ -495,7 +504,7 @@
       this.selection.setAttribute('visibility', 'hidden');
     }
     read(x) {
-      const {moments, faults, gaps} = this.simulation;
+      const {moments, faults, deploys, gaps} = this.simulation;
       const time = this.timeAt(x);
       fill(this.cursor, {x1: x, x2: x, visibility: 'visible'}, []);
       const index = after(moments.t, time) - 1;
@@ -508,6 +517,7 @@
       const covers = (from, to) => from <= time && time <= to;
       if (gaps.from.some((from, each) => covers(from, gaps.to[each]))) parts.push(['', 'not recorded']);
       faults.what.forEach((what, each) => covers(faults.from[each], faults.to[each]) && parts.push(['fault ', what]));
+      deploys.what.forEach((what, each) => covers(deploys.from[each], deploys.to[each]) && parts.push(['deploy ', `${what}, ${deploys.end[each]}`]));
       this.readout.replaceChildren(...parts.flatMap(([name, value], each) => [each ? ' · ' : '', name, html('b', {text: value})]));
     }
 
