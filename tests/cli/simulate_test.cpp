@@ -212,7 +212,7 @@ INSTANTIATE_TEST_SUITE_P(
                     WrongUse{"meaning", {"--as", "cpu=speed"}, "--as 'cpu=speed': expected POLICY=MEANING"},
                     WrongUse{"policy", {"--as", "mem=load"}, "group app has no policy 'mem'"},
                     WrongUse{"deploy", {"--deploy", "v2"}, "--deploy 'v2': expected VERSION@WHEN, such as v2@10m"},
-                    WrongUse{"deploy_when", {"--deploy", "v2@soon"}, "--deploy 'v2@soon': a duration"},
+                    WrongUse{"deploy_when", {"--deploy", "v2@soon"}, "--deploy 'v2@soon': expected a duration"},
                     WrongUse{"deploy_version", {"--deploy", "-v2@1h"}, "--deploy '-v2@1h': version: expected a letter or digit"},
                     WrongUse{"deploy_late", {"--deploy", "v2@9d"}, "--deploy v2@9d: expected a time before the end of the load"},
                     WrongUse{"deploy_twice", {"--deploy", "v2@1h", "v2@2h"}, "--deploy group app runs v2 already"},

@@ -177,18 +177,17 @@ TEST(DeployPlan, the_judge_is_taken_to_be_content) {
 
 TEST(DeployPlan, the_group_keeps_its_size) {
   Present present;
-  PolicySpec policy{.name = "rps", .type = "target_tracking"};
-  policy.settings.set("query", std::string("rps"));
-  policy.settings.set("value", std::string("total"));
-  policy.settings.set("target", 70.0);
-  policy.settings.set("tolerance", 0.1);
+  PolicySpec policy{.name = "cpu", .type = "threshold"};
+  policy.settings.set("query", std::string("cpu"));
+  policy.settings.set("above", 70.0);
+  policy.settings.set("for", Duration(60s));
+  policy.settings.set("change", Change{Change::Kind::by_servers, 1});
   present.group.policies = {policy};
-  present.group.scale_in.stabilization_window = 120s;
-  present.seen.samples = {{.status = Sample::Status::ok, .value = 10}};
+  present.seen.samples = {{.status = Sample::Status::ok, .value = 100}};
   const DeployPlan plan = present.plan();
   EXPECT_EQ(plan.rollout.end, Rollout::End::done) << plan.rollout.waits;
-  EXPECT_EQ(subjects(plan, "launch").size(), 3U);
-  EXPECT_EQ(plan.in_service_min, 3) << "though the load would be content with one";
+  EXPECT_EQ(subjects(plan, "launch").size(), 3U) << "though the policy would want more a minute from now";
+  EXPECT_EQ(plan.servers_max, 4);
 }
 
 TEST(DeployPlan, what_is_planned_now_anyway_comes_first) {
