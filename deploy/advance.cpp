@@ -324,13 +324,12 @@ int surge_of(const DeployRule& rule, const Rollout& rollout, int desired, int mi
   return std::max(surge, spares && rollout.strategy == Strategy::rolling ? 0 : 1);
 }
 
-bool hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout) {
+void hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout) {
   const auto run = std::ranges::find(rollout.hooks, outcome.subject, &HookRun::token);
-  if (run == rollout.hooks.end() || run->ended_at) return false;
+  if (run == rollout.hooks.end() || run->ended_at) return;
   run->ended_at = at;
   run->failed = outcome.error.has_value();
   run->said = outcome.error ? outcome.error->message : outcome.detail;
-  return true;
 }
 
 bool is_judged(const Rollout& rollout, const Scene& scene) {

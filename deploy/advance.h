@@ -64,8 +64,8 @@ struct Course {
 /// many again for blue_green. `min` is the group's.
 [[nodiscard]] int surge_of(const DeployRule& rule, const Rollout& rollout, int desired, int min);
 
-/// Notes how the run of a hook ended. False if the deploy has no such run under way.
-bool hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout);
+/// Notes how the run of a hook ended; nothing if the deploy has no such run under way.
+void hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout);
 
 /// True while the new version is to be judged: it has traffic, and the old one is still there to go back to.
 [[nodiscard]] bool is_judged(const Rollout& rollout, const Scene& scene);

@@ -545,7 +545,7 @@ class ConfigBuilder {
     note_weights(group);
     if (deploy.text("strategy") == "canary" && !group.weightless.empty()) {
       complain(deploy, place, "strategy",
-               fmt::format("expected rolling or blue_green: a canary needs balancers that give shares by weight, and {} does not",
+               fmt::format("expected rolling or blue_green: a canary needs balancers that give shares by weight, unlike {}",
                            group.weightless));
     }
     if (has_prometheus_ || group.deploy.judge.checks.empty()) return;
@@ -569,7 +569,8 @@ class ConfigBuilder {
   void note_weights(Group& group) {
     for (const BalancerSpec& balancer : group.balancers) {
       const BalancerType& type = *type_named(catalogs_.balancers, balancer.type);
-      if (!type.abilities.weighs && type.carries_traffic) group.weightless = balancer.name;
+      if (type.abilities.weighs || !type.carries_traffic) continue;
+      group.weightless += (group.weightless.empty() ? "" : ", ") + balancer.name;
     }
   }
 

@@ -54,10 +54,9 @@ Result<void> check_deploy(const Order& order, const Group& group, const Memory& 
                                                    group.name, group.deployed_with));
   }
   if (order.strategy.value_or(group.deploy.strategy) == Strategy::canary && !group.weightless.empty()) {
-    return failure(ErrorKind::invalid,
-                   fmt::format("group {}: a canary needs balancers that give shares by weight, and {} does not; "
-                               "deploy with --strategy rolling or blue_green",
-                               group.name, group.weightless));
+    return failure(ErrorKind::invalid, fmt::format("group {}: a canary needs balancers that give shares by weight, unlike {}; "
+                                                   "deploy with --strategy rolling or blue_green",
+                                                   group.name, group.weightless));
   }
   if (!is_active(memory.rollout)) {
     if (version_of(group, memory) != order.version) return {};

@@ -133,7 +133,7 @@ class Planner {
 
   void learn_from_outcomes() {
     for (const Outcome& outcome : observation_.outcomes) {
-      if (outcome.kind == Outcome::Kind::hook && memory_.rollout) (void)hook_ended(outcome, at_, *memory_.rollout);
+      if (outcome.kind == Outcome::Kind::hook && memory_.rollout) hook_ended(outcome, at_, *memory_.rollout);
       if (outcome.kind != Outcome::Kind::launch) continue;
       const auto intent = std::ranges::find(memory_.launches, outcome.subject, &LaunchIntent::token);
       if (intent == memory_.launches.end()) continue;

@@ -100,12 +100,12 @@ TEST(DeployOrder, of_a_canary_needs_balancers_that_can_give_shares) {
   Order canary = deploy("v2");
   canary.strategy = Strategy::canary;
   EXPECT_THAT(refusal(canary, {.version = "v1"}, unequal),
-              HasSubstr("caddy does not; deploy with --strategy rolling or blue_green"));
+              HasSubstr("by weight, unlike caddy; deploy with --strategy rolling or blue_green"));
   Order usual = deploy("v2");
   usual.strategy.reset();
   EXPECT_EQ(refusal(usual, {.version = "v1"}, unequal), "");
   unequal.deploy.strategy = Strategy::canary;
-  EXPECT_THAT(refusal(usual, {.version = "v1"}, unequal), HasSubstr("caddy does not"));
+  EXPECT_THAT(refusal(usual, {.version = "v1"}, unequal), HasSubstr("unlike caddy"));
 }
 
 TEST(DeployOrder, of_what_runs_already_is_refused) {

@@ -82,7 +82,6 @@ class DeployStory : public Story {
   std::string wont_start;
   std::string sick_version;
   Duration sick_after{0};
-  Duration boot{2000};
   int busy = 0;  ///< connections of a server that drains
   int most = 0;
   int least_serving = 1000;
