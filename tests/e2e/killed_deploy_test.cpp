@@ -85,7 +85,7 @@ class KilledDeploy : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(KilledDeploy, at_any_effect_goes_on_to_its_end_and_leaves_nothing_behind) {
-  const int stride = soaking() ? 1 : 29;
+  const int stride = soaking() ? 1 : 19;
   std::string running = "v1";
   int deaths = 0;
   bool died = true;
