@@ -58,7 +58,7 @@ TEST_P(Deploy, no_request_fails_whatever_the_strategy) {
   for (int count = 0; count < deploys; ++count) {
     SCOPED_TRACE(fmt::format("deploy {} of {}", count + 1, deploys));
     ASSERT_NO_FATAL_FAILURE(deploy(fmt::format("v{}", count + 2)));
-    ASSERT_EQ(traffic.failures(), 0U) << site_->story();
+    ASSERT_EQ(traffic.failures(), 0U) << traffic.first_failure() << "\n" << site_->story();
   }
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
   const std::size_t requests = traffic.requests();

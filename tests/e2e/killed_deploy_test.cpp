@@ -76,7 +76,7 @@ class KilledDeploy : public testing::TestWithParam<std::string> {
     ASSERT_TRUE(site_->settles_at(kServers)) << site_->story();
     EXPECT_EQ(site_->versions(), std::set<std::string>{version}) << site_->story();
     EXPECT_EQ(site_->metric("weir_orphans") + site_->metric("weir_unowned_servers"), 0);
-    EXPECT_EQ(traffic_->failures(), 0U) << site_->story();
+    EXPECT_EQ(traffic_->failures(), 0U) << traffic_->first_failure() << "\n" << site_->story();
   }
 
   std::unique_ptr<Site> site_;
@@ -85,7 +85,7 @@ class KilledDeploy : public testing::TestWithParam<std::string> {
 };
 
 TEST_P(KilledDeploy, at_any_effect_goes_on_to_its_end_and_leaves_nothing_behind) {
-  const int stride = soaking() ? 1 : 29;
+  const int stride = soaking() ? 1 : 19;
   std::string running = "v1";
   int deaths = 0;
   bool died = true;

@@ -287,6 +287,10 @@ testing::AssertionResult Traffic::all_answered() {
 }
 
 std::size_t Traffic::failures() const { return kept_.summary().failures + fresh_.summary().failures; }
+std::string Traffic::first_failure() const {
+  const std::string kept = kept_.summary().first_failure;
+  return kept.empty() ? "fresh connections: " + fresh_.summary().first_failure : "kept connections: " + kept;
+}
 std::size_t Traffic::requests() const { return kept_.summary().requests + fresh_.summary().requests; }
 
 }  // namespace weir

@@ -120,6 +120,8 @@ class Traffic {
   /// Ends it. Failure: any request failed, or hardly one was made.
   [[nodiscard]] testing::AssertionResult all_answered();
   [[nodiscard]] std::size_t failures() const;
+  /// "503", or the error.
+  [[nodiscard]] std::string first_failure() const;
   [[nodiscard]] std::size_t requests() const;
   /// Of those, good answers by servers of this version.
   [[nodiscard]] std::size_t answered_by(const std::string& version) const;
