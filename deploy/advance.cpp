@@ -15,6 +15,8 @@ constexpr int kMostWeight = 100;
 constexpr int kBorn = 0;
 constexpr int kSwitched = 1;
 constexpr int kLettingGo = 2;
+/// What a step counts for beside servers, where progress is one number.
+constexpr int kStep = 1'000'000;
 
 int share_of(double percent, int size) { return servers_of({percent, true}, size, Rounding::up); }
 
@@ -64,25 +66,42 @@ class Advance {
   }
   int proven() {
     const int good = judged_good();
-    return good > 0 && has_run(HookPoint::after_new_healthy) ? good : 0;
+    return good > 0 && has_run(HookPoint::after_new_healthy) && passes_gate(good) ? good : 0;
   }
+  /// Like the other hooks, but asked again for every step: `servers` that have proven themselves, or what the step is about.
+  bool passes_gate(int servers) { return has_run(HookPoint::gate, kStep * rollout_.step + servers); }
+  bool ends_step() { return has_run(HookPoint::gate, kStep * (rollout_.step + 1)); }
 
-  /// True once the command of that point, if there is one, has succeeded. Until then the deploy waits for it; a failure turns it
-  /// back, but for the last, after which there is nothing to go back for.
-  bool has_run(HookPoint point) {
-    if (!rule_.hooks.at(point)) return true;
-    auto run = std::ranges::find(rollout_.hooks, point, &HookRun::point);
-    if (run == rollout_.hooks.end()) {
-      run = rollout_.hooks.insert(run, {.point = point,
-                                        .token = fmt::format("{}-{}", to_string(point), now_.at.time_since_epoch().count()),
-                                        .started_at = now_.at});
-    }
-    if (run->ended_at) return !run->failed || point == HookPoint::after;
-    // One that was started and is not under way was lost with the controller that started it.
-    if (std::ranges::find(now_.hooks, run->token) == now_.hooks.end()) course_.hook = *run;
+  /// True once the command of that point, if there is one, has succeeded for `about` or more. Until then the deploy waits for it; a
+  /// failure turns it back, but for the last, after which there is nothing to go back for.
+  bool has_run(HookPoint point, int about = 0) {
+    const std::optional<Hook>& hook = rule_.hooks.at(point);
+    if (!hook) return true;
+    HookRun& run = last_run(point);
+    const bool through = run.ended_at && !run.asks_to_wait;
+    if (through && run.about >= about) return !run.failed || point == HookPoint::after;
     rollout_.progressed_at = now_.at;
+    const bool rests = run.asks_to_wait && now_.at < *run.ended_at + hook->retry;
+    if (rests) {
+      course_.revisit_at = *run.ended_at + hook->retry;
+      wait(fmt::format("for the hook {}, which asks to wait{}{}", to_string(point), run.said.empty() ? "" : ": ", run.said));
+      return false;
+    }
+    if (run.token.empty() || run.ended_at) run = new_run(point, about);
+    // One that was started and is not under way was lost with the controller that started it.
+    if (std::ranges::find(now_.hooks, run.token) == now_.hooks.end()) course_.hook = run;
     wait(fmt::format("for the hook {}", to_string(point)));
     return false;
+  }
+  HookRun& last_run(HookPoint point) {
+    const auto run = std::ranges::find(rollout_.hooks, point, &HookRun::point);
+    return run != rollout_.hooks.end() ? *run : rollout_.hooks.emplace_back(HookRun{.point = point});
+  }
+  [[nodiscard]] HookRun new_run(HookPoint point, int about) const {
+    return {.point = point,
+            .token = fmt::format("{}-{}", to_string(point), now_.at.time_since_epoch().count()),
+            .about = about,
+            .started_at = now_.at};
   }
 
   /// Nothing moves; what is missing of the old version is made good.
@@ -143,7 +162,31 @@ class Advance {
     if (!std::exchange(rollout_.promoted, false)) return false;
     rollout_.judge.inconclusive_since.reset();
     rollout_.judge.bad = 0;
+    skip_gate();
     return true;
+  }
+
+  /// Whatever the gate still says about what there is now does not count.
+  void skip_gate() {
+    const auto run = std::ranges::find(rollout_.hooks, HookPoint::gate, &HookRun::point);
+    if (run == rollout_.hooks.end() || (run->ended_at && !run->asks_to_wait)) return;
+    run->ended_at = now_.at;
+    run->asks_to_wait = false;
+    run->said = "skipped, for somebody said to go on";
+  }
+
+  /// True if a step that lasts until then may end now; otherwise it says what it waits for, but for the time.
+  bool is_through(TimePoint until) {
+    if (is_promoted()) return true;
+    if (now_.at < until) return false;
+    if (is_approved(until)) return ends_step();
+    wait_for_judge();
+    return false;
+  }
+
+  void go_on() {
+    next_step();
+    course_.revisit_at = now_.at;
   }
 
   void next_step() {
@@ -219,12 +262,8 @@ class Advance {
       return;
     }
     const TimePoint until = *rollout_.reached_at + step.soak;
-    if (is_promoted() || (now_.at >= until && is_approved(until))) {
-      next_step();
-      course_.revisit_at = now_.at;
-      return;
-    }
-    if (now_.at >= until) return wait_for_judge();
+    if (is_through(until)) return go_on();
+    if (now_.at >= until) return;
     wait_until(until, fmt::format("it soaks with {:g}% of the traffic", step.percent));
   }
 
@@ -242,7 +281,7 @@ class Advance {
     course_.old = now_.desired;
     if (is_promoted()) rollout_.trusted_at = now_.at;
     if (now_.fresh.ready < now_.desired) return wait("the new servers become ready");
-    if (!has_run(HookPoint::after_new_healthy) || !has_run(HookPoint::before_switch)) return;
+    if (!has_run(HookPoint::after_new_healthy) || !ends_step() || !has_run(HookPoint::before_switch)) return;
     rollout_.step = kSwitched;
     rollout_.reached_at = now_.at;
     course_.switches = true;
@@ -251,14 +290,14 @@ class Advance {
   }
 
   void keep_old() {
-    if (now_.fresh.serving < now_.desired) return wait("the new servers serve");
-    const TimePoint until = rollout_.reached_at.value_or(now_.at) + rule_.keep_old;
-    if (is_promoted() || (now_.at >= until && is_approved(until))) {
-      next_step();
-      course_.revisit_at = now_.at;
-      return;
+    if (now_.fresh.serving < now_.desired) {
+      // The switch was the move. More servers than there is room for are not what a version is sent back for.
+      rollout_.progressed_at = now_.at;
+      return wait("the new servers serve");
     }
-    if (now_.at >= until) return wait_for_judge();
+    const TimePoint until = rollout_.reached_at.value_or(now_.at) + rule_.keep_old;
+    if (is_through(until)) return go_on();
+    if (now_.at >= until) return;
     wait_until(until, "the old servers stay as a way back");
   }
 
@@ -270,7 +309,9 @@ class Advance {
   }
 
   void wait_for_leaving(int count, std::string_view version) {
-    if (rollout_.waits.empty()) wait(fmt::format("until {} servers of {} are gone", count, version));
+    if (rollout_.waits.empty())
+      wait(fmt::format("until {} of {} {} gone", count == 1 ? "a server" : fmt::format("{} servers", count), version,
+                       count == 1 ? "is" : "are"));
   }
 
   void end(Rollout::End how) {
@@ -299,8 +340,7 @@ class Advance {
   }
 
   void note_progress() {
-    const int steps = 1'000'000 * rollout_.step;
-    const int moved = steps + 2 * (now_.fresh.serving + now_.fresh.ready) + now_.fresh.soaked;
+    const int moved = kStep * rollout_.step + 2 * (now_.fresh.serving + now_.fresh.ready) + now_.fresh.soaked;
     if (moved <= rollout_.moved) return;
     rollout_.moved = moved;
     rollout_.progressed_at = now_.at;
@@ -329,6 +369,7 @@ void hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout) {
   if (run == rollout.hooks.end() || run->ended_at) return;
   run->ended_at = at;
   run->failed = outcome.error.has_value();
+  run->asks_to_wait = outcome.asks_to_wait;
   run->said = outcome.error ? outcome.error->message : outcome.detail;
 }
 

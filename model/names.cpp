@@ -128,6 +128,8 @@ std::string_view to_string(HookPoint point) {
       return "before_switch";
     case HookPoint::after:
       return "after";
+    case HookPoint::gate:
+      return "gate";
   }
   std::abort();
 }

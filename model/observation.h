@@ -42,7 +42,8 @@ struct Outcome {
   Kind kind = Kind::launch;
   std::string subject;  ///< launch, hook: the token; terminate: the server id
   std::optional<Error> error;
-  std::string detail;  ///< hook: the end of what it printed
+  std::string detail;         ///< hook: the end of what it printed
+  bool asks_to_wait = false;  ///< hook: to be run again later
 };
 
 /// What a person told weir to do with a group; from then on it is a fact like any other.

@@ -16,6 +16,8 @@ const std::optional<Hook>& Hooks::at(HookPoint point) const {
       return before_switch;
     case HookPoint::after:
       return after;
+    case HookPoint::gate:
+      return gate;
   }
   std::abort();
 }

@@ -59,12 +59,15 @@ enum class HookPoint {
   after_new_healthy,  ///< when the first new servers are proven good
   before_switch,      ///< before the first old server leaves the traffic
   after,              ///< when all servers run the new version
+  gate,               ///< before every further step; runs again for each
 };
 
-/// A command to run to its end.
+/// A command to run to its end, or a URL to ask.
 struct Hook {
   std::vector<std::string> command;  ///< argv; `{version}`, `{from}` and `{group}` in it are filled in
+  std::string url = {};              ///< asked by POST where there is no command; filled in likewise
   Duration timeout{600'000};
+  Duration retry{30'000};  ///< when it is run again after it asked to wait
   bool operator==(const Hook&) const = default;
 };
 
@@ -74,6 +77,7 @@ struct Hooks {
   std::optional<Hook> after_new_healthy;
   std::optional<Hook> before_switch;
   std::optional<Hook> after;
+  std::optional<Hook> gate;
   /// What runs there; empty: nothing.
   [[nodiscard]] const std::optional<Hook>& at(HookPoint point) const;
   bool operator==(const Hooks&) const = default;
@@ -108,10 +112,12 @@ struct JudgeMemory {
 struct HookRun {
   HookPoint point = HookPoint::before;
   std::string token;  ///< names the run
+  int about = 0;      ///< gate only: what it lets through; more comes later in the deploy
   TimePoint started_at{};
   std::optional<TimePoint> ended_at;
   bool failed = false;
-  std::string said;  ///< how it ended and the end of what it printed, for people
+  bool asks_to_wait = false;  ///< it is neither done nor failed: it is to be run again
+  std::string said;           ///< how it ended and the end of what it printed, for people
   bool operator==(const HookRun&) const = default;
 };
 
@@ -141,7 +147,7 @@ struct Rollout {
   int moved = 0;                        ///< what it had come to then
   int failures = 0;                     ///< of the new version
   std::string last_failure;             ///< the last of them, for people
-  std::vector<HookRun> hooks;           ///< of this deploy, in the order of their start
+  std::vector<HookRun> hooks;           ///< the last of each point, in the order of their start
   std::optional<TimePoint> ended_at;
   End end = End::none;
   std::string waits;           ///< what it waits for, for people; empty: nothing special

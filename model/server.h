@@ -21,6 +21,10 @@ struct Health {
   bool operator==(const Health&) const = default;
 };
 
+/// What a failure says about. `program`: what the server runs, so the version answers for it. `platform`: what it runs on (a
+/// machine that restarted, a node that is down, a suspension, a launch that was interrupted), which says nothing about the version.
+enum class FailureCause { program, platform };
+
 /// What one server costs.
 struct Price {
   double per_hour = 0;
@@ -43,8 +47,9 @@ struct Server {
   std::optional<TimePoint> paid_until = {};        ///< end of the period already paid for
   bool overflow = false;                           ///< at the provider that is only used when the first has no room: goes first
   bool listed = true;                              ///< false: we remember it, but the last list we had does not have it
-  std::string failure = {};         ///< non-empty: the provider knows it can never serve (exited, suspended), and why
-  std::string protection = {};      ///< non-empty: the provider would refuse to terminate it, and why
+  std::string failure = {};  ///< non-empty: the provider knows it can never serve (exited, suspended), and why
+  FailureCause failure_cause = FailureCause::program;  ///< of `failure`
+  std::string protection = {};                         ///< non-empty: the provider would refuse to terminate it, and why
   std::string zone = {};            ///< where the platform may lose several at once; a group is kept even over its zones
   std::optional<Price> price = {};  ///< as the provider says
   bool operator==(const Server&) const = default;

@@ -108,6 +108,13 @@ class ServerReader {
     if (!known) complain("phase", "is neither pending, warming nor terminating");
   }
 
+  void failure_cause(FailureCause& into) {
+    std::string name = "program";
+    text("failure_cause", name);
+    if (name == "platform") into = FailureCause::platform;
+    if (name != "program" && name != "platform") complain("failure_cause", "is neither program nor platform");
+  }
+
   void complain(std::string_view name, std::string_view what) {
     if (complaint_.empty()) complaint_ = fmt::format("a server's '{}' {}", name, what);
   }
@@ -134,6 +141,7 @@ Result<Server> server_from(const Json& json) {
   reader.text("address", server.address);
   reader.text("version", server.version);
   reader.text("failure", server.failure);
+  reader.failure_cause(server.failure_cause);
   reader.text("protection", server.protection);
   reader.phase(server.phase);
   server.launched_at = reader.time("launched_at").value_or(TimePoint{});

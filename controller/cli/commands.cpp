@@ -13,10 +13,12 @@
 #include "controller/cli/look.h"
 #include "controller/cli/questions.h"
 #include "controller/cli/run.h"
+#include "controller/loop/hook.h"
 #include "controller/reconcile/orders.h"
 #include "controller/render/json.h"
 #include "controller/render/text.h"
 #include "controller/state/sqlite_store.h"
+#include "deploy/advance.h"
 #include "platform/file.h"
 
 namespace weir {
@@ -126,16 +128,28 @@ std::vector<std::string> what_moved(const std::vector<GroupPlan>& stored, const 
   return moved;
 }
 
-/// One look made real: memory first, then the balancers and the provider. What went wrong, or empty.
-std::string carry_out(Look& look, Store& store) {
+/// Nobody else is there to be told how it ended.
+Result<void> run_hook_to_its_end(Look& look, const Action& action, Record& record, HttpClient& http, const Clock& clock,
+                                 Store& store) {
+  const Group& group = look.managed->group;
+  const auto run = std::ranges::find(record.rollout->hooks, action.server, &HookRun::token);
+  if (run == record.rollout->hooks.end()) return {};
+  const Outcome outcome = run_hook(group, record, *run, &http, {});
+  hook_ended(outcome, clock.now(), *look.turn.memory.rollout);
+  record.rollout = look.turn.memory.rollout;
+  return store.save(group.name, look.turn.memory, record, Store::Durability::durable);
+}
+
+/// One look made real: memory first, then the balancers, the provider, and hooks to their end. What went wrong, or empty.
+std::string carry_out(Look& look, Outside& outside, Store& store) {
   const Managed& managed = *look.managed;
-  const Record record{managed.group.name,
-                      look.turn.observation.at,
-                      look.turn.plan,
-                      look.turn.observation.servers,
-                      look.turn.observation.listed_detail,
-                      {},
-                      look.plan.rollout};
+  Record record{managed.group.name,
+                look.turn.observation.at,
+                look.turn.plan,
+                look.turn.observation.servers,
+                look.turn.observation.listed_detail,
+                {},
+                look.plan.rollout};
   if (const auto saved = store.save(managed.group.name, look.turn.memory, record, Store::Durability::durable); !saved) {
     return fmt::format("{}: nothing was done: {}", managed.group.name, saved.error().message);
   }
@@ -143,6 +157,9 @@ std::string carry_out(Look& look, Store& store) {
   for (const Action& action : look.turn.plan.actions) {
     const auto outcome = apply_action(managed, action, {});
     if (outcome && outcome->error) failed += (failed.empty() ? "" : "; ") + outcome->error->message;
+    if (action.kind != Action::Kind::run_hook) continue;
+    const auto saved = run_hook_to_its_end(look, action, record, outside.http, outside.clock, store);
+    if (!saved) failed += (failed.empty() ? "" : "; ") + saved.error().message;
   }
   return failed;
 }
@@ -173,7 +190,7 @@ Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored, boo
   nlohmann::json applied = nlohmann::json::array();
   for (Look& one : *looks) {
     if (!changes_something(one.plan)) continue;
-    const std::string problem = carry_out(one, **store);
+    const std::string problem = carry_out(one, outside, **store);
     if (!problem.empty()) {
       failed += (failed.empty() ? "" : "; ") + problem;
       continue;

@@ -129,8 +129,8 @@ class Service {
     const std::shared_ptr<Assembly> parts = std::move(*assembly);
     for (const Group& group : running->config.groups) metrics_.group(group);
     const Loop::Options options{.workers = running->config.controller.workers};
-    auto loop = Loop::start({outside_.clock, parts->metrics.get(), outside_.probe, store_, log_}, options, events_for(metrics_),
-                            std::move(parts->groups), parts->providers);
+    auto loop = Loop::start({outside_.clock, parts->metrics.get(), outside_.probe, store_, log_, &outside_.http}, options,
+                            events_for(metrics_), std::move(parts->groups), parts->providers);
     if (!loop) return std::unexpected(loop.error());
     running->loop = std::shared_ptr<Loop>(loop->release(), [parts](Loop* one) { delete one; });
     data_.follow(running->loop);

@@ -43,15 +43,30 @@ class DeployReader {
   }
 
  private:
-  static Hooks read_hooks(const Settings& settings) {
+  Hooks read_hooks(const Settings& settings) {
     Hooks hooks;
-    for (const auto& [key, hook] : {std::pair("before", &hooks.before), std::pair("after_new_healthy", &hooks.after_new_healthy),
-                                    std::pair("before_switch", &hooks.before_switch), std::pair("after", &hooks.after)}) {
+    for (const auto& [key, hook] :
+         {std::pair("before", &hooks.before), std::pair("after_new_healthy", &hooks.after_new_healthy),
+          std::pair("before_switch", &hooks.before_switch), std::pair("after", &hooks.after), std::pair("gate", &hooks.gate)}) {
       if (!settings.has(key)) continue;
-      const Settings& given = settings.section(key);
-      *hook = Hook{.command = given.texts("command"), .timeout = given.duration("timeout")};
+      *hook = read_hook(settings.section(key), settings.mark(key), join_path(join_path(path_, "hooks"), key));
     }
     return hooks;
+  }
+
+  Hook read_hook(const Settings& given, const SourceMark& mark, const std::string& path) {
+    const std::string url = given.has("url") ? given.text("url") : std::string();
+    const bool asks = !url.empty();
+    // One that could not be read has had its complaint.
+    const bool runs = given.mark("command").line > 0;
+    if (asks == runs) reader_.complain(mark, path, "expected either a command or a url");
+    if (asks && !url.starts_with("http://") && !url.starts_with("https://")) {
+      reader_.complain(given.mark("url"), join_path(path, "url"), "expected a URL that begins with http:// or https://");
+    }
+    return {.command = given.has("command") ? given.texts("command") : std::vector<std::string>(),
+            .url = url,
+            .timeout = given.duration("timeout"),
+            .retry = given.duration("retry")};
   }
 
   std::vector<CanaryStep> read_steps(Duration usual_soak) {

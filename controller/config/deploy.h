@@ -16,9 +16,19 @@ inline constexpr std::array<std::string_view, 3> kStrategyNames = {"rolling", "b
 inline constexpr Key kHookKeys[] = {
     {.name = "command",
      .type = KeyType::command,
-     .doc = "What runs, without a shell; {version}, {from} (the old version) and {group} are filled in. It has to bear being run "
-            "twice: after a restart of weir it is run again.",
-     .required = true},
+     .doc =
+         "What runs, without a shell; {version}, {from} (the old version) and {group} are filled in. It has to bear being run "
+         "twice: after a restart of weir it is run again. Status 0 is done, 75 asks to be run again later, all else has failed."},
+    {.name = "url",
+     .type = KeyType::text,
+     .doc = "Instead of a command: it is told by a POST of JSON, and {version}, {from} and {group} are filled in. 2xx is done, 425 "
+            "and 503 ask to wait, all else has failed."},
+    {.name = "retry",
+     .type = KeyType::duration,
+     .doc = "How long after it asked to wait it is run again.",
+     .fallback = "30s",
+     .minimum = 1,
+     .maximum = 86'400},
     {.name = "timeout",
      .type = KeyType::duration,
      .doc = "It is killed after this, and has failed.",
@@ -40,6 +50,11 @@ inline constexpr Key kHooksKeys[] = {
     {.name = "before_switch",
      .type = KeyType::section,
      .doc = "Before the first old server leaves the traffic for a new one.",
+     .keys = kHookKeys},
+    {.name = "gate",
+     .type = KeyType::section,
+     .doc = "Before every further step: after each batch (rolling), before and after the switch (blue_green), at the end of each "
+            "step (canary). It may ask to wait as long as it likes; promote skips it.",
      .keys = kHookKeys},
     {.name = "after",
      .type = KeyType::section,

@@ -25,7 +25,9 @@ void log_hook(const Log& log, const Memory& before, const HookRun& run, const st
   const auto known = [&](const HookRun& other) { return other.token == run.token && other.ended_at; };
   if (before.rollout && std::ranges::any_of(before.rollout->hooks, known)) return;
   const std::string point(to_string(run.point));
-  if (run.failed) {
+  if (run.asks_to_wait) {
+    log.info("hook_asks_to_wait", {{"group", group}, {"hook", point}, {"said", run.said}});
+  } else if (run.failed) {
     log.warning("hook_failed", {{"group", group}, {"hook", point}, {"said", run.said}});
   } else {
     log.info("hook_done", {{"group", group}, {"hook", point}, {"said", run.said}});

@@ -558,7 +558,7 @@ class Loop::Impl {
     }
     if (write) write_balancers(slot, snapshot, applying);
     for (const Action& action : plan.actions) {
-      if (action.kind == Action::Kind::run_hook) start_hook(slot, *snapshot->memory.rollout, action.server);
+      if (action.kind == Action::Kind::run_hook) start_hook(slot, snapshot, action.server);
       if (action.kind != Action::Kind::launch && action.kind != Action::Kind::terminate) continue;
       lanes_.at(slot.provider_name).actors->submit([this, &slot, snapshot, applying, &action](std::stop_token) {
         act(slot, action, *applying);
@@ -569,15 +569,17 @@ class Loop::Impl {
   }
 
   /// No turn waits for it. When it ends, a turn is told.
-  void start_hook(Slot& slot, const Rollout& rollout, const std::string& token) {
-    const auto run = std::ranges::find(rollout.hooks, token, &HookRun::token);
-    if (run == rollout.hooks.end()) return;
+  void start_hook(Slot& slot, const std::shared_ptr<const Snapshot>& snapshot, const std::string& token) {
+    if (!snapshot->record.rollout) return;
+    const std::vector<HookRun>& hooks = snapshot->record.rollout->hooks;
+    const auto run = std::ranges::find(hooks, token, &HookRun::token);
+    if (run == hooks.end()) return;
     {
       const std::lock_guard lock(mutex_);
       if (!slot.hooks.insert(token).second) return;
     }
-    hooks_->submit([this, &slot, rollout, run = *run](const std::stop_token& stop) {
-      Outcome outcome = run_hook(slot.managed.group, rollout, run, stop);
+    hooks_->submit([this, &slot, snapshot, run = *run](const std::stop_token& stop) {
+      Outcome outcome = run_hook(slot.managed.group, snapshot->record, run, ports_.http, stop);
       if (events_.acted) events_.acted(slot.managed.group, Action::Kind::run_hook, !outcome.error);
       const std::lock_guard lock(mutex_);
       slot.hooks.erase(run.token);

@@ -11,6 +11,7 @@
 #include "controller/log/log.h"
 #include "controller/loop/turn.h"
 #include "controller/ports/ports.h"
+#include "platform/http_client.h"
 
 namespace weir {
 
@@ -58,6 +59,7 @@ class Loop {
     HealthProbe& probe;
     Store& store;
     const Log& log;
+    HttpClient* http = nullptr;  ///< for hooks of deploys that have a URL
   };
   struct Options {
     int workers = 2;

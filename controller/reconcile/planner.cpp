@@ -201,8 +201,7 @@ class Planner {
         continue;
       }
       if (!one.failure.empty()) {
-        if (!memory.admitted_at || at_ - *memory.admitted_at < std::max(kProbation, group_.warm_up)) count_launch_failure();
-        blame(one.version, one.id, one.failure);
+        count_failure(one, memory);
         terminate(index, one.failure);
         continue;
       }
@@ -226,6 +225,13 @@ class Planner {
       blame(one.version, one.id, why);
       give_up(index, why);
     }
+  }
+
+  /// What a platform does to its servers says nothing about the next launch's chances, nor about the version.
+  void count_failure(const Server& server, const ServerMemory& memory) {
+    if (server.failure_cause == FailureCause::platform) return;
+    if (!memory.admitted_at || at_ - *memory.admitted_at < std::max(kProbation, group_.warm_up)) count_launch_failure();
+    blame(server.version, server.id, server.failure);
   }
 
   /// Where the platform picks, a removal might hit a good server: the bad one is left out instead, and another takes its place.

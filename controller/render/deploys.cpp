@@ -48,8 +48,9 @@ int& count_of(VersionCount& count, Phase phase) {
 
 std::string hook_text(const HookRun& run, TimePoint now) {
   if (!run.ended_at) return fmt::format("{} runs since {}", to_string(run.point), age(run.started_at, now));
-  return fmt::format("{} {} {}{}{}", to_string(run.point), run.failed ? "failed" : "done", age(*run.ended_at, now),
-                     run.said.empty() ? "" : ": ", printable(run.said));
+  const std::string_view how = run.asks_to_wait ? "asks to wait" : run.failed ? "failed" : "done";
+  return fmt::format("{} {} {}{}{}", to_string(run.point), how, age(*run.ended_at, now), run.said.empty() ? "" : ": ",
+                     printable(run.said));
 }
 
 std::string versions_text(std::span<const Server> servers, const Rollout& rollout) {
@@ -114,9 +115,11 @@ void write_hooks(JsonWriter& out, const std::vector<HookRun>& hooks) {
     out.begin_object();
     out.field("point", to_string(run.point));
     out.field("token", run.token);
+    if (run.about > 0) out.field("about", run.about);
     out.field("started_at", run.started_at);
     out.field_if("ended_at", run.ended_at);
     if (run.failed) out.field("failed", true);
+    if (run.asks_to_wait) out.field("asks_to_wait", true);
     out.field_if("said", run.said);
     out.end_object();
   }

@@ -24,6 +24,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kFormat = 1;
+constexpr std::string_view kPlatform = "platform";  // the failure's cause; `program` is not written
 
 std::string_view to_string(DrainCause cause) {
   switch (cause) {
@@ -44,7 +45,8 @@ constexpr std::array kOrders{Order::Kind::scale,  Order::Kind::pause,   Order::K
                              Order::Kind::deploy, Order::Kind::promote, Order::Kind::abort};
 constexpr std::array kStrategies{Strategy::rolling, Strategy::blue_green, Strategy::canary};
 constexpr std::array kDirections{Rollout::Direction::forward, Rollout::Direction::back};
-constexpr std::array kHookPoints{HookPoint::before, HookPoint::after_new_healthy, HookPoint::before_switch, HookPoint::after};
+constexpr std::array kHookPoints{HookPoint::before, HookPoint::after_new_healthy, HookPoint::before_switch, HookPoint::after,
+                                 HookPoint::gate};
 constexpr std::array kEnds{Rollout::End::none, Rollout::End::done, Rollout::End::went_back};
 constexpr std::array kPhases{Phase::pending, Phase::warming, Phase::in_service, Phase::draining, Phase::terminating};
 constexpr std::array kHealthStatuses{HealthStatus::unknown, HealthStatus::healthy, HealthStatus::unhealthy};
@@ -265,6 +267,7 @@ void write_server(JsonWriter& out, const Server& server, std::string_view group)
   if (server.price) out.field("currency", server.price->currency);
   if (!server.listed) out.field("listed", false);
   out.field_if("failure", server.failure);
+  if (!server.failure.empty() && server.failure_cause == FailureCause::platform) out.field("failure_cause", kPlatform);
   out.field_if("protection", server.protection);
   out.field_if("zone", server.zone);
 }
@@ -570,7 +573,9 @@ void read(Fields& in, HookRun& run) {
   in.read("token", run.token);
   in.read("started_at", run.started_at);
   in.read("ended_at", run.ended_at);
+  in.read("about", run.about);
   in.read("failed", run.failed);
+  in.read("asks_to_wait", run.asks_to_wait);
   in.read("said", run.said);
 }
 
@@ -703,6 +708,9 @@ void read(Fields& in, Server& server) {
   if (per_hour) in.read("currency", server.price.emplace(Price{.per_hour = *per_hour}).currency);
   in.read("listed", server.listed);
   in.read("failure", server.failure);
+  std::string cause;
+  in.read("failure_cause", cause);
+  if (cause == kPlatform) server.failure_cause = FailureCause::platform;
   in.read("protection", server.protection);
   in.read("zone", server.zone);
 }

@@ -231,6 +231,7 @@ Server AwsAsgProvider::server_of(const Look& look, const AsgMember& member, cons
                 .phase = phase_of(member, instance),
                 .launched_at = instance.launched_at,
                 .failure = failure_of(member, instance),
+                .failure_cause = member.health == "Unhealthy" ? FailureCause::program : FailureCause::platform,
                 .zone = member.zone};
   if (group == nullptr) return server;
   server.address = address_of(instance, group->server);

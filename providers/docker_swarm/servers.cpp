@@ -91,6 +91,7 @@ class Lister {
     if (is_cut_off(task, view_.nodes)) {
       server.phase = Phase::terminating;
       server.failure = node_is_down(task, view_.nodes);
+      server.failure_cause = FailureCause::platform;
       return !ended && (is_wanted(task) || is_recent(task));
     }
     if (ended) {

@@ -216,6 +216,7 @@ Server VultrProvider::to_server(const VultrInstance& instance, const Group* grou
     server.paid_until = end_of_paid_hour(instance.created_at, options_.now());
   }
   if (deeds_.removal(instance.id)) server.phase = Phase::terminating;
+  server.failure_cause = FailureCause::platform;  // Vultr knows nothing of what its instances run
   if (instance.status == "suspended") server.failure = "suspended by Vultr";
   if (instance.server_status == "locked") server.protection = "locked by Vultr for work of its own";
   return server;

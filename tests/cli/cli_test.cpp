@@ -331,6 +331,29 @@ TEST_F(Cli, an_unhealthy_server_is_not_planned_to_serve) {
   EXPECT_EQ(group["actions"][0]["server"], good.address());
 }
 
+TEST_F(Cli, apply_runs_the_hook_of_a_deploy_to_its_end_and_the_next_plan_goes_on) {
+  write(fmt::format(R"(
+controller: {{state: "{0}"}}
+providers: {{here: {{type: memory}}}}
+groups:
+  - name: app
+    provider: here
+    version: v1
+    min: 1
+    max: 2
+    deploy: {{hooks: {{before: {{command: [sh, -c, "echo migrated >> {1}"]}}}}}}
+)",
+                    file("state.db").string(), file("hooks").string()));
+  ASSERT_EQ(weir_here({"deploy", "start", "--group", "app", "--version", "v2"}).status, 0);
+  EXPECT_EQ(weir_here({"plan", "--out", file("plan.json").string()}).status, 2);
+  EXPECT_FALSE(std::filesystem::exists(file("hooks"))) << "a plan changes nothing";
+  const CommandResult applied = weir({"apply", file("plan.json").string()});
+  EXPECT_EQ(applied.status, 0) << applied.output;
+  EXPECT_TRUE(std::filesystem::exists(file("hooks")));
+  EXPECT_THAT(weir_here({"deploy", "status", "--group", "app"}).output, HasSubstr("before done"));
+  EXPECT_THAT(weir_here({"plan"}).output, Not(HasSubstr("waits for its hook")));
+}
+
 TEST_F(Cli, apply_is_refused_after_the_world_moved) {
   const HttpStub one;
   HttpStub two;

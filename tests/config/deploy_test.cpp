@@ -57,6 +57,11 @@ TEST(DeploySection, hooks_are_kept_with_what_they_run_and_how_long_they_may) {
   EXPECT_EQ(hooks.after->command, std::vector<std::string>{"b"});
 }
 
+TEST(DeploySection, a_hook_may_be_a_url_and_a_gate_is_one_that_may_ask_to_wait) {
+  const Hooks hooks = deploy_of(R"({hooks: {gate: {url: "https://gate.example/{version}", retry: 1m}}})").hooks;
+  EXPECT_EQ(hooks.gate, (Hook{.url = "https://gate.example/{version}", .timeout = 10min, .retry = 1min}));
+}
+
 TEST(DeploySection, without_one_and_with_an_empty_one_a_group_is_deployed_as_documented) {
   DeployRule expected;
   expected.steps = {{5, 1min}, {25, 1min}, {50, 1min}};

@@ -374,6 +374,8 @@ TEST_F(ProcessProvider, weir_killed_before_the_record_names_the_process_leaves_n
     ASSERT_EQ(::prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
     EXPECT_FALSE(std::filesystem::exists(report_path(token))) << "the program must not have run";
     EXPECT_NE(only().failure, "") << "its port is still reserved, so it must be seen";
+    const FailureCause cause = step == LaunchStep::recorded ? FailureCause::program : FailureCause::platform;
+    EXPECT_EQ(only().failure_cause, cause) << "without a process it is known that the program never ran";
     EXPECT_TRUE(provider_->terminate(group, token, {}));
     EXPECT_THAT(*list(), IsEmpty());
   }

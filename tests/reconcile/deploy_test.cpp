@@ -60,6 +60,20 @@ class DeployStory : public Story {
     return all;
   }
 
+  /// Turns in which the provider has room for none of what was launched in them.
+  void seconds_without_room(int count) {
+    for (; count > 0; --count) {
+      second();
+      for (const Action& action : plan.actions) {
+        if (action.kind != Action::Kind::launch) continue;
+        std::erase_if(listed, [&](const Server& server) { return server.token == action.server; });
+        outcomes.push_back({.kind = Outcome::Kind::launch,
+                            .subject = action.server,
+                            .error = Error{ErrorKind::out_of_capacity, "quota exceeded"}});
+      }
+    }
+  }
+
   bool is_peer(const std::string& id) const {
     return std::ranges::any_of(plan.peers, [&](const Peer& peer) { return peer.server == id; });
   }
@@ -80,6 +94,7 @@ class DeployStory : public Story {
   }
 
   std::string wont_start;
+  FailureCause wont_start_because = FailureCause::program;
   std::string sick_version;
   Duration sick_after{0};
   int busy = 0;  ///< connections of a server that drains
@@ -95,7 +110,9 @@ class DeployStory : public Story {
     const bool starts = action.version != wont_start;
     Server& server = appear(action.version + "-" + std::to_string(++made_), HealthStatus::healthy, action.server);
     server.version = action.version;
-    if (!starts) server.failure = "exited with status 1";
+    if (starts) return;
+    server.failure = "exited with status 1";
+    server.failure_cause = wont_start_because;
   }
   int made_ = 0;
 };
@@ -224,6 +241,20 @@ TEST(Rolling, of_a_version_that_does_not_start_goes_back_and_no_old_server_has_l
   EXPECT_EQ(story.memory.version, "v1");
   EXPECT_EQ(story.count("v1"), 3);
   EXPECT_EQ(story.count("v2"), 0);
+}
+
+TEST(Rolling, a_version_does_not_answer_for_what_its_servers_platform_does_to_them) {
+  DeployStory story(3);
+  story.group.deploy.failure_limit = 0;
+  story.wont_start = "v2";
+  story.wont_start_because = FailureCause::platform;
+  story.start("v2");
+  story.seconds(10);
+  EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward);
+  EXPECT_EQ(story.memory.launch_failures, 0) << "the next launch has the same chances as ever";
+  story.wont_start.clear();
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
 }
 
 TEST(Rolling, of_a_version_that_falls_sick_goes_back_at_full_size) {
@@ -405,6 +436,20 @@ TEST(BlueGreen, goes_back_at_once_while_the_old_servers_are_kept) {
   EXPECT_EQ(story.count("v1"), 3);
   EXPECT_EQ(story.count("v2"), 0);
   EXPECT_EQ(story.least_serving, 3);
+}
+
+TEST(BlueGreen, growth_that_finds_no_room_while_the_old_ones_are_kept_is_no_reason_to_go_back) {
+  DeployStory story(3);
+  story.group.deploy.keep_old = 60s;
+  story.start("v2", Strategy::blue_green);
+  while (story.peers_of("v2") == 0) story.second();
+  story.memory.desired = 5;
+  story.seconds_without_room(3600);
+  EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward) << story.rollout().why_back;
+  EXPECT_EQ(story.rollout().waits, "the new servers serve");
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  EXPECT_EQ(story.peers_of("v2"), 5);
 }
 
 TEST(BlueGreen, does_not_land_on_a_fleet_that_is_not_there) {
@@ -776,7 +821,7 @@ TEST(Rolling, has_patience_with_old_servers_that_drain_for_long) {
   story.start("v2");
   while (story.peers_of("v1") == 3) story.second();
   story.seconds(900);
-  EXPECT_EQ(story.rollout().waits, "until 1 servers of v1 are gone");
+  EXPECT_EQ(story.rollout().waits, "until a server of v1 is gone");
   for (int left = 3; left > 0 && is_active(story.memory.rollout); --left) story.seconds(1900);
   story.to_the_end();
   EXPECT_EQ(story.rollout().end, Rollout::End::done);
@@ -930,6 +975,111 @@ TEST(Hooks, the_last_one_ends_the_deploy_and_its_failure_is_only_told) {
   EXPECT_EQ(story.rollout().end, Rollout::End::done);
   EXPECT_EQ(story.rollout().hooks[0].said, "the chat does not answer");
   EXPECT_TRUE(story.rollout().hooks[0].failed);
+}
+
+void ask_to_wait(DeployStory& story, const std::string& token) {
+  story.hooks.clear();
+  story.outcomes.push_back({.kind = Outcome::Kind::hook, .subject = token, .detail = "the queue is long", .asks_to_wait = true});
+}
+
+/// Lets every hook succeed as it comes; gives how often each ran.
+int to_the_end_through_gates(DeployStory& story) {
+  int asked = 0;
+  for (int left = 7200; left > 0 && is_active(story.memory.rollout); --left) {
+    story.second();
+    const std::string token = started_hook(story);
+    if (token.empty()) continue;
+    ++asked;
+    end_hook(story, token);
+  }
+  return asked;
+}
+
+TEST(Gate, is_asked_before_every_further_step) {
+  struct Case {
+    Strategy strategy;
+    int times;
+  };
+  // Rolling: each of three servers. Blue-green: before the switch and before the old ones go. Canary: the end of each of two steps,
+  // then each batch.
+  for (const Case& one : {Case{Strategy::rolling, 3}, Case{Strategy::blue_green, 2}, Case{Strategy::canary, 4}}) {
+    SCOPED_TRACE(to_string(one.strategy));
+    DeployStory story(3);
+    story.group.deploy.hooks.gate = kHook;
+    story.group.deploy.steps = {{10, 1s}, {50, 1s}};
+    story.start("v2", one.strategy);
+    EXPECT_EQ(to_the_end_through_gates(story), one.times);
+    EXPECT_EQ(story.rollout().end, Rollout::End::done);
+    EXPECT_EQ(story.rollout().hooks.size(), 1U) << "only the last is kept";
+  }
+}
+
+TEST(Gate, holds_the_deploy_as_long_as_it_asks_to_wait_and_says_so) {
+  for (const Strategy strategy : {Strategy::rolling, Strategy::canary, Strategy::blue_green}) {
+    SCOPED_TRACE(to_string(strategy));
+    DeployStory story(3);
+    story.group.deploy.hooks.gate = kHook;
+    story.group.deploy.steps = {{50, 1s}};
+    story.start("v2", strategy);
+    for (int times = 0; times < 100; ++times) {
+      const std::string token = until_hook(story);
+      ASSERT_THAT(token, StartsWith("gate-"));
+      ask_to_wait(story, token);
+      story.second();
+      EXPECT_EQ(story.rollout().waits, "for the hook gate, which asks to wait: the queue is long");
+      EXPECT_EQ(started_hook(story), "");
+    }
+    EXPECT_GE(story.peers_of("v1"), strategy == Strategy::canary ? 2 : 3)
+        << "no old server has left but for what the canary carries";
+    story.group.deploy.hooks.gate.reset();
+    story.to_the_end();
+    EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  }
+}
+
+TEST(Gate, is_asked_again_after_its_retry_and_not_before) {
+  DeployStory story(3);
+  story.group.deploy.hooks.gate = kHook;
+  story.group.deploy.hooks.gate->retry = 20s;
+  story.start("v2");
+  const std::string first = until_hook(story);
+  ask_to_wait(story, first);
+  story.second();
+  EXPECT_EQ(story.plan.revisit_at, story.now + 20s);
+  for (int second = 1; second < 20; ++second) {
+    story.second();
+    ASSERT_EQ(started_hook(story), "") << second;
+  }
+  story.second();
+  EXPECT_THAT(started_hook(story), StartsWith("gate-"));
+  EXPECT_NE(started_hook(story), first);
+}
+
+TEST(Gate, that_fails_sends_the_deploy_back) {
+  DeployStory story(3);
+  story.group.deploy.hooks.gate = kHook;
+  story.start("v2");
+  end_hook(story, until_hook(story), "http://gate.example/ answered 403");
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().why_back, "the hook gate failed: http://gate.example/ answered 403");
+  EXPECT_EQ(story.peers_of("v1"), 3);
+}
+
+TEST(Gate, is_skipped_by_promote_and_what_it_says_afterwards_does_not_count) {
+  for (const Strategy strategy : {Strategy::rolling, Strategy::canary}) {
+    SCOPED_TRACE(to_string(strategy));
+    DeployStory story(1);
+    story.group.deploy.hooks.gate = kHook;
+    story.group.deploy.steps = {{50, 1s}};
+    story.start("v2", strategy);
+    const std::string token = until_hook(story);
+    story.rollout().promoted = true;
+    story.second();
+    EXPECT_THAT(story.rollout().waits, Not(HasSubstr("hook")));
+    end_hook(story, token, "no");
+    story.second();
+    EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward);
+  }
 }
 
 }  // namespace

@@ -32,9 +32,11 @@ namespace weir {
           .last_failure = "v3-2: exited with status 1",
           .hooks = {{.point = HookPoint::after_new_healthy,
                      .token = "after_new_healthy-7",
+                     .about = 2,
                      .started_at = at - 30s,
                      .ended_at = at - 20s,
                      .failed = true,
+                     .asks_to_wait = true,
                      .said = "smoke test: 500"}},
           .ended_at = at,
           .end = Rollout::End::went_back,
@@ -168,7 +170,8 @@ namespace weir {
                      .address = "",
                      .version = "",
                      .launched_at = at,
-                     .failure = "exited with status 1"}};
+                     .failure = "exited with status 1",
+                     .failure_cause = FailureCause::platform}};
   return record;
 }
 

@@ -206,8 +206,8 @@ TEST(StatusJson, shows_the_deploy_under_way_and_the_last_one) {
       "failures": 1, "last_failure": "v3-2: exited with status 1",
       "judge": {"judged_at": "2026-03-01T09:29:57.250Z", "inconclusive_since": "2026-03-01T09:29:51.250Z", "bad": 1,
                 "why": "errors: 0.05 is not below 0.01"},
-      "hooks": [{"point": "after_new_healthy", "token": "after_new_healthy-7", "started_at": "2026-03-01T09:29:30.250Z",
-                 "ended_at": "2026-03-01T09:29:40.250Z", "failed": true, "said": "smoke test: 500"}],
+      "hooks": [{"point": "after_new_healthy", "token": "after_new_healthy-7", "about": 2, "started_at": "2026-03-01T09:29:30.250Z",
+                 "ended_at": "2026-03-01T09:29:40.250Z", "failed": true, "asks_to_wait": true, "said": "smoke test: 500"}],
       "ended_at": "2026-03-01T09:30:00.250Z", "end": "went_back", "waits": "i-7 drains", "at_checkpoint": true})"));
   status.rollout = Rollout{.version = "v2", .from = "v1"};
   for (const char* always :

@@ -162,7 +162,10 @@ TEST(DeployPlan, checkpoints_are_shown_and_taken_as_promoted) {
   const DeployPlan plan = present.plan();
   EXPECT_EQ(plan.rollout.end, Rollout::End::done) << plan.rollout.waits;
   EXPECT_EQ(lines(plan, {"promote"}).size(), 1U);
-  EXPECT_THAT(lines(plan, {"wait"}), IsEmpty()) << "it is told once";
+  for (const DeployStep& step : plan.steps) {
+    if (step.what != "wait") continue;
+    EXPECT_THAT(step.why, testing::Not(HasSubstr("promote"))) << "it is told once";
+  }
   EXPECT_THAT(first(plan, "promote")->why, HasSubstr("at 50% for somebody to promote or abort it: taken as promoted"));
 }
 

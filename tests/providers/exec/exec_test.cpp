@@ -118,7 +118,7 @@ TEST_F(ExecProvider, requests_are_lines_with_the_documented_fields_in_the_docume
 TEST_F(ExecProvider, a_list_is_sorted_whatever_its_order_and_every_field_is_taken_over) {
   answer_lists_with(
       R"(,"servers":[{"id":"b","group":"gone","surprise":[]},{"id":"a","group":"app","token":"t","address":"10.0.0.1:80",)"
-      R"("version":"v2","phase":"pending","launched_at":1772000000.5,"paid_until":1772003600,"failure":"no disk",)"
+      R"("version":"v2","phase":"pending","launched_at":1772000000.5,"paid_until":1772003600,"failure":"no disk","failure_cause":"platform",)"
       R"("protection":null}])");
   const auto servers = list();
   ASSERT_TRUE(servers) << servers.error().message;
@@ -131,6 +131,7 @@ TEST_F(ExecProvider, a_list_is_sorted_whatever_its_order_and_every_field_is_take
   first.launched_at = TimePoint(Duration(1'772'000'000'500));
   first.paid_until = TimePoint(Duration(1'772'003'600'000));
   first.failure = "no disk";
+  first.failure_cause = FailureCause::platform;
   Server second;
   second.id = "b";
   second.group = "gone";
