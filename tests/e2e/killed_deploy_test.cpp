@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "platform/file.h"
 #include "tests/e2e/site.h"
@@ -22,16 +23,23 @@ constexpr int kServers = 3;
 constexpr const char* kDeploy =
     R"({strategy: canary, max_surge: 2, soak: 0s, steps: [{weight: 20%, soak: 200ms}, {weight: 60%, soak: 200ms}]})";
 
+/// For each strategy one that stands still with new servers at work, so that there is something to go back from.
+std::string deploy_that_waits(const std::string& strategy) {
+  if (strategy == "rolling") return "{strategy: rolling, max_surge: 2, soak: 0s, pause_at: [50%]}";
+  if (strategy == "blue_green") return "{strategy: blue_green, soak: 0s, keep_old: 1h}";
+  return "{strategy: canary, max_surge: 2, soak: 0s, steps: [{weight: 50%, soak: 1h}]}";
+}
+
 class KilledDeploy : public testing::TestWithParam<std::string> {
  protected:
-  void SetUp() override {
+  void begin(const std::string& deploy) {
     std::error_code failed;
     const fs::path folder = fs::path(testing::TempDir()) / fmt::format("weir-dies-{}", ::getpid());
     fs::create_directories(folder, failed);
     ASSERT_FALSE(failed) << failed.message();
     order_to_die_ = folder / "at";
     site_ = Site::start({.min = kServers,
-                         .deploy = kDeploy,
+                         .deploy = deploy,
                          .weir_under = {"env", "LD_PRELOAD=" WEIR_DIE_AT, "WEIR_DIES_AT=" + order_to_die_.string(),
                                         "ASAN_OPTIONS=verify_asan_link_order=0"}});
     ASSERT_TRUE(site_);
@@ -46,20 +54,30 @@ class KilledDeploy : public testing::TestWithParam<std::string> {
 
   json current() { return json::parse(site_->stand().weir_get("/v1/groups/app/deploys/current").value_or("{}"), nullptr, false); }
 
+  /// What it waits for is somebody, or a time that does not come.
+  bool stands_still(const std::string& version) {
+    const json deploy = current();
+    if (deploy.value("version", "") != version || deploy.value("step", 0) != (GetParam() == "blue_green" ? 1 : 0)) return false;
+    const std::string waits = deploy.value("waits", "");
+    return waits.contains("promote") || waits.contains("way back until") || waits.contains("it soaks with");
+  }
+
   bool is_over(const std::string& version) {
     const json deploy = current();
     return deploy.value("version", "") == version && deploy.value("end", "none") != "none";
   }
 
-  /// Deploys with a weir that dies at its n-th effect from now on.
+  /// An order to a weir that dies at its n-th effect from now on.
   struct Deployed {
     bool ordered = false;  ///< weir has taken the order
     bool died = false;
   };
   Deployed deploy_and_die(const std::string& version, int effect) {
+    return order_and_die({"deploy", "start", "--group", "app", "--version", version, "--strategy", GetParam()}, version, effect);
+  }
+  Deployed order_and_die(const std::vector<std::string>& order, const std::string& version, int effect) {
     EXPECT_TRUE(replace_file(order_to_die_, std::to_string(effect)));
-    const CommandAnswer answer =
-        site_->command({"deploy", "start", "--group", "app", "--version", version, "--strategy", GetParam()});
+    const CommandAnswer answer = site_->command(order);
     EXPECT_TRUE(Stand::eventually([&] { return dies() || is_over(version); }, 60s)) << answer.output << site_->story();
     const bool died = dies();
     std::error_code ignored;
@@ -84,7 +102,37 @@ class KilledDeploy : public testing::TestWithParam<std::string> {
   fs::path order_to_die_;
 };
 
+TEST_P(KilledDeploy, at_any_effect_of_the_way_back_is_back_in_the_end_and_leaves_nothing_behind) {
+  begin(deploy_that_waits(GetParam()));
+  if (HasFatalFailure()) return;
+  const int stride = soaking() ? 1 : 23;
+  int deaths = 0;
+  bool died = true;
+  for (int effect = 1; died; effect += stride) {
+    const std::string version = fmt::format("v{}", effect + 1);
+    SCOPED_TRACE(fmt::format("back from {}, killed at effect {}", version, effect));
+    ASSERT_EQ(site_->command({"deploy", "start", "--group", "app", "--version", version}).status, 0);
+    ASSERT_TRUE(Stand::eventually([&] { return stands_still(version); }, 60s)) << site_->story();
+    died = order_and_die({"deploy", "abort", "--group", "app"}, version, effect).died;
+    deaths += died ? 1 : 0;
+    if (died) start_weir();
+    if (HasFatalFailure()) return;
+    ASSERT_TRUE(site_->takes_turns(2)) << site_->story();
+    // One that died before it took the order is told again.
+    if (current().value("direction", "") == "forward") (void)site_->command({"deploy", "abort", "--group", "app"});
+    ASSERT_TRUE(Stand::eventually([&] { return is_over(version); }, 60s)) << site_->story();
+    EXPECT_EQ(current().value("end", ""), "went_back") << site_->story();
+    expect_all_of("v1");
+    if (HasFailure()) return;
+  }
+  fmt::print("{}, back: {} deaths\n", GetParam(), deaths);
+  EXPECT_GE(deaths, 2);
+  EXPECT_TRUE(traffic_->all_answered()) << site_->story();
+}
+
 TEST_P(KilledDeploy, at_any_effect_goes_on_to_its_end_and_leaves_nothing_behind) {
+  begin(kDeploy);
+  if (HasFatalFailure()) return;
   const int stride = soaking() ? 1 : 19;
   std::string running = "v1";
   int deaths = 0;
