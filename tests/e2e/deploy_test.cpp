@@ -2,12 +2,15 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "controller/render/rfc3339.h"
 #include "tests/e2e/long_lived.h"
 #include "tests/e2e/site.h"
 
@@ -35,16 +38,20 @@ class Deploy : public testing::TestWithParam<std::string> {
     ASSERT_EQ(site_->versions(), std::set<std::string>{version});
   }
 
-  /// True if weir has said by now that it ends the server last admitted at this address because its time to drain was over.
+  /// True if weir has said by now that it ends the server last admitted at this address because its time to drain was over, and the
+  /// server really had most of that time (its log comes a little after the decision).
   bool let_go_after_timeout(const std::string& address) {
     std::istringstream lines(site_->weir_log());
     bool let_go = false;
+    std::optional<TimePoint> drained_at;
     for (std::string line; std::getline(lines, line);) {
       if (!line.contains("address=" + address + " ")) continue;
       if (line.contains("event=admit ")) let_go = false;
+      if (line.contains("event=drain ")) drained_at = parse_rfc3339(line.substr(0, line.find(' ')));
       if (line.contains("event=terminate ")) let_go = line.contains("drain timeout of 20s is over");
     }
-    return let_go;
+    const auto now = std::chrono::floor<Duration>(std::chrono::system_clock::now());
+    return let_go && drained_at && now - *drained_at >= 15s;
   }
 
   std::unique_ptr<Site> site_;
