@@ -237,13 +237,25 @@ std::string tried(const HttpRequest& request) {
   return fmt::format("{} {}{}", request.connect_only ? "connecting to" : request.method, redacted_url(request.url), where);
 }
 
+/// Whether a lost connection was new, and what had come by then: that tells a server that closes what is idle from one that fails.
+std::string lost_when(CURL* easy) {
+  long connects = 0;
+  long headers = 0;
+  curl_off_t body = 0;
+  curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
+  curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &headers);
+  curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
+  return fmt::format(" on a {} connection, after {} bytes of an answer", connects > 0 ? "new" : "kept", headers + body);
+}
+
 std::string describe(const Exchange& exchange, CURLcode code, long os_error) {
   if (exchange.too_large || code == CURLE_FILESIZE_EXCEEDED)
     return fmt::format("the answer is larger than {} bytes", exchange.request.max_body);
   if (code == CURLE_PARTIAL_FILE) return fmt::format("the answer was cut off after {} bytes", exchange.response.body.size());
   if (code == CURLE_GOT_NOTHING) return "the connection was closed without an answer";
-  if (os_error != 0 && (code == CURLE_COULDNT_CONNECT || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR))
-    return std::strerror(static_cast<int>(os_error));
+  if (os_error != 0 && code == CURLE_COULDNT_CONNECT) return std::strerror(static_cast<int>(os_error));
+  if (os_error != 0 && (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR))
+    return std::strerror(static_cast<int>(os_error)) + lost_when(exchange.easy.get());
   return exchange.curl_says[0] != '\0' ? exchange.curl_says.data() : curl_easy_strerror(code);
 }
 
