@@ -105,8 +105,9 @@ struct Group {
   HealthCheck health;
   Duration drain_timeout{60'000};
   std::vector<BalancerSpec> balancers;
-  std::string weightless;            ///< the balancers that carry traffic and give no shares by weight; empty: there are none
-  std::vector<PolicySpec> policies;  ///< in the order of the file, then what guards and other sections come to
+  std::vector<BalancerSpec> previews;  ///< for test traffic to the version that a deploy brings; no part of the group's traffic
+  std::string weightless;              ///< the balancers that carry traffic and give no shares by weight; empty: there are none
+  std::vector<PolicySpec> policies;    ///< in the order of the file, then what guards and other sections come to
   ScalingRule scale_out;
   ScalingRule scale_in;
   std::optional<HelpRule> help;

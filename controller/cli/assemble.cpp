@@ -47,6 +47,20 @@ class OverflowMaker {
 
 void add(std::string& all, const std::string& one) { all += (all.empty() ? "" : "; ") + one; }
 
+std::vector<std::unique_ptr<Balancer>> make_balancers(const Group& group, const std::vector<BalancerSpec>& specs,
+                                                      BalancerMaker& maker, std::string& failed) {
+  std::vector<std::unique_ptr<Balancer>> balancers;
+  for (const BalancerSpec& spec : specs) {
+    auto balancer = maker.make({group, spec});
+    if (balancer) {
+      balancers.push_back(std::move(*balancer));
+    } else {
+      add(failed, fmt::format("group {}, balancer {}: {}", group.name, spec.name, balancer.error().message));
+    }
+  }
+  return balancers;
+}
+
 }  // namespace
 
 TimePoint SystemClock::now() const { return std::chrono::floor<Duration>(std::chrono::system_clock::now()); }
@@ -72,15 +86,9 @@ Result<std::unique_ptr<Assembly>> assemble(const Config& config, Outside& outsid
                         return found == settings->end() ? nullptr : &found->second;
                       }});
   for (const Group& group : config.groups) {
-    Managed managed{.group = group, .policies = make_policies(group), .provider = overflow.provider_of(group), .balancers = {}};
-    for (const BalancerSpec& spec : group.balancers) {
-      auto balancer = assembly->balancers->make({group, spec});
-      if (!balancer) {
-        add(failed, fmt::format("group {}, balancer {}: {}", group.name, spec.name, balancer.error().message));
-        continue;
-      }
-      managed.balancers.push_back(std::move(*balancer));
-    }
+    Managed managed{.group = group, .policies = make_policies(group), .provider = overflow.provider_of(group)};
+    managed.balancers = make_balancers(group, group.balancers, *assembly->balancers, failed);
+    managed.previews = make_balancers(group, group.previews, *assembly->balancers, failed);
     assembly->groups.push_back(std::move(managed));
   }
   if (!failed.empty()) return failure(ErrorKind::invalid, failed);

@@ -520,7 +520,7 @@ class ConfigBuilder {
     if (type == nullptr) return;
     BalancerSpec spec{.name = std::string(type->name), .type = std::string(type->name), .settings = {}};
     const std::size_t before = reader_.error_count();
-    spec.settings = reader_.read(place.node, whole_table({}, type->keys), place.path);
+    spec.settings = reader_.read(place.node, whole_table(balancer_keys(), type->keys), place.path);
     const bool has_file = std::ranges::find(type->keys, "file", &Key::name) != type->keys.end() && spec.settings.has("file");
     if (has_file) {
       const std::string& file = spec.settings.text("file");
@@ -533,7 +533,8 @@ class ConfigBuilder {
     if (reader_.error_count() == before && type->check != nullptr) {
       complain_all(type->check({.group = group, .spec = spec}), place);
     }
-    group.balancers.push_back(std::move(spec));
+    const bool preview = spec.settings.boolean("preview");
+    (preview ? group.previews : group.balancers).push_back(std::move(spec));
   }
 
   void read_deploys(Group& group, const Settings& settings, const Place& group_place) {

@@ -303,10 +303,20 @@ constexpr Key kPolicy[] = {
     {.name = "name", .doc = "The policy's name, unique in its group, for people and metrics.", .required = true},
 };
 
+constexpr Key kBalancer[] = {
+    {.name = "preview",
+     .type = KeyType::boolean,
+     .doc =
+         "true: it gets test traffic only. During a deploy it has the healthy servers of the new version, also before they serve; "
+         "otherwise those that serve.",
+     .fallback = "false"},
+};
+
 }  // namespace
 
 std::span<const Key> root_keys() { return kRoot; }
 std::span<const Key> group_keys() { return kGroup; }
 std::span<const Key> policy_keys() { return kPolicy; }
+std::span<const Key> balancer_keys() { return kBalancer; }
 
 }  // namespace weir

@@ -12,5 +12,6 @@ namespace weir {
 [[nodiscard]] std::span<const Key> group_keys();
 /// What every policy has besides its type's keys and `type`.
 [[nodiscard]] std::span<const Key> policy_keys();
+[[nodiscard]] std::span<const Key> balancer_keys();  ///< besides `type` and the type's own
 
 }  // namespace weir

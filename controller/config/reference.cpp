@@ -151,7 +151,7 @@ std::string config_reference(const Catalogs& catalogs) {
   text += "## groups\n\nA list; each entry is one fleet.\n\n";
   write_table(text, group_keys());
   write_family(text, "policies", policy_keys(), catalogs.policies);
-  write_family(text, "balancers", {}, catalogs.balancers);
+  write_family(text, "balancers", balancer_keys(), catalogs.balancers);
   while (text.ends_with("\n\n")) text.pop_back();
   return text;
 }

@@ -67,6 +67,7 @@ struct Slot {
   std::vector<std::string> notes;
   std::set<std::string> blind;  ///< policies without data
   std::string balancer_error;
+  std::optional<std::vector<Peer>> previewed;    ///< what the previews were told last
   std::optional<std::vector<Peer>> tried_peers;  ///< of the last write, until the balancers are seen to say what they should
   Duration balancer_retry{0};
   Steady::time_point balancer_not_before;
@@ -130,7 +131,10 @@ class Loop::Impl {
     workers_.reset();
     for (auto& [name, lane] : lanes_) lane.actors.reset();
     // A write has no stop token: it is cancelled with its balancer.
-    for (const auto& slot : slots_) slot->managed.balancers.clear();
+    for (const auto& slot : slots_) {
+      slot->managed.balancers.clear();
+      slot->managed.previews.clear();
+    }
     {
       std::unique_lock lock(mutex_);
       idle_.wait(lock, [this] { return std::ranges::none_of(slots_, [](const auto& slot) { return slot->running; }); });
@@ -557,6 +561,7 @@ class Loop::Impl {
       if (action.kind == Action::Kind::launch || action.kind == Action::Kind::terminate) ++applying->left;
     }
     if (write) write_balancers(slot, snapshot, applying);
+    write_previews(slot, preview_peers(snapshot->record));
     for (const Action& action : plan.actions) {
       if (action.kind == Action::Kind::run_hook) start_hook(slot, snapshot, action.server);
       if (action.kind != Action::Kind::launch && action.kind != Action::Kind::terminate) continue;
@@ -600,6 +605,24 @@ class Loop::Impl {
         }
         if (events_.written) events_.written(slot.managed.group, result.has_value());
         step_done(slot, snapshot, applying);
+      });
+    }
+  }
+
+  /// Nothing but test traffic depends on it, so no turn waits for it: what fails is told, and tried again in the next turn.
+  void write_previews(Slot& slot, const std::vector<Peer>& peers) {
+    if (slot.managed.previews.empty() || peers.empty()) return;
+    {
+      const std::lock_guard lock(mutex_);
+      if (slot.previewed == peers) return;
+      slot.previewed = peers;
+    }
+    for (const auto& preview : slot.managed.previews) {
+      preview->write(peers, [this, &slot](const Result<void>& result) {
+        if (result || stop_.stop_requested()) return;
+        ports_.log.warning("preview_not_written", {{"group", slot.managed.group.name}, {"error", result.error().message}});
+        const std::lock_guard lock(mutex_);
+        slot.previewed.reset();
       });
     }
   }

@@ -110,6 +110,21 @@ std::optional<Outcome> apply_action(const Managed& managed, const Action& action
   return std::nullopt;
 }
 
+std::vector<Peer> preview_peers(const Record& record) {
+  const std::optional<Rollout>& rollout = record.rollout;
+  std::vector<Peer> peers;
+  if (is_active(rollout) && rollout->direction == Rollout::Direction::forward) {
+    for (const Server& server : record.servers) {
+      const bool stays = server.phase != Phase::draining && server.phase != Phase::terminating;
+      const bool can = server.version == rollout->version && server.health.status == HealthStatus::healthy;
+      if (stays && can && !server.address.empty()) peers.push_back({.server = server.id, .address = server.address});
+    }
+  }
+  if (peers.empty()) peers = record.plan.peers;
+  std::ranges::sort(peers, {}, &Peer::address);
+  return peers;
+}
+
 std::string apply_balancers(const Managed& managed, const Plan& plan) {
   std::vector<std::future<Result<void>>> answers;
   for (const auto& balancer : managed.balancers) {

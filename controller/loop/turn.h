@@ -19,7 +19,8 @@ struct Managed {
   Group group;
   Policies policies;
   std::shared_ptr<Provider> provider;
-  std::vector<std::unique_ptr<Balancer>> balancers;
+  std::vector<std::unique_ptr<Balancer>> balancers = {};
+  std::vector<std::unique_ptr<Balancer>> previews = {};
 };
 
 /// What the provider said about one group.
@@ -72,6 +73,10 @@ struct Answers {
 
 /// Does one launch or terminate action; nothing for the others.
 [[nodiscard]] std::optional<Outcome> apply_action(const Managed& managed, const Action& action, std::stop_token stop);
+
+/// Whom test traffic should reach after a turn, sorted by address: the healthy servers of the version that a deploy brings, whether
+/// they serve or not; where there are none, or no deploy brings one, the peers of the plan. Pure.
+[[nodiscard]] std::vector<Peer> preview_peers(const Record& record);
 
 /// Writes the plan's peers to every balancer and waits for all. Empty if all is in force, else what failed.
 [[nodiscard]] std::string apply_balancers(const Managed& managed, const Plan& plan);

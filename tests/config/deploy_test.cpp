@@ -12,8 +12,8 @@ using namespace std::chrono_literals;
 using testing::ElementsAre;
 using testing::IsEmpty;
 
-/// The rule of a group with this `deploy` section and further lines; "" is a group without one.
-DeployRule deploy_of(const std::string& deploy, const std::string& more = "") {
+/// A group with this `deploy` section and further lines; "" is a group without one.
+Group group_of(const std::string& deploy, const std::string& more = "") {
   const auto config = parse_test_config(R"(
 prometheus: {url: "http://127.0.0.1:9090"}
 providers: {local: {type: memory}}
@@ -25,8 +25,9 @@ groups:
 )" + (deploy.empty() ? "" : "    deploy: " + deploy + "\n") +
                                         more);
   EXPECT_TRUE(config.has_value()) << complaints(config);
-  return config ? config->groups.at(0).deploy : DeployRule{};
+  return config ? config->groups.at(0) : Group{};
 }
+DeployRule deploy_of(const std::string& deploy, const std::string& more = "") { return group_of(deploy, more).deploy; }
 
 TEST(DeploySection, every_key_of_it_is_kept) {
   EXPECT_EQ(deploy_of(R"({strategy: rolling, max_surge: 25%, max_unavailable: "12.5%", soak: 30s, pause_at: [25%, "50%"],
@@ -60,6 +61,17 @@ TEST(DeploySection, hooks_are_kept_with_what_they_run_and_how_long_they_may) {
 TEST(DeploySection, a_hook_may_be_a_url_and_a_gate_is_one_that_may_ask_to_wait) {
   const Hooks hooks = deploy_of(R"({hooks: {gate: {url: "https://gate.example/{version}", retry: 1m}}})").hooks;
   EXPECT_EQ(hooks.gate, (Hook{.url = "https://gate.example/{version}", .timeout = 10min, .retry = 1min}));
+}
+
+TEST(DeploySection, a_balancer_for_a_preview_is_none_of_the_group_s_balancers) {
+  const Group group = group_of("", R"(
+    balancers:
+      - {type: nginx, file: /etc/nginx/app.conf}
+      - {type: nginx, file: /etc/nginx/app_preview.conf, preview: true}
+)");
+  ASSERT_EQ(group.balancers.size(), 1U);
+  ASSERT_EQ(group.previews.size(), 1U);
+  EXPECT_EQ(group.previews[0].name, "nginx /etc/nginx/app_preview.conf");
 }
 
 TEST(DeploySection, without_one_and_with_an_empty_one_a_group_is_deployed_as_documented) {

@@ -425,6 +425,24 @@ TEST_F(HookLoopTest, one_that_was_stopped_with_the_controller_is_run_again_by_th
   EXPECT_EQ(run()->said, "12 rows");
 }
 
+TEST_F(LoopTest, a_preview_that_fails_is_asked_again_and_one_that_hangs_holds_up_no_turn) {
+  add(group("app", 1));
+  const auto failing = std::make_shared<BalancerWatch>();
+  const auto hanging = std::make_shared<BalancerWatch>();
+  failing->fail(Error{ErrorKind::unavailable, "nginx: no"});
+  hanging->hold();
+  for (const auto& watch : {failing, hanging}) groups.back().previews.push_back(std::make_unique<FakeBalancer>(watch));
+  start();
+  ASSERT_TRUE(soon([&] { return probe.watched("app") == 1; }));
+  probe.all_are(HealthStatus::healthy, {"app"});
+  ASSERT_TRUE(soon([&] { return failing->writes() > 0 && hanging->writes() > 0; }));
+  EXPECT_TRUE(soon([&] { return serving("app") == 1; })) << "users' traffic follows";
+  failing->fail(std::nullopt);
+  loop->wake("app");
+  EXPECT_TRUE(soon([&] { return failing->peers().size() == 1; }));
+  EXPECT_EQ(failing->peers(), balancers.at("app")->peers());
+}
+
 // A judge without Prometheus is what a configuration cannot say; a loop that is given none still turns.
 TEST_F(LoopTest, without_a_metric_source_nothing_is_asked) {
   Memory memory;

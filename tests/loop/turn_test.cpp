@@ -226,5 +226,48 @@ TEST(ApplyBalancers, waits_for_all_and_names_every_failure) {
   EXPECT_EQ(watches[1]->peers(), plan.peers);
 }
 
+// ---- preview ----------------------------------------------------------------------------------------------------------------
+
+/// Two servers of v1 that serve, and of v2 one that waits, one that is sick and one that leaves.
+Record in_a_deploy() {
+  const auto server = [](std::string id, std::string version, Phase phase, HealthStatus health) {
+    return Server{.id = id, .address = id + ":80", .version = std::move(version), .phase = phase, .health = {health, ""}};
+  };
+  Record record;
+  record.plan.peers = {{.server = "a", .address = "a:80"}, {.server = "b", .address = "b:80"}};
+  record.servers = {server("a", "v1", Phase::in_service, HealthStatus::healthy),
+                    server("b", "v1", Phase::in_service, HealthStatus::healthy),
+                    server("z", "v2", Phase::warming, HealthStatus::healthy),
+                    server("y", "v2", Phase::in_service, HealthStatus::healthy),
+                    server("sick", "v2", Phase::warming, HealthStatus::unhealthy),
+                    server("leaves", "v2", Phase::draining, HealthStatus::healthy)};
+  record.rollout = Rollout{.version = "v2", .from = "v1"};
+  return record;
+}
+
+std::vector<std::string> addresses_of(const std::vector<Peer>& peers) {
+  std::vector<std::string> addresses;
+  for (const Peer& peer : peers) addresses.push_back(peer.address);
+  return addresses;
+}
+
+TEST(Preview, has_the_healthy_servers_of_the_new_version_whether_they_serve_or_not) {
+  EXPECT_THAT(addresses_of(preview_peers(in_a_deploy())), ElementsAre("y:80", "z:80"));
+}
+
+TEST(Preview, has_those_that_serve_without_a_deploy_on_its_way_back_after_its_end_and_before_there_is_a_new_one) {
+  Record record = in_a_deploy();
+  record.rollout->direction = Rollout::Direction::back;
+  EXPECT_THAT(addresses_of(preview_peers(record)), ElementsAre("a:80", "b:80"));
+  record = in_a_deploy();
+  record.rollout->ended_at = record.at;
+  EXPECT_THAT(addresses_of(preview_peers(record)), ElementsAre("a:80", "b:80"));
+  record = in_a_deploy();
+  record.rollout->version = "v3";
+  EXPECT_THAT(addresses_of(preview_peers(record)), ElementsAre("a:80", "b:80"));
+  record.rollout.reset();
+  EXPECT_THAT(addresses_of(preview_peers(record)), ElementsAre("a:80", "b:80"));
+}
+
 }  // namespace
 }  // namespace weir
