@@ -1,16 +1,21 @@
 #include <gtest/gtest.h>
 
 #include <fmt/format.h>
+#include <yaml-cpp/yaml.h>
 
 #include <filesystem>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "examples/stand/process.h"
 #include "platform/command.h"
 #include "platform/file.h"
+#include "providers/kubernetes/kubeconfig.h"
 #include "tests/docs/documents.h"
+#include "tests/fakes/vultr.h"
 #include "tests/support/free_port.h"
 #include "tests/support/temp_directory.h"
 
@@ -34,8 +39,13 @@ void make_unattended(std::string& script) {
       {"\nweir plan -c weir.yaml\n", "\nweir plan -c weir.yaml || [ $? -eq 2 ]\n"},
       {"\nweir status\n", "\neventually weir status\n"},
       {"\ncurl http", "\neventually curl -fsS http"},
-      {"\nweir status --watch\n", "\neventually grows\nweir status\n"},
-      {"--profile 90:500", "--profile 40:500"},
+      {"--profile 90:500 http://127.0.0.1:8080/ &\nweir status --watch\n",
+       "--profile 40:500 http://127.0.0.1:8080/ &\nfirst_load=$!\neventually grows\nweir status\n"},
+      {"read -rs key\n", "wait $first_load\nkey=a-key-of-vultr\n"},
+      {"--profile 300:500", "--profile 60:500"},
+      {"\nload_pid=$!\nweir status --watch\nweir orphans\n",
+       "\nload_pid=$!\neventually serves_in_the_cloud\nweir status\nweir orphans\n"},
+      {"\nweir scale app 1\nweir status --watch\n", "\nweir scale app 1\neventually is_alone\n"},
   };
   for (const auto& [from, to] : changes) {
     ASSERT_TRUE(script.contains(from)) << "the tutorial no longer says: " << from;
@@ -62,7 +72,7 @@ std::string without_preparation(const std::string& block) {
 std::string script_of(const std::vector<docs::Block>& blocks) {
   std::string script;
   for (const docs::Block& block : blocks) {
-    if (block.language == "yaml") script += "cat > weir.yaml <<'YAML'\n" + block.text + "YAML\n";
+    if (!block.name.empty()) script += "cat > " + block.name + " <<'YAML'\n" + block.text + "YAML\n";
     if (block.language == "sh") script += without_preparation(block.text);
   }
   make_unattended(script);
@@ -72,11 +82,13 @@ export PATH="{}:{}:$PATH:/usr/sbin"
 eventually() {{
   local tries=0
   until "$@"; do
-    if ((++tries > 300)); then echo "gave up: $*"; cat *.log; return 1; fi
+    if ((++tries > 600)); then echo "gave up: $*"; cat *.log; return 1; fi
     sleep 0.1
   done
 }}
-grows() {{ [ "$(grep -c '^server 127' app.conf)" -ge 3 ]; }}
+grows() {{ [ "$(grep -c '^server 127.0.0.1:' app.conf)" -ge 3 ]; }}
+serves_in_the_cloud() {{ [ "$(grep -c '^server 127.0.1.' app.conf)" -ge 2 ]; }}
+is_alone() {{ [ "$(grep -c '^server' app.conf)" -eq 1 ] && [ "$(weir status | grep -c cloud/)" -eq 0 ]; }}
 clean_up() {{ set +eu; {}
 }}
 trap clean_up EXIT
@@ -86,29 +98,75 @@ trap clean_up EXIT
          script + "trap - EXIT\n";
 }
 
+/// Vultr, where an instance is an address of its own on loopback, at which what its user data writes and starts is started.
+class Cloud {
+ public:
+  explicit Cloud(fs::path directory) : directory_(std::move(directory)) {
+    fs::create_directories(directory_);
+    fake_.on_boot = [this](const FakeVultr::Machine& machine) { boot(machine); };
+    fake_.on_gone = [this](const FakeVultr::Machine& machine) { programs_.erase(machine.id); };
+  }
+
+  [[nodiscard]] FakeVultr& fake() { return fake_; }
+  [[nodiscard]] std::string url() const { return stub_.url(); }
+
+ private:
+  static std::string address_of(int number) { return fmt::format("127.0.1.{}", number); }
+
+  void boot(const FakeVultr::Machine& machine) {
+    const auto user_data = kubernetes::base64_decoded(machine.order->value("user_data", ""));
+    ASSERT_TRUE(user_data);
+    const YAML::Node cloud_init = YAML::Load(*user_data);
+    const YAML::Node app = cloud_init["write_files"][0];
+    const YAML::Node unit = cloud_init["write_files"][1];
+    ASSERT_TRUE(unit["content"].as<std::string>().contains("ExecStart=/usr/bin/python3 " + app["path"].as<std::string>() + "\n"));
+    const fs::path file = directory_ / (machine.id + ".py");
+    ASSERT_TRUE(replace_file(file, app["content"].as<std::string>()));
+    auto program = Program::start({.command = {"env", "HOST=" + address_of(machine.number), "python3", file},
+                                   .directory = directory_,
+                                   .log = directory_ / (machine.id + ".log")});
+    ASSERT_TRUE(program) << program.error().message;
+    programs_.emplace(machine.id, std::move(*program));
+  }
+
+  const fs::path directory_;
+  WaitingClock clock_;
+  std::map<std::string, Program> programs_;  // by instance
+  FakeVultr fake_{{.clock = clock_, .boot = 1s, .address_after = 300ms, .main_ip = address_of}};
+  HttpStub stub_{[this](const HttpStub::Request& request) { return fake_.answer(request); }};
+};
+
 TEST(Tutorial, does_what_it_says_from_the_first_command_to_the_last) {
   const TempDirectory directory;
+  Cloud cloud(directory.path() / "cloud");
   const fs::path root = WEIR_SOURCE_DIR;
   const auto blocks = docs::fenced_blocks(kTutorial, docs::read_text(root / kTutorial));
   ASSERT_GE(blocks.size(), 8U);
   std::string script = script_of(blocks);
   replace_all(script, "/tmp/weir-tutorial", (directory.path() / "tutorial").string());
   const int tens = free_port() / 10;
-  for (const auto& [shown, own] : std::vector<std::pair<std::string, std::string>>{{":8080", fmt::format(":{}", free_port())},
-                                                                                   {":9090", fmt::format(":{}", free_port())},
-                                                                                   {":8600", fmt::format(":{}", free_port())},
-                                                                                   {"9100-9199", fmt::format("{0}0-{0}9", tens)},
-                                                                                   {"--port 91", fmt::format("--port {}", tens)}}) {
+  for (const auto& [shown, own] :
+       std::vector<std::pair<std::string, std::string>>{{"3000", std::to_string(free_port())},
+                                                        {":8080", fmt::format(":{}", free_port())},
+                                                        {":9090", fmt::format(":{}", free_port())},
+                                                        {":8600", fmt::format(":{}", free_port())},
+                                                        {"type: vultr, ", fmt::format("type: vultr, api_url: '{}', ", cloud.url())},
+                                                        {"9100-9101", fmt::format("{0}0-{0}1", tens)},
+                                                        {"9100-9199", fmt::format("{0}0-{0}9", tens)},
+                                                        {"--port 91", fmt::format("--port {}", tens)}}) {
     ASSERT_TRUE(script.contains(shown)) << shown;
     replace_all(script, shown, own);
   }
   // Not as an argument of bash: what the tutorial looks for in command lines must not find the script itself.
   const fs::path file = directory.path() / "tutorial.sh";
   ASSERT_TRUE(replace_file(file, script));
-  const auto ran = run_command({"bash", file}, 110s);
+  const auto ran = run_command({"bash", file}, 200s);
   ASSERT_TRUE(ran) << ran.error().message;
   EXPECT_EQ(ran->status, 0) << ran->output;
   EXPECT_FALSE(fs::exists(directory.path() / "tutorial")) << "its last command removes what it made";
+  EXPECT_GE(cloud.fake().all().size(), 2U);
+  EXPECT_TRUE(cloud.fake().alive().empty()) << "left behind at Vultr, and paid";
+  EXPECT_TRUE(cloud.fake().violations().empty()) << cloud.fake().violations().front();
 }
 
 }  // namespace
