@@ -82,21 +82,25 @@ class Reader {
     for (const char* part : {"tests", "examples", "docs"}) fs::create_directory_symlink(kRoot / part, directory_.path() / part);
   }
 
-  /// How many commands were run.
+  /// How many commands were run. A file is there from the beginning, and has been saved anew when a later block has its name.
   int follow() {
+    const std::vector<Block> blocks = fenced_blocks(page_, read_text(kRoot / page_));
+    for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) save(*block);
     int ran = 0;
-    for (const Block& block : fenced_blocks(page_, read_text(kRoot / page_))) {
-      if (!block.name.empty()) EXPECT_TRUE(replace_file(directory_.path() / block.name, block.text)) << block.name;
+    for (const Block& block : blocks) {
+      save(block);
       if (block.language != "console") continue;
-      for (const Exchange& exchange : exchanges(block)) {
-        type(exchange);
-        ++ran;
-      }
+      for (const Exchange& exchange : exchanges(block)) type(exchange);
+      ran += static_cast<int>(exchanges(block).size());
     }
     return ran;
   }
 
  private:
+  void save(const Block& block) {
+    if (!block.name.empty()) EXPECT_TRUE(replace_file(directory_.path() / block.name, block.text)) << block.name;
+  }
+
   void type(const Exchange& exchange) {
     SCOPED_TRACE(page_ + ":" + std::to_string(exchange.line) + ": " + exchange.command);
     const fs::path script = directory_.path() / ".typed.sh";
@@ -118,7 +122,8 @@ std::vector<std::string> pages_to_follow() {
   std::erase_if(pages, [](const std::string& page) {
     if (page.ends_with(".ko.md")) return true;  // the same blocks, as another test sees to
     const auto blocks = fenced_blocks(page, read_text(kRoot / page));
-    return std::ranges::none_of(blocks, [](const Block& block) { return !block.name.empty(); });
+    const bool has_files = std::ranges::any_of(blocks, [](const Block& block) { return !block.name.empty(); });
+    return !has_files || std::ranges::none_of(blocks, [](const Block& block) { return block.language == "console"; });
   });
   return pages;
 }

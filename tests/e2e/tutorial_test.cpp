@@ -169,5 +169,78 @@ TEST(Tutorial, does_what_it_says_from_the_first_command_to_the_last) {
   EXPECT_TRUE(cloud.fake().violations().empty()) << cloud.fake().violations().front();
 }
 
+/// The README's configuration, in a place where a test may work.
+std::string readme_configuration(const std::string& shown, const fs::path& directory) {
+  std::string text = shown;
+  const std::string here = directory.string();
+  const int tens = free_port() / 10;
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"/srv/app/run", WEIR_EXAMPLE_APP},
+           {"9000-9099", fmt::format("{0}0-{0}9", tens)},
+           {"{http: /health}", "{http: /health, interval: 300ms, timeout: 250ms}"},
+           {"file: /etc/nginx/weir/app.conf",
+            fmt::format("file: {0}/app.conf, pid_file: {0}/nginx.pid, test: nginx -t -c {0}/nginx.conf, "
+                        "reload: nginx -s reload -c {0}/nginx.conf",
+                        here)}}) {
+    EXPECT_TRUE(text.contains(from)) << "the README no longer says: " << from;
+    replace_all(text, from, to);
+  }
+  return fmt::format("controller: {{interval: 1s, state: {0}/state/state.db, listen: 127.0.0.1:8600, token_file: {0}/token}}\n",
+                     here) +
+         text;
+}
+
+TEST(Readme, shows_commands_that_do_what_they_say) {
+  const TempDirectory directory;
+  const fs::path root = WEIR_SOURCE_DIR;
+  const auto tutorial = docs::fenced_blocks(kTutorial, docs::read_text(root / kTutorial));
+  std::string configuration;
+  std::string commands;
+  for (const docs::Block& block : docs::fenced_blocks("README.md", docs::read_text(root / "README.md"))) {
+    if (block.name == "weir.yaml") configuration = readme_configuration(block.text, directory.path() / "site");
+    if (block.language == "sh" && block.text.starts_with("weir validate")) commands = block.text;
+  }
+  for (const auto& [from, to] : std::vector<std::pair<std::string, std::string>>{
+           {"weir plan -c weir.yaml ", "weir plan -c weir.yaml || [ $? -eq 2 ] "},
+           {"weir run -c weir.yaml &", "weir run -c weir.yaml > weir.log 2>&1 & weir_pid=$!"},
+           {"weir status -c weir.yaml ", "eventually serves; weir status -c weir.yaml "},
+           {"sum(rate(http_requests_total[1m]))", "vector(100)"}}) {
+    ASSERT_TRUE(commands.contains(from)) << "the README no longer says: " << from;
+    replace_all(commands, from, to);
+  }
+  constexpr std::string_view kScript = R"bash(set -euo pipefail
+export PATH="{0}:$PATH:/usr/sbin"
+eventually() {{ local tries=0; until "$@"; do ((++tries < 600)); sleep 0.1; done; }}
+serves() {{ [ "$(grep -c '^server 127.0.0.1:' app.conf)" -ge 2 ] && ! grep -q down app.conf; }}
+weir_pid= prometheus_pid=
+clean_up() {{
+  status=$?
+  [ $status -eq 0 ] || cat *.log
+  kill $weir_pid $prometheus_pid
+  wait $weir_pid $prometheus_pid
+  pkill -f '[^ ]*weir-example-app --port {1}'
+  nginx -s stop -c /tmp/weir-tutorial/nginx.conf
+}}
+trap clean_up EXIT
+mkdir -p /tmp/weir-tutorial/state && cd /tmp/weir-tutorial && echo secret > token
+cat > weir.yaml <<'YAML'
+{2}YAML
+{3}{4}{5}[ "$(curl -fsS http://127.0.0.1:8080/ | grep -c v2)" -eq 1 ]
+)bash";
+  const std::string ports = configuration.substr(configuration.find("ports: \"") + 8, 4);
+  std::string script = fmt::format(kScript, fs::path(WEIR_PROGRAM).parent_path().string(), ports, configuration, tutorial[1].text,
+                                   tutorial[2].text, commands);
+  replace_all(script, "/tmp/weir-tutorial", (directory.path() / "site").string());
+  for (const char* port : {":8080", ":9090", ":8600"}) {
+    ASSERT_TRUE(script.contains(port)) << port;
+    replace_all(script, port, fmt::format(":{}", free_port()));
+  }
+  const fs::path file = directory.path() / "readme.sh";
+  ASSERT_TRUE(replace_file(file, script));
+  const auto ran = run_command({"bash", file}, 110s);
+  ASSERT_TRUE(ran) << ran.error().message;
+  EXPECT_EQ(ran->status, 0) << ran->output;
+}
+
 }  // namespace
 }  // namespace weir
