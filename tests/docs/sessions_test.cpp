@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cctype>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -193,25 +195,38 @@ class Help {
 /// Commands that have commands of their own.
 constexpr std::string_view kFamilies[] = {"deploy", "import", "state"};
 
-std::string without_comment(const std::string& line) { return line.substr(0, line.find(" #")); }
+std::string without_comment(const std::string& line) { return line.starts_with('#') ? "" : line.substr(0, line.find(" #")); }
+
+/// Whether the word after this one may be a program.
+bool precedes_program(const std::string& word) {
+  static const std::set<std::string> kMarks = {"|", ";", "&&", "||", "&", "sudo", "exec"};
+  return kMarks.contains(word) || word.contains('=');
+}
+
+/// `--out` of `[--out`, `--out=x` and `--out`; empty for another word.
+std::string option_in(const std::string& word) {
+  const std::size_t begin = word.find("--");
+  if (begin == std::string::npos || begin > 1 || word.size() < begin + 3) return "";
+  return word.substr(begin, word.find_first_of("=],;", begin) - begin);
+}
 
 /// What one command line says of weir that is not so.
 void check_line(const std::string& line, Help& help, std::vector<std::string>& wrong) {
   std::istringstream in(without_comment(line));
   std::string command;
+  bool program_next = true;
   for (std::string word; in >> word;) {
-    const bool ends = word == "|" || word == ";" || word == "&&" || word == "||" || word == "&";
-    if (ends) command.clear();
-    if (word == "weir" && in >> command) {
+    const bool is_weir = program_next && word == "weir";
+    program_next = precedes_program(word) && (command.empty() || !word.contains('='));
+    if (program_next) command.clear();
+    if (is_weir && in >> command) {
       if (command.starts_with('-')) return;
       if (std::ranges::find(kFamilies, command) != std::end(kFamilies) && in >> word) command += " " + word;
       if (!help.knows(command)) wrong.push_back("weir " + command);
       continue;
     }
-    const std::size_t begin = word.find("--");
-    if (command.empty() || begin == std::string::npos || begin > 1 || word.size() < begin + 3) continue;
-    const std::string option = word.substr(begin, word.find_first_of("=],;", begin) - begin);
-    if (!help.has(command, option)) wrong.push_back("weir " + command + " " + option);
+    const std::string option = option_in(word);
+    if (!command.empty() && !option.empty() && !help.has(command, option)) wrong.push_back("weir " + command + " " + option);
   }
 }
 

@@ -204,7 +204,7 @@ TEST(Readme, shows_commands_that_do_what_they_say) {
            {"weir plan -c weir.yaml ", "weir plan -c weir.yaml || [ $? -eq 2 ] "},
            {"weir run -c weir.yaml &", "weir run -c weir.yaml > weir.log 2>&1 & weir_pid=$!"},
            {"weir status -c weir.yaml ", "eventually serves; weir status -c weir.yaml "},
-           {"sum(rate(http_requests_total[1m]))", "vector(100)"}}) {
+           {"now-28d --load 'sum(rate(http_requests_total[1m]))'", "now-1h --load 'vector(100)'"}}) {
     ASSERT_TRUE(commands.contains(from)) << "the README no longer says: " << from;
     replace_all(commands, from, to);
   }
@@ -215,6 +215,7 @@ serves() {{ [ "$(grep -c '^server 127.0.0.1:' app.conf)" -ge 2 ] && ! grep -q do
 weir_pid= prometheus_pid=
 clean_up() {{
   status=$?
+  set +e
   [ $status -eq 0 ] || cat *.log
   kill $weir_pid $prometheus_pid
   wait $weir_pid $prometheus_pid
