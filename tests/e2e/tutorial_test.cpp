@@ -40,11 +40,11 @@ void make_unattended(std::string& script) {
       {"\nweir status\n", "\neventually weir status\n"},
       {"\ncurl http", "\neventually curl -fsS http"},
       {"--profile 90:500 http://127.0.0.1:8080/ &\nweir status --watch\n",
-       "--profile 40:500 http://127.0.0.1:8080/ &\nfirst_load=$!\neventually grows\nweir status\n"},
-      {"read -rs key\n", "wait $first_load\nkey=a-key-of-vultr\n"},
+       "--profile 30:500 http://127.0.0.1:8080/ &\nfirst_load=$!\neventually grows\nweir status\n"},
+      {"read -rs key\n", "wait $first_load || true\neventually is_alone\nkey=a-key-of-vultr\n"},
       {"--profile 300:500", "--profile 60:500"},
-      {"\nload_pid=$!\nweir status --watch\nweir orphans\n",
-       "\nload_pid=$!\neventually serves_in_the_cloud\nweir status\nweir orphans\n"},
+      {"\nload_pid=$!\nweir status --watch\nweir explain app\nweir orphans\n",
+       "\nload_pid=$!\neventually serves_in_the_cloud\nweir explain app\nweir orphans\n"},
       {"\nweir scale app 1\nweir status --watch\n", "\nweir scale app 1\neventually is_alone\n"},
   };
   for (const auto& [from, to] : changes) {
@@ -88,7 +88,7 @@ eventually() {{
 }}
 grows() {{ [ "$(grep -c '^server 127.0.0.1:' app.conf)" -ge 3 ]; }}
 serves_in_the_cloud() {{ [ "$(grep -c '^server 127.0.1.' app.conf)" -ge 2 ]; }}
-is_alone() {{ [ "$(grep -c '^server' app.conf)" -eq 1 ] && [ "$(weir status | grep -c cloud/)" -eq 0 ]; }}
+is_alone() {{ [ "$(grep -c '^server' app.conf)" -eq 1 ] && [ "$(weir explain app | grep -c cloud/)" -eq 0 ]; }}
 clean_up() {{ set +eu; {}
 }}
 trap clean_up EXIT
