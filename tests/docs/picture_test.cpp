@@ -58,7 +58,7 @@ std::string shown_configuration() {
 /// Where things stand in the picture. Times grow to the right, loads upwards.
 struct Frame {
   double left = 56;
-  double right = 844;
+  double right = 832;
   double top = 46;
   double bottom = 286;
   double most = 20'000;
@@ -149,7 +149,7 @@ std::string legend() {
   return "<rect class=\"load\" x=\"56\" y=\"12\" width=\"14\" height=\"12\"/><text x=\"76\" y=\"22\">requests a second</text>\n"
          "<path class=\"capacity\" d=\"M200 18H222\"/><text x=\"228\" y=\"22\">what the servers can carry, and how many there "
          "are</text>\n"
-         "<rect class=\"outage\" x=\"540\" y=\"12\" width=\"14\" height=\"12\"/><text x=\"560\" y=\"22\">Prometheus is away: "
+         "<rect class=\"outage\" x=\"590\" y=\"12\" width=\"14\" height=\"12\"/><text x=\"610\" y=\"22\">Prometheus is away: "
          "nothing shrinks</text>\n";
 }
 
