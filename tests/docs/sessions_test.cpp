@@ -7,8 +7,11 @@
 #include <cstdlib>
 #include <filesystem>
 #include <map>
+#include <ranges>
 #include <set>
 #include <sstream>
+#include <string_view>
+#include <utility>
 
 #include "platform/command.h"
 #include "platform/file.h"
@@ -25,8 +28,7 @@ using testing::IsEmpty;
 
 const fs::path kRoot = WEIR_SOURCE_DIR;
 
-// --- sessions
-// ---------------------------------------------------------------------------------------------------------------------
+// Sessions
 
 /// A command of a `console` block, and what is shown below it.
 struct Exchange {
@@ -87,7 +89,7 @@ class Reader {
   /// How many commands were run. A file is there from the beginning, and has been saved anew when a later block has its name.
   int follow() {
     const std::vector<Block> blocks = fenced_blocks(page_, read_text(kRoot / page_));
-    for (auto block = blocks.rbegin(); block != blocks.rend(); ++block) save(*block);
+    for (const Block& block : std::views::reverse(blocks)) save(block);
     int ran = 0;
     for (const Block& block : blocks) {
       save(block);
@@ -162,16 +164,18 @@ TEST(Rules, an_answer_is_as_shown_or_not) {
   EXPECT_FALSE(is_as_shown("a\n…\nd\n", "a\nb\nc\n"));
 }
 
-// --- commands and options
-// ---------------------------------------------------------------------------------------------------------
+// Commands and options
 
 /// What weir says of itself: its commands, and the options of each.
 class Help {
  public:
   [[nodiscard]] bool has(const std::string& command, const std::string& option) {
     const std::string& text = of(command);
-    const std::size_t at = text.find(option);
-    return at != std::string::npos && (at + option.size() == text.size() || !is_part(text[at + option.size()]));
+    for (std::size_t at = text.find(option); at != std::string::npos; at = text.find(option, at + 1)) {
+      const std::size_t end = at + option.size();
+      if (end == text.size() || !is_part(text[end])) return true;
+    }
+    return false;
   }
   [[nodiscard]] bool knows(const std::string& command) { return !of(command).empty(); }
 
