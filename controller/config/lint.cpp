@@ -297,6 +297,10 @@ class GroupLint {
 
 bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
+bool makes_servers_at(const Group& group, const std::string& provider) {
+  return group.provider == provider || (group.overflow && group.overflow->provider == provider);
+}
+
 }  // namespace
 
 std::vector<std::string> lint_config(const Config& config) {
@@ -307,7 +311,7 @@ std::vector<std::string> lint_config(const Config& config) {
         fmt::format("controller.listen: {} can be reached from other machines without TLS; put nginx in front of it", listen.host));
   }
   for (const auto& [name, provider] : config.providers) {
-    const bool used = std::ranges::any_of(config.groups, [&](const Group& group) { return group.provider == name; });
+    const bool used = std::ranges::any_of(config.groups, [&](const Group& group) { return makes_servers_at(group, name); });
     if (!used) warnings.push_back(fmt::format("provider {}: no group uses it", name));
   }
   for (const Group& group : config.groups) {

@@ -154,5 +154,18 @@ groups: [{name: app, provider: fixed, server: {addresses: ["10.0.0.5:3000"]}}]
                           "provider spare: no group uses it"));
 }
 
+TEST(Lint, takes_the_provider_of_an_overflow_as_used) {
+  const auto config = parse_test_config(R"(
+providers: {here: {type: process}, there: {type: process}}
+groups:
+  - name: app
+    provider: here
+    server: {command: [./app, --port, "{port}"], ports: "9000-9003"}
+    overflow: {provider: there, server: {command: [./app, --port, "{port}"], ports: "9100-9109"}}
+)");
+  ASSERT_TRUE(config.has_value()) << complaints(config);
+  EXPECT_THAT(lint_config(*config), testing::Not(testing::Contains("provider there: no group uses it")));
+}
+
 }  // namespace
 }  // namespace weir

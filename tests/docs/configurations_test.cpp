@@ -2,6 +2,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
 #include "balancers/balancer.h"
 #include "controller/config/config.h"
 #include "policies/policy.h"
@@ -30,6 +35,24 @@ TEST(ShownConfigurations, are_valid) {
       continue;
     }
     for (const ConfigError& error : config.error()) ADD_FAILURE() << to_string(error);
+  }
+}
+
+bool has_one_of(const std::vector<std::string>& headings, const std::vector<std::string>& wanted) {
+  return std::ranges::any_of(wanted, [&](const std::string& each) { return std::ranges::find(headings, each) != headings.end(); });
+}
+
+TEST(ProviderPages, answer_what_a_user_asks) {
+  const std::vector<std::vector<std::string>> kQuestions = {
+      {"permissions"},
+      {"costs"},
+      {"versions-and-deploys"},
+      {"when-something-is-wrong", "what-goes-wrong", "when-the-program-misbehaves"}};
+  for (const ProviderType& type : provider_catalog()) {
+    if (type.name == "memory") continue;  // imaginary
+    const std::string page = "docs/providers/" + std::string(type.name) + ".md";
+    const auto headings = anchors(read_text(std::filesystem::path(WEIR_SOURCE_DIR) / page));
+    for (const auto& question : kQuestions) EXPECT_TRUE(has_one_of(headings, question)) << page << " has no " << question.front();
   }
 }
 

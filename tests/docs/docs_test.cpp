@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <sstream>
+#include <string_view>
 
 #include "tests/docs/documents.h"
 
@@ -18,14 +19,36 @@ using testing::SizeIs;
 
 const std::filesystem::path kRoot = WEIR_SOURCE_DIR;
 
-/// Links of `markdown` that lead to no file.
+/// Whether there is such a file, and such a heading in it.
+bool leads_somewhere(const Link& link, const std::string& markdown) {
+  const std::filesystem::path target = kRoot / std::filesystem::path(link.file).parent_path() / link.target;
+  if (!link.target.empty() && !std::filesystem::exists(target)) return false;
+  if (link.anchor.empty()) return true;
+  const auto there = anchors(link.target.empty() ? markdown : read_text(target));
+  return std::ranges::find(there, link.anchor) != there.end();
+}
+
+/// Links of `markdown` that lead to no file, or to no heading of it.
 std::vector<std::string> broken_links(const std::string& file, const std::string& markdown) {
   std::vector<std::string> broken;
   for (const Link& link : local_links(file, markdown)) {
-    const std::filesystem::path target = kRoot / std::filesystem::path(file).parent_path() / link.target;
-    if (!std::filesystem::exists(target)) broken.push_back(file + ":" + std::to_string(link.line) + ": " + link.target);
+    if (leads_somewhere(link, markdown)) continue;
+    const std::string anchor = link.anchor.empty() ? "" : "#" + link.anchor;
+    broken.push_back(file + ":" + std::to_string(link.line) + ": " + link.target + anchor);
   }
   return broken;
+}
+
+/// A page in another language, beside the page it translates: tutorial.ko.md for tutorial.md.
+std::string original_of(const std::string& file) {
+  constexpr std::string_view kKorean = ".ko.md";
+  return file.ends_with(kKorean) ? file.substr(0, file.size() - kKorean.size()) + ".md" : "";
+}
+
+std::vector<std::string> texts_of(const std::vector<Block>& blocks) {
+  std::vector<std::string> texts;
+  for (const Block& block : blocks) texts.push_back(block.language + " " + block.name + "\n" + block.text);
+  return texts;
 }
 
 /// X of every `./dev X` in the shell blocks that the script does not know.
@@ -60,9 +83,47 @@ TEST(Documentation, decisions_are_all_listed) {
   }
 }
 
+TEST(Translations, have_every_block_of_the_original_word_for_word) {
+  int translations = 0;
+  for (const std::string& file : markdown_files(kRoot)) {
+    const std::string original = original_of(file);
+    if (original.empty()) continue;
+    ++translations;
+    EXPECT_EQ(texts_of(fenced_blocks(file, read_text(kRoot / file))),
+              texts_of(fenced_blocks(original, read_text(kRoot / original))))
+        << file << " shows something else than " << original;
+  }
+  EXPECT_EQ(translations, 2) << "README.ko.md and docs/tutorial.ko.md";
+}
+
+TEST(Translations, have_as_many_headings_as_the_original) {
+  for (const std::string& file : markdown_files(kRoot)) {
+    const std::string original = original_of(file);
+    if (original.empty()) continue;
+    EXPECT_EQ(anchors(read_text(kRoot / file)).size(), anchors(read_text(kRoot / original)).size()) << file;
+  }
+}
+
 TEST(Rules, a_broken_link_is_found) {
-  EXPECT_THAT(broken_links("docs/x.md", "see [a](../README.md#top) and\n[b](nowhere.md), [c](https://example.com)\n"),
+  EXPECT_THAT(broken_links("docs/x.md", "see [a](../README.md#weir) and\n[b](nowhere.md), [c](https://example.com)\n"),
               ElementsAre("docs/x.md:2: nowhere.md"));
+}
+
+TEST(Rules, a_broken_anchor_is_found) {
+  EXPECT_THAT(broken_links("docs/x.md", "# Here it is\n[a](#here-it-is) [b](#there) [c](../README.md#nowhere)\n"),
+              ElementsAre("docs/x.md:2: #there", "docs/x.md:2: ../README.md#nowhere"));
+}
+
+TEST(Rules, headings_are_called_as_github_calls_them) {
+  EXPECT_THAT(anchors("# One `turn`, then\n```sh\n# no heading\n```\n## theirs → weir\n### Twice\n### Twice\n## 왜 쓰나요?\n"),
+              ElementsAre("one-turn-then", "theirs--weir", "twice", "twice-1", "왜-쓰나요"));
+}
+
+TEST(Rules, a_block_may_have_the_name_of_a_file) {
+  const auto blocks = fenced_blocks("x.md", "```yaml weir.yaml\na: 1\n```\n");
+  ASSERT_THAT(blocks, SizeIs(1U));
+  EXPECT_EQ(blocks[0].language, "yaml");
+  EXPECT_EQ(blocks[0].name, "weir.yaml");
 }
 
 TEST(Rules, an_unknown_command_is_found) {

@@ -1,7 +1,9 @@
 #include "tests/docs/documents.h"
 
 #include <algorithm>
+#include <cctype>
 #include <fstream>
+#include <map>
 #include <optional>
 #include <sstream>
 #include <string_view>
@@ -31,6 +33,22 @@ std::vector<std::string> files_ending_in(const fs::path& root, const std::string
   return files;
 }
 
+/// Letters of other scripts stay; arrows, dashes and the like, which begin with the byte E2, go as punctuation does.
+std::string anchor_of(const std::string& heading) {
+  std::string anchor;
+  for (std::size_t i = 0; i < heading.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(heading[i]);
+    if (byte == 0xE2) {
+      i += 2;
+    } else if (byte == ' ') {
+      anchor += '-';
+    } else if (byte >= 0x80 || byte == '-' || byte == '_' || std::isalnum(byte) != 0) {
+      anchor += static_cast<char>(std::tolower(byte));
+    }
+  }
+  return anchor;
+}
+
 bool configures_groups(const std::string& text) { return text.starts_with("groups:") || text.contains("\ngroups:"); }
 
 }  // namespace
@@ -48,7 +66,9 @@ std::vector<Block> fenced_blocks(const std::string& file, const std::string& mar
       blocks.push_back(std::move(*open));
       open.reset();
     } else if (fence) {
-      open = Block{file, number + 1, line.substr(kFence.size()), {}};
+      std::istringstream says(line.substr(kFence.size()));
+      open = Block{file, number + 1, {}, {}};
+      says >> open->language >> open->name;
     } else if (open) {
       open->text += line + "\n";
     }
@@ -63,11 +83,28 @@ std::vector<Link> local_links(const std::string& file, const std::string& markdo
   for (std::string line; std::getline(in, line);) {
     ++number;
     for (std::size_t i = line.find("]("); i != std::string::npos; i = line.find("](", i + 2)) {
-      const std::string target = line.substr(i + 2, line.find_first_of(")#", i + 2) - i - 2);
-      if (!target.empty() && !target.contains("://")) links.push_back({file, number, target});
+      const std::string whole = line.substr(i + 2, line.find(')', i + 2) - i - 2);
+      if (whole.empty() || whole.contains("://")) continue;
+      const std::size_t hash = std::min(whole.find('#'), whole.size());
+      links.push_back({file, number, whole.substr(0, hash), whole.substr(std::min(hash + 1, whole.size()))});
     }
   }
   return links;
+}
+
+std::vector<std::string> anchors(const std::string& markdown) {
+  std::vector<std::string> found;
+  std::map<std::string, int> seen;
+  bool fenced = false;
+  std::istringstream in(markdown);
+  for (std::string line; std::getline(in, line);) {
+    if (line.starts_with("```")) fenced = !fenced;
+    if (fenced || !line.starts_with('#')) continue;
+    const std::string name = anchor_of(line.substr(line.find_first_not_of("# ")));
+    const int before = seen[name]++;
+    found.push_back(before == 0 ? name : name + "-" + std::to_string(before));
+  }
+  return found;
 }
 
 std::vector<std::string> markdown_files(const fs::path& root) { return files_ending_in(root, ".md"); }

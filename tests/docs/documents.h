@@ -13,13 +13,15 @@ struct Block {
   std::size_t line = 0;  ///< of its first line of text
   std::string language;  ///< as the fence names it: yaml, sh
   std::string text;
+  std::string name = {};  ///< of the file that a reader saves it as, where the fence says so: yaml weir.yaml
 };
 
-/// A link to a file of the project, as written, without its #anchor.
+/// A link to a file of the project, as written.
 struct Link {
   std::string file;
   std::size_t line = 0;
-  std::string target;
+  std::string target;       ///< empty: the same page
+  std::string anchor = {};  ///< behind the #
 };
 
 /// The fenced blocks of a Markdown text.
@@ -27,6 +29,9 @@ struct Link {
 
 /// The links that do not lead elsewhere.
 [[nodiscard]] std::vector<Link> local_links(const std::string& file, const std::string& markdown);
+
+/// What links to the headings of a Markdown text call them, as GitHub makes it: "Two versions at once" is two-versions-at-once.
+[[nodiscard]] std::vector<std::string> anchors(const std::string& markdown);
 
 /// Every *.md of the project, from its root: README.md, docs/tutorial.md, …
 [[nodiscard]] std::vector<std::string> markdown_files(const std::filesystem::path& root);
