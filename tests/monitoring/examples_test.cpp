@@ -1,0 +1,70 @@
+// The example configurations of the programs around weir are taken by those programs, where they are there.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <yaml-cpp/yaml.h>
+
+#include <set>
+
+#include "platform/command.h"
+#include "tests/monitoring/shipped.h"
+
+namespace weir::monitoring {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::IsSupersetOf;
+
+std::set<std::string> scraped_jobs() {
+  std::set<std::string> jobs;
+  const YAML::Node config = YAML::LoadFile((shipped() / "prometheus/prometheus.yml").string());
+  for (const YAML::Node& job : config["scrape_configs"]) jobs.insert(job["job_name"].as<std::string>());
+  return jobs;
+}
+
+TEST(Examples, prometheus_takes_its_configuration) {
+  const auto ran = run_command({"promtool", "check", "config", shipped() / "prometheus/prometheus.yml"}, 1min);
+  ASSERT_TRUE(ran) << ran.error().message;
+  EXPECT_EQ(ran->status, 0) << ran->output;
+}
+
+TEST(Examples, prometheus_scrapes_all_that_rules_and_queries_look_at) {
+  EXPECT_THAT(scraped_jobs(),
+              IsSupersetOf({"weir", "app", "node", "app-node", "cadvisor", "nginx", "nginxlog", "postgres", "redis"}));
+}
+
+TEST(Examples, alertmanager_takes_its_configuration) {
+  const auto ran = run_command({"amtool", "check-config", shipped() / "alertmanager/alertmanager.yml"}, 1min);
+  if (!ran && ran.error().kind == ErrorKind::not_found) GTEST_SKIP() << "no amtool: needs the package prometheus-alertmanager";
+  ASSERT_TRUE(ran) << ran.error().message;
+  EXPECT_EQ(ran->status, 0) << ran->output;
+}
+
+/// As Alertmanager itself decides it.
+TEST(Examples, alertmanager_wakes_somebody_for_what_is_critical_only) {
+  const std::filesystem::path config = shipped() / "alertmanager/alertmanager.yml";
+  for (const auto& [severity, receiver] : {std::pair{"critical", "pager"}, {"warning", "mail"}, {"info", "mail"}}) {
+    const auto ran = run_command({"amtool", "config", "routes", "test", "--config.file=" + config.string(),
+                                  "--verify.receivers=" + std::string(receiver), "severity=" + std::string(severity)},
+                                 1min);
+    if (!ran && ran.error().kind == ErrorKind::not_found) GTEST_SKIP() << "no amtool: needs the package prometheus-alertmanager";
+    ASSERT_TRUE(ran) << ran.error().message;
+    EXPECT_EQ(ran->status, 0) << severity << ": " << ran->output;
+  }
+}
+
+TEST(Examples, promtail_makes_labels_of_keys_that_every_line_or_most_have) {
+  const YAML::Node config = YAML::LoadFile((shipped() / "promtail/promtail.yml").string());
+  ASSERT_EQ(config["scrape_configs"].size(), 2U);
+  for (const YAML::Node& job : config["scrape_configs"]) {
+    for (const auto& label : job["pipeline_stages"][1]["labels"]) {
+      const auto key = label.first.as<std::string>();
+      EXPECT_TRUE(job["pipeline_stages"][0]["json"]["expressions"][key]) << key;
+      bool known = key == "level" || key == "event";
+      for (const DocumentedEvent& event : documented_events()) known |= event.keys.contains(key);
+      EXPECT_TRUE(known) << key;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace weir::monitoring
