@@ -6,13 +6,19 @@
 #include <set>
 
 #include "platform/command.h"
+#include "platform/file.h"
+#include "tests/docs/documents.h"
 #include "tests/monitoring/shipped.h"
+#include "tests/support/temp_directory.h"
 
 namespace weir::monitoring {
 namespace {
 
 using namespace std::chrono_literals;
 using testing::IsSupersetOf;
+
+const std::filesystem::path kRoot = WEIR_SOURCE_DIR;
+constexpr const char* kPage = "docs/monitoring.md";
 
 std::set<std::string> scraped_jobs() {
   std::set<std::string> jobs;
@@ -25,6 +31,22 @@ TEST(Examples, prometheus_takes_its_configuration) {
   const auto ran = run_command({"promtool", "check", "config", shipped() / "prometheus/prometheus.yml"}, 1min);
   ASSERT_TRUE(ran) << ran.error().message;
   EXPECT_EQ(ran->status, 0) << ran->output;
+}
+
+TEST(Examples, prometheus_takes_what_the_page_shows) {
+  const TempDirectory directory;
+  const std::filesystem::path file = directory.path() / "prometheus.yml";
+  int shown = 0;
+  for (const docs::Block& block : docs::fenced_blocks(kPage, docs::read_text(kRoot / kPage))) {
+    if (block.language != "yaml" || block.text.starts_with("balancers:")) continue;
+    SCOPED_TRACE(block.text);
+    ASSERT_TRUE(replace_file(file, block.text));
+    const auto ran = run_command({"promtool", "check", "config", file}, 1min);
+    ASSERT_TRUE(ran) << ran.error().message;
+    EXPECT_EQ(ran->status, 0) << ran->output;
+    ++shown;
+  }
+  EXPECT_GE(shown, 2);
 }
 
 TEST(Examples, prometheus_scrapes_all_that_rules_and_queries_look_at) {
