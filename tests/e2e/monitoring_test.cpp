@@ -33,7 +33,8 @@ using Json = nlohmann::ordered_json;
 const std::set<std::string> kWithoutData = {};
 
 bool installed(const std::string& program) {
-  return run_command({"which", program}, 10s).transform([](const CommandResult& ran) { return ran.status == 0; }).value_or(false);
+  const auto ran = run_command({"which", program}, 10s);
+  return ran && ran->status == 0;
 }
 
 void replace_all(std::string& text, std::string_view from, std::string_view to) {
@@ -120,7 +121,11 @@ class Watched {
         name,
         ProgramOptions{
             .command = std::move(command), .directory = stand().directory(), .log = stand().directory() / "logs" / (name + ".log")},
-        [this, address] { return stand().get("http://" + address + "/metrics").transform([](const std::string&) {}); }));
+        [this, address]() -> Result<void> {
+          const auto answer = stand().get("http://" + address + "/metrics");
+          if (!answer) return std::unexpected(answer.error());
+          return {};
+        }));
     const auto started = exporters_.back()->start();
     EXPECT_TRUE(started) << started.error().message;
     return started.has_value();

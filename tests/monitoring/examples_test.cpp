@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 
+#include <map>
 #include <set>
 
 #include "platform/command.h"
@@ -64,9 +65,10 @@ TEST(Examples, alertmanager_takes_its_configuration) {
 /// As Alertmanager itself decides it.
 TEST(Examples, alertmanager_wakes_somebody_for_what_is_critical_only) {
   const std::filesystem::path config = shipped() / "alertmanager/alertmanager.yml";
-  for (const auto& [severity, receiver] : {std::pair{"critical", "pager"}, {"warning", "mail"}, {"info", "mail"}}) {
+  const std::map<std::string, std::string> expected = {{"critical", "pager"}, {"warning", "mail"}, {"info", "mail"}};
+  for (const auto& [severity, receiver] : expected) {
     const auto ran = run_command({"amtool", "config", "routes", "test", "--config.file=" + config.string(),
-                                  "--verify.receivers=" + std::string(receiver), "severity=" + std::string(severity)},
+                                  "--verify.receivers=" + receiver, "severity=" + severity},
                                  1min);
     if (!ran && ran.error().kind == ErrorKind::not_found) GTEST_SKIP() << "no amtool: needs the package prometheus-alertmanager";
     ASSERT_TRUE(ran) << ran.error().message;

@@ -18,8 +18,6 @@ namespace {
 using namespace std::chrono_literals;
 using testing::AnyOf;
 using testing::Contains;
-using testing::IsEmpty;
-using testing::Not;
 using testing::UnorderedElementsAreArray;
 
 const std::filesystem::path kRoot = WEIR_SOURCE_DIR;
