@@ -18,7 +18,7 @@ const std::filesystem::path kRoot = WEIR_SOURCE_DIR;
 
 TEST(Dashboard, takes_its_data_source_from_a_variable) {
   const Json board = dashboard();
-  EXPECT_GE(board.at("schemaVersion"), 39);
+  EXPECT_GE(board.at("schemaVersion"), 42);
   EXPECT_EQ(board.at("templating").at("list").at(0).at("name"), "datasource");
   EXPECT_EQ(board.at("templating").at("list").at(0).at("type"), "datasource");
   for (const Json& panel : board.at("panels")) {
