@@ -1,11 +1,12 @@
 // The alerts: Prometheus takes them, each is proven to fire and not to fire, and each has its section of the runbook.
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <cctype>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include "platform/command.h"
