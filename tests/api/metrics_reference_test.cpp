@@ -90,7 +90,7 @@ What weir says about itself at `/metrics` of `controller.listen`. This page is m
 `WEIR_UPDATE_GOLDEN=1 build/check/tests/api/api_test --gtest_filter='MetricsReference.*'`. What to make of them:
 [monitoring](../monitoring.md).
 
-A metric whose meaning begins with "1 while" is 0 otherwise. Of a histogram there are `_bucket`, `_sum` and `_count`. Series of a group end
+A metric whose meaning begins with "1 while" is 0 otherwise, those of deploys are missing. Of a histogram there are `_bucket`, `_sum` and `_count`. Series of a group end
 when it is no longer configured. A counter that has counted nothing may be missing: ask for it with `or vector(0)` where that matters.
 
 | metric | type | labels | meaning |
