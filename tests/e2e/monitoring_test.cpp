@@ -84,7 +84,7 @@ class Watched {
     site_->rewrite_config(
         "  local: {type: process}\n",
         fmt::format("  local: {{type: process}}\n  cloud: {{type: vultr, api_key: key, api_url: '{}'}}\n", cloud_.url()));
-    site_->rewrite_config("    version: v1\n", "    version: v1\n    cost: {per_hour: 0.02, currency: USD}\n");
+    site_->rewrite_config("    min: 2\n", "    cost: {per_hour: 0.02, currency: USD}\n    min: 2\n");
     change(stand().directory() / "nginx/nginx.conf", "    location = /stand/alive",
            "    location = /stub_status { access_log off; stub_status; }\n    location = /stand/alive");
     const fs::path prometheus = stand().directory() / "prometheus/prometheus.yml";

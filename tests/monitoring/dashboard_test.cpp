@@ -31,7 +31,8 @@ TEST(Dashboard, takes_its_data_source_from_a_variable) {
 TEST(Dashboard, every_panel_says_what_it_shows) {
   std::set<int> ids;
   std::set<std::string> titles;
-  for (const Json& panel : dashboard().at("panels")) {
+  const Json board = dashboard();
+  for (const Json& panel : board.at("panels")) {
     EXPECT_TRUE(ids.insert(panel.at("id").get<int>()).second) << panel.at("title");
     EXPECT_TRUE(titles.insert(panel.at("title").get<std::string>()).second) << panel.at("title");
     if (panel.at("type") == "row") continue;
@@ -42,7 +43,8 @@ TEST(Dashboard, every_panel_says_what_it_shows) {
 
 TEST(Dashboard, panels_lie_side_by_side) {
   std::set<std::pair<int, int>> taken;
-  for (const Json& panel : dashboard().at("panels")) {
+  const Json board = dashboard();
+  for (const Json& panel : board.at("panels")) {
     const Json& place = panel.at("gridPos");
     const int left = place.at("x");
     const int top = place.at("y");

@@ -60,7 +60,8 @@ nlohmann::json dashboard() { return nlohmann::json::parse(docs::read_text(shippe
 
 std::vector<PanelQuery> panel_queries() {
   std::vector<PanelQuery> queries;
-  for (const auto& panel : dashboard().at("panels")) {
+  const nlohmann::json board = dashboard();
+  for (const auto& panel : board.at("panels")) {
     if (panel.at("type") == "row") continue;
     for (const auto& target : panel.at("targets")) queries.push_back({panel.at("title"), target.at("expr")});
   }
