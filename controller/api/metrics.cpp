@@ -242,8 +242,9 @@ const FamilySpec kFamilies[] = {
      read_sample_failures},
     {"weir_policy_value", "The number a policy looked at in the last turn.", MetricType::Gauge,
      read_policies<&PolicyNumbers::value>},
-    {"weir_policy_wants", "Servers a policy wanted in the last turn; absent while it is content or abstains.", MetricType::Gauge,
-     read_policies<&PolicyNumbers::wants>},
+    {"weir_policy_wants",
+     "Servers a policy asked for in the last turn: those there were to be if it was content; absent while it abstains.",
+     MetricType::Gauge, read_policies<&PolicyNumbers::wants>},
     {"weir_policy_abstains", "1 while a policy has no data it trusts, so that nobody may scale in.", MetricType::Gauge,
      read_policies<&PolicyNumbers::abstains>},
     {"weir_stage_changes_total", "Turns in which this stage of the decision changed the number of servers.", MetricType::Counter,
@@ -377,6 +378,13 @@ std::optional<Price> cost_of(const std::vector<Server>& servers, const std::opti
   return sum;
 }
 
+/// How many servers the vote comes to. Nothing if the policy does not know, or has no say, as a guard.
+std::optional<int> asked_for(const Vote& vote, int previous) {
+  if (vote.stance == Vote::Stance::wants) return vote.wants;
+  const bool has_a_say = vote.scales_out || vote.scales_in;
+  return vote.stance == Vote::Stance::content && has_a_say ? std::optional(previous) : std::nullopt;
+}
+
 /// What policies and stages said in a turn, and what the servers cost.
 void note_decision(GroupNumbers& numbers, const Record& record) {
   const std::scoped_lock lock(numbers.decision_mutex);
@@ -384,7 +392,7 @@ void note_decision(GroupNumbers& numbers, const Record& record) {
     const auto found = numbers.decision.policies.find(vote.policy);
     if (found == numbers.decision.policies.end()) continue;
     found->second.value = vote.value;
-    found->second.wants = vote.stance == Vote::Stance::wants ? std::optional(vote.wants) : std::nullopt;
+    found->second.wants = asked_for(vote, record.plan.decision.previous);
     found->second.abstains = vote.stance == Vote::Stance::abstains;
   }
   for (const Step& step : record.plan.decision.steps) {

@@ -175,7 +175,7 @@ TEST(Metrics, tell_of_a_deploy_while_it_is_under_way_and_count_how_it_ended) {
 
 TEST(Metrics, tell_what_policies_and_stages_said_in_the_last_turn) {
   Metrics metrics("0.1.0");
-  Group group = group_named("app", {{"cpu", "threshold", {}}, {"rps", "target_tracking", {}}});
+  Group group = group_named("app", {{"cpu", "threshold", {}}, {"rps", "target_tracking", {}}, {"disk", "guard", {}}});
   group.interval = 1500ms;
   metrics.group(group);
   EXPECT_EQ(value(metrics, R"(weir_interval_seconds{group="app"})"), "1.5");
@@ -186,6 +186,7 @@ TEST(Metrics, tell_what_policies_and_stages_said_in_the_last_turn) {
   Record record = turn_of("app", 2, 4);
   record.plan.decision.votes = {{.policy = "cpu", .stance = Vote::Stance::abstains},
                                 {.policy = "rps", .stance = Vote::Stance::wants, .wants = 5, .value = 0.75},
+                                {.policy = "disk", .stance = Vote::Stance::content, .scales_out = false, .scales_in = false},
                                 {.policy = "invented", .stance = Vote::Stance::wants, .wants = 9}};
   record.plan.decision.steps = {
       {.stage = "votes", .from = 2, .to = 5}, {.stage = "cooldown", .from = 5, .to = 5}, {.stage = "min_max", .from = 5, .to = 4}};
@@ -195,13 +196,15 @@ TEST(Metrics, tell_what_policies_and_stages_said_in_the_last_turn) {
   EXPECT_EQ(value(metrics, R"(weir_policy_abstains{group="app",policy="rps"})"), "0");
   EXPECT_EQ(value(metrics, R"(weir_policy_value{group="app",policy="rps"})"), "0.75");
   EXPECT_EQ(value(metrics, R"(weir_policy_wants{group="app",policy="rps"})"), "5");
+  EXPECT_EQ(value(metrics, R"(weir_policy_wants{group="app",policy="cpu"})"), "absent") << "it does not know";
+  EXPECT_EQ(value(metrics, R"(weir_policy_wants{group="app",policy="disk"})"), "absent") << "it has no say";
   EXPECT_EQ(metrics.text().find("invented"), std::string::npos);
   EXPECT_EQ(value(metrics, R"(weir_stage_changes_total{group="app",stage="min_max"})"), "1");
   EXPECT_EQ(value(metrics, R"(weir_stage_changes_total{group="app",stage="cooldown"})"), "absent");
 
   record.plan.decision.votes[1].stance = Vote::Stance::content;
   metrics.turn(record, 1ms);
-  EXPECT_EQ(value(metrics, R"(weir_policy_wants{group="app",policy="rps"})"), "absent") << "content is not a number of servers";
+  EXPECT_EQ(value(metrics, R"(weir_policy_wants{group="app",policy="rps"})"), "2") << "content with what there is";
   EXPECT_EQ(value(metrics, R"(weir_stage_changes_total{group="app",stage="min_max"})"), "2");
 }
 

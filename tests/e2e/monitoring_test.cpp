@@ -57,6 +57,8 @@ class Watched {
 
   /// Grows, shrinks, is deployed and reloaded: what a day brings.
   void live() {
+    // Prometheus begins to scrape some seconds after its start: only then there is a before and an after.
+    ASSERT_TRUE(Stand::eventually([&] { return stand().query("weir_desired").value_or(0) == 2; }, 40s)) << site_->story();
     Traffic traffic(stand());
     site_->want(4);
     ASSERT_TRUE(site_->settles_at(4)) << site_->story();
