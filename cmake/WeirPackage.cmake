@@ -1,10 +1,12 @@
 # `./dev package`: one .deb with the binary, the systemd unit, the schema and the documentation.
 install(PROGRAMS $<TARGET_FILE:weir> DESTINATION /usr/bin)
 install(FILES packaging/weir.service DESTINATION /lib/systemd/system)
-install(FILES README.md CHANGELOG.md SECURITY.md docs/how-it-decides.md docs/tutorial.md examples/weir.yaml examples/minimal.yaml
+install(FILES README.md CHANGELOG.md SECURITY.md docs/how-it-decides.md docs/tutorial.md docs/monitoring.md docs/runbook.md docs/logs.md docs/queries.md examples/weir.yaml examples/minimal.yaml
   DESTINATION /usr/share/doc/weir)
 install(FILES providers/plugin/include/weir/plugin.h DESTINATION /usr/include/weir)
 install(DIRECTORY examples/plugin examples/providers examples/balancers DESTINATION /usr/share/doc/weir/examples)
+install(DIRECTORY packaging/monitoring DESTINATION /usr/share/weir)
+install(FILES docs/reference/metrics.md DESTINATION /usr/share/doc/weir/reference)
 install(FILES LICENSE DESTINATION /usr/share/doc/weir RENAME copyright)
 add_custom_command(OUTPUT ${CMAKE_BINARY_DIR}/weir.schema.json
   COMMAND weir validate --schema > ${CMAKE_BINARY_DIR}/weir.schema.json DEPENDS weir VERBATIM)

@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -68,11 +69,27 @@ class Number {
 using Count = Number<std::uint64_t>;
 using Level = Number<std::int64_t>;
 
+/// What a policy last said, and how often its queries had no usable answer.
+struct PolicyNumbers {
+  std::array<std::uint64_t, kStatuses.size()> failures{};
+  std::optional<double> value;
+  std::optional<int> wants;
+  std::optional<bool> abstains;  ///< absent: not asked yet
+};
+
+/// What policies and stages said; there are few of them, and their names come from outside.
+struct DecisionNumbers {
+  std::map<std::string, PolicyNumbers> policies;
+  std::map<std::string, std::uint64_t, std::less<>> changes;  ///< by stage
+  std::optional<Price> cost;                                  ///< of all servers, while each one's is known
+};
+
 /// All numbers of one group. prometheus-cpp's own counters and gauges cost some 400 bytes each; ten thousand groups have two
 /// hundred thousand numbers.
 struct GroupNumbers {
   Level min;
   Level max;
+  Level interval;  ///< milliseconds
   Level desired;
   Level last_turn;  ///< milliseconds since the epoch; 0: none yet
   Level orphans;
@@ -86,8 +103,9 @@ struct GroupNumbers {
   std::array<Count, kDirections.size()> scale_events;
   std::array<std::array<Count, kSuccesses.size()>, kKinds.size()> actions;
   std::array<Count, kSuccesses.size()> balancer_writes;
-  std::mutex failures_mutex;
-  std::map<std::string, std::array<std::uint64_t, kStatuses.size()>> sample_failures;  ///< by policy
+  std::mutex decision_mutex;
+  DecisionNumbers decision;
+  std::optional<CostRule> cost;  ///< as configured
   std::array<Count, kEnds.size()> deploys;
   std::mutex deploy_mutex;
   std::optional<Rollout> deploy;  ///< under way
@@ -130,21 +148,42 @@ void read_actions(FamilyBuilder& out, const std::string& group, GroupNumbers& nu
   for (std::size_t kind = 0; kind < kKinds.size(); ++kind) {
     for (std::size_t success = 0; success < kSuccesses.size(); ++success) {
       const Count& count = numbers.actions[kind][success];
-      if (count.get() == 0) continue;  // most groups never do most things
+      // Most groups never do most things. A failed launch is alerted on, so it is there from the start.
+      if (count.get() == 0 && kKinds[kind] != Action::Kind::launch) continue;
       out.add(group, {{"kind", std::string(to_string(kKinds[kind]))}, {"outcome", kSuccesses[success]}}, number(count));
     }
   }
 }
 
 void read_sample_failures(FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
-  const std::scoped_lock lock(numbers.failures_mutex);
-  for (const auto& [policy, counts] : numbers.sample_failures) {
+  const std::scoped_lock lock(numbers.decision_mutex);
+  for (const auto& [policy, said] : numbers.decision.policies) {
     for (std::size_t status = 0; status < kStatuses.size(); ++status) {
-      if (counts[status] == 0) continue;
+      if (said.failures[status] == 0) continue;
       out.add(group, {{"policy", policy}, {"status", std::string(to_string(kStatuses[status]))}},
-              static_cast<double>(counts[status]));
+              static_cast<double>(said.failures[status]));
     }
   }
+}
+
+/// One series for each policy of which `member` is known.
+template <auto member>
+void read_policies(FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+  const std::scoped_lock lock(numbers.decision_mutex);
+  for (const auto& [policy, said] : numbers.decision.policies) {
+    if (said.*member) out.add(group, {{"policy", policy}}, static_cast<double>(*(said.*member)));
+  }
+}
+
+void read_stage_changes(FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+  const std::scoped_lock lock(numbers.decision_mutex);
+  for (const auto& [stage, count] : numbers.decision.changes) out.add(group, {{"stage", stage}}, static_cast<double>(count));
+}
+
+void read_cost(FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+  const std::scoped_lock lock(numbers.decision_mutex);
+  const std::optional<Price>& cost = numbers.decision.cost;
+  if (cost) out.add(group, {{"currency", cost->currency}}, cost->per_hour);
 }
 
 /// Calls `use` with the deploy under way, if there is one.
@@ -161,6 +200,10 @@ const FamilySpec kFamilies[] = {
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) { out.add(group, {}, number(numbers.min)); }},
     {"weir_max", "Servers that may be launched, from the configuration.", MetricType::Gauge,
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) { out.add(group, {}, number(numbers.max)); }},
+    {"weir_interval_seconds", "How often the group is to have a turn, from the configuration.", MetricType::Gauge,
+     [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
+       out.add(group, {}, number(numbers.interval) / 1000);
+     }},
     {"weir_desired", "Servers there should be, as of the last turn.", MetricType::Gauge,
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
        if (numbers.last_turn.get() != 0) out.add(group, {}, number(numbers.desired));
@@ -197,6 +240,17 @@ const FamilySpec kFamilies[] = {
      }},
     {"weir_sample_failures_total", "Answers to a policy's query that were not usable numbers.", MetricType::Counter,
      read_sample_failures},
+    {"weir_policy_value", "The number a policy looked at in the last turn.", MetricType::Gauge,
+     read_policies<&PolicyNumbers::value>},
+    {"weir_policy_wants",
+     "Servers a policy asked for in the last turn: those there were to be if it was content; absent while it abstains.",
+     MetricType::Gauge, read_policies<&PolicyNumbers::wants>},
+    {"weir_policy_abstains", "1 while a policy has no data it trusts, so that nobody may scale in.", MetricType::Gauge,
+     read_policies<&PolicyNumbers::abstains>},
+    {"weir_stage_changes_total", "Turns in which this stage of the decision changed the number of servers.", MetricType::Counter,
+     read_stage_changes},
+    {"weir_cost_per_hour", "What the group's servers cost an hour, by `cost:` or as the provider says; absent if that is unknown.",
+     MetricType::Gauge, read_cost},
     {"weir_lost_requests_total", "Requests that nginx answered with 502 or 504 because their server was leaving.",
      MetricType::Counter,
      [](FamilyBuilder& out, const std::string& group, GroupNumbers& numbers) {
@@ -312,6 +366,44 @@ struct Metrics::Impl {
 
 namespace {
 
+/// What they cost together; nothing unless all have a price in one currency.
+std::optional<Price> cost_of(const std::vector<Server>& servers, const std::optional<CostRule>& rule) {
+  std::optional<Price> sum;
+  for (const Server& server : servers) {
+    if (!server.listed) continue;
+    const std::optional<Price> price = rule ? Price{.per_hour = rule->per_hour, .currency = rule->currency} : server.price;
+    if (!price || (sum && sum->currency != price->currency)) return std::nullopt;
+    sum = Price{.per_hour = price->per_hour + (sum ? sum->per_hour : 0), .currency = price->currency};
+  }
+  return sum;
+}
+
+/// How many servers the vote comes to. Nothing if the policy does not know, or has no say, as a guard.
+std::optional<int> asked_for(const Vote& vote, int previous) {
+  if (vote.stance == Vote::Stance::wants) return vote.wants;
+  const bool has_a_say = vote.scales_out || vote.scales_in;
+  return vote.stance == Vote::Stance::content && has_a_say ? std::optional(previous) : std::nullopt;
+}
+
+/// What policies and stages said in a turn, and what the servers cost.
+void note_decision(GroupNumbers& numbers, const Record& record) {
+  const std::scoped_lock lock(numbers.decision_mutex);
+  for (const Vote& vote : record.plan.decision.votes) {
+    const auto found = numbers.decision.policies.find(vote.policy);
+    if (found == numbers.decision.policies.end()) continue;
+    found->second.value = vote.value;
+    found->second.wants = asked_for(vote, record.plan.decision.previous);
+    found->second.abstains = vote.stance == Vote::Stance::abstains;
+  }
+  for (const Step& step : record.plan.decision.steps) {
+    if (step.from == step.to) continue;
+    const auto counted = numbers.decision.changes.find(step.stage);
+    if (counted != numbers.decision.changes.end()) ++counted->second;
+    if (counted == numbers.decision.changes.end()) numbers.decision.changes.emplace(step.stage, 1);
+  }
+  numbers.decision.cost = cost_of(record.servers, numbers.cost);
+}
+
 /// What a turn says of the group's deploy; one that ended is told of once.
 void note_deploy(GroupNumbers& numbers, const std::optional<Rollout>& rollout) {
   if (rollout && rollout->end == Rollout::End::done) numbers.deploys[0].add(1);
@@ -339,9 +431,12 @@ void Metrics::group(const Group& group) {
   if (!numbers) numbers = std::make_unique<GroupNumbers>();
   numbers->min.set(group.min);
   numbers->max.set(group.max);
-  std::map<std::string, std::array<std::uint64_t, kStatuses.size()>> failures;
-  for (const PolicySpec& policy : group.policies) failures[policy.name] = numbers->sample_failures[policy.name];
-  numbers->sample_failures = std::move(failures);
+  numbers->interval.set(group.interval.count());
+  const std::scoped_lock decision_lock(numbers->decision_mutex);
+  numbers->cost = group.cost;
+  std::map<std::string, PolicyNumbers> policies;
+  for (const PolicySpec& policy : group.policies) policies[policy.name] = numbers->decision.policies[policy.name];
+  numbers->decision.policies = std::move(policies);
 }
 
 void Metrics::remove_group(const std::string& group) {
@@ -361,6 +456,7 @@ void Metrics::turn(const Record& record, Elapsed took) {
     for (std::size_t phase = 0; phase < servers.size(); ++phase) numbers.servers[phase].set(servers[phase]);
     numbers.desired.set(decision.desired);
     numbers.last_turn.set(record.at.time_since_epoch().count());
+    note_decision(numbers, record);
     note_deploy(numbers, record.rollout);
   });
 }
@@ -376,9 +472,9 @@ void Metrics::action(const std::string& group, Action::Kind kind, Success succes
 void Metrics::sample(const std::string& group, const std::string& policy, Sample::Status status) {
   if (status == Sample::Status::ok) return;
   impl_->with(group, [&](GroupNumbers& numbers) {
-    const std::scoped_lock lock(numbers.failures_mutex);
-    const auto found = numbers.sample_failures.find(policy);
-    if (found != numbers.sample_failures.end()) ++found->second[index(status)];
+    const std::scoped_lock lock(numbers.decision_mutex);
+    const auto found = numbers.decision.policies.find(policy);
+    if (found != numbers.decision.policies.end()) ++found->second.failures[index(status)];
   });
 }
 

@@ -32,8 +32,8 @@ class Metrics {
   /// Its series end.
   void remove_group(const std::string& group);
 
-  /// A turn came to its end. Outcome (quiet, changed, blind without a server list, refused as unsafe), servers by phase, desired,
-  /// scale events and the deploy are taken from the record.
+  /// A turn came to its end. Outcome (quiet, changed, blind without a server list, refused as unsafe), servers by phase and their
+  /// cost, desired, scale events, what policies and stages said, and the deploy are taken from the record.
   void turn(const Record& record, Elapsed took);
   /// A turn could not be completed: its plan was not applied.
   void turn_failed(const std::string& group);

@@ -173,6 +173,64 @@ TEST(Metrics, tell_of_a_deploy_while_it_is_under_way_and_count_how_it_ended) {
   EXPECT_EQ(value(metrics, R"(weir_deploys_total{group="app",end="done"})"), "1") << "a turn without a deploy ends none";
 }
 
+TEST(Metrics, tell_what_policies_and_stages_said_in_the_last_turn) {
+  Metrics metrics("0.1.0");
+  Group group = group_named("app", {{"cpu", "threshold", {}}, {"rps", "target_tracking", {}}, {"disk", "guard", {}}});
+  group.interval = 1500ms;
+  metrics.group(group);
+  EXPECT_EQ(value(metrics, R"(weir_interval_seconds{group="app"})"), "1.5");
+  EXPECT_EQ(value(metrics, R"(weir_policy_abstains{group="app",policy="cpu"})"), "absent") << "not asked yet";
+  EXPECT_EQ(value(metrics, R"(weir_actions_total{group="app",kind="launch",outcome="failed"})"), "0")
+      << "there to alert on from the start";
+
+  Record record = turn_of("app", 2, 4);
+  record.plan.decision.votes = {{.policy = "cpu", .stance = Vote::Stance::abstains},
+                                {.policy = "rps", .stance = Vote::Stance::wants, .wants = 5, .value = 0.75},
+                                {.policy = "disk", .stance = Vote::Stance::content, .scales_out = false, .scales_in = false},
+                                {.policy = "invented", .stance = Vote::Stance::wants, .wants = 9}};
+  record.plan.decision.steps = {
+      {.stage = "votes", .from = 2, .to = 5}, {.stage = "cooldown", .from = 5, .to = 5}, {.stage = "min_max", .from = 5, .to = 4}};
+  metrics.turn(record, 1ms);
+  EXPECT_EQ(value(metrics, R"(weir_policy_abstains{group="app",policy="cpu"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_policy_value{group="app",policy="cpu"})"), "absent");
+  EXPECT_EQ(value(metrics, R"(weir_policy_abstains{group="app",policy="rps"})"), "0");
+  EXPECT_EQ(value(metrics, R"(weir_policy_value{group="app",policy="rps"})"), "0.75");
+  EXPECT_EQ(value(metrics, R"(weir_policy_wants{group="app",policy="rps"})"), "5");
+  EXPECT_EQ(value(metrics, R"(weir_policy_wants{group="app",policy="cpu"})"), "absent") << "it does not know";
+  EXPECT_EQ(value(metrics, R"(weir_policy_wants{group="app",policy="disk"})"), "absent") << "it has no say";
+  EXPECT_EQ(metrics.text().find("invented"), std::string::npos);
+  EXPECT_EQ(value(metrics, R"(weir_stage_changes_total{group="app",stage="min_max"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_stage_changes_total{group="app",stage="cooldown"})"), "absent");
+
+  record.plan.decision.votes[1].stance = Vote::Stance::content;
+  metrics.turn(record, 1ms);
+  EXPECT_EQ(value(metrics, R"(weir_policy_wants{group="app",policy="rps"})"), "2") << "content with what there is";
+  EXPECT_EQ(value(metrics, R"(weir_stage_changes_total{group="app",stage="min_max"})"), "2");
+}
+
+TEST(Metrics, tell_what_the_servers_cost_while_every_price_is_known) {
+  Metrics metrics("0.1.0");
+  metrics.group(group_named("app"));
+  const std::string dollars = R"(weir_cost_per_hour{group="app",currency="USD"})";
+  Record record = turn_of("app", 2, 2);
+  metrics.turn(record, 1ms);
+  EXPECT_EQ(value(metrics, dollars), "absent");
+  for (Server& server : record.servers) server.price = Price{.per_hour = 0.25, .currency = "USD"};
+  metrics.turn(record, 1ms);
+  EXPECT_EQ(value(metrics, dollars), "0.75");
+  record.servers[0].listed = false;
+  metrics.turn(record, 1ms);
+  EXPECT_EQ(value(metrics, dollars), "0.5") << "one that is gone costs nothing";
+  record.servers[1].price->currency = "EUR";
+  metrics.turn(record, 1ms);
+  EXPECT_EQ(metrics.text().find("weir_cost_per_hour"), std::string::npos) << "two currencies have no sum";
+  Group priced = group_named("app");
+  priced.cost = CostRule{.per_hour = 2, .currency = "KRW"};
+  metrics.group(priced);
+  metrics.turn(record, 1ms);
+  EXPECT_EQ(value(metrics, R"(weir_cost_per_hour{group="app",currency="KRW"})"), "4") << "what the group says goes before";
+}
+
 TEST(Metrics, series_exist_only_for_what_is_configured) {
   Metrics metrics("0.1.0");
   metrics.group(group_named("app", {{"old", "threshold", {}}}));

@@ -68,8 +68,8 @@ constexpr Text kPublicHeaders[] = {"model/",
                                    "providers/provider.h",
                                    "balancers/balancer.h"};
 
-constexpr Text kSharedTestFolders[] = {"fakes", "properties", "scenarios", "contract", "faults",  "e2e",
-                                       "fuzz",  "golden",     "structure", "docs",     "support", "examples"};
+constexpr Text kSharedTestFolders[] = {"fakes",  "properties", "scenarios", "contract", "faults",   "e2e",       "fuzz",
+                                       "golden", "structure",  "docs",      "support",  "examples", "monitoring"};
 
 bool is_under(Text path, Text folder) {
   return path == folder || (path.starts_with(folder) && path.substr(folder.size()).starts_with('/'));
