@@ -63,14 +63,14 @@ Words command_names(const Command& command) {
 /// whether the word to complete is the value of the option in $place.
 constexpr const char* kBashReading = R"(# Completion of weir for bash; `weir manual bash` writes it.
 _weir() {{
-  local path=weir place= skip= count=0 word words= files= current=${{COMP_WORDS[COMP_CWORD]}} i
+  local path=weir place='' skip='' count=0 word words='' files='' current=${{COMP_WORDS[COMP_CWORD]}} i
   COMPREPLY=()
   for ((i = 1; i < COMP_CWORD; ++i)); do
     word=${{COMP_WORDS[i]}}
     # bash takes --option=value apart
     if [[ $word == = ]]; then continue; fi
     if [[ $skip ]]; then
-      skip=
+      skip=''
       continue
     fi
     case $path/$word in
@@ -83,7 +83,7 @@ _weir() {{
       *) ((++count)) ;;
     esac
   done
-  if [[ $current == = ]]; then current=; fi
+  if [[ $current == = ]]; then current=''; fi
   if [[ $skip ]]; then
     case $place in
 )";

@@ -1,5 +1,12 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+#include <iterator>
+#include <string_view>
+#include <utility>
+#include <vector>
+
 #include "controller/manual/manual.h"
 #include "controller/manual/roff.h"
 #include "controller/manual/words.h"
@@ -12,6 +19,16 @@ std::string sentence(const CommandOption& option) {
   if (!option.fallback.empty()) text += fmt::format(" Default: `{}`.", option.fallback);
   if (option.required && !option.names.empty()) text += " Required.";
   return text;
+}
+
+/// Every command has it; once is enough.
+bool is_help(const CommandOption& option) { return !option.names.empty() && option.names.back() == "--help"; }
+
+/// What a command takes, in the order of a page.
+std::vector<CommandOption> taken_by(const Command& command) {
+  std::vector<CommandOption> taken = command.arguments;
+  std::ranges::copy_if(command.options, std::back_inserter(taken), std::not_fn(is_help));
+  return taken;
 }
 
 constexpr const char* kManTail =
@@ -33,8 +50,10 @@ constexpr const char* kManTail =
 std::string command_man_page(const Command& program, const std::string& version) {
   std::string page = roff_title("WEIR", 1, version);
   page += ".SH NAME\nweir \\- autoscaling controller for app servers behind nginx\n.SH SYNOPSIS\n";
+  std::string_view between;
   each_command(program, program.name, " ", [&](const Command& command, const std::string& path) {
-    if (command.commands.empty()) page += fmt::format("{}\n.br\n", roff(synopsis_of(command, path)));
+    if (!command.commands.empty()) return;
+    page += fmt::format("{}{}\n", std::exchange(between, ".br\n"), roff(synopsis_of(command, path)));
   });
   page += fmt::format(".SH DESCRIPTION\n{}\n", roff(program.what));
   page += roff(
@@ -45,8 +64,7 @@ std::string command_man_page(const Command& program, const std::string& version)
   page += ".SH COMMANDS\n";
   each_command(program, program.name, " ", [&](const Command& command, const std::string& path) {
     page += fmt::format(".SS {}\n{}.\n", roff(path), roff(command.what));
-    for (const CommandOption& argument : command.arguments) page += roff_entry(label_of(argument), sentence(argument));
-    for (const CommandOption& option : command.options) page += roff_entry(label_of(option), sentence(option));
+    for (const CommandOption& option : taken_by(command)) page += roff_entry(label_of(option), sentence(option));
   });
   return page + kManTail;
 }
@@ -54,19 +72,15 @@ std::string command_man_page(const Command& program, const std::string& version)
 std::string command_markdown(const Command& program) {
   std::string page =
       "# Commands\n\n"
-      "What `weir COMMAND --help` says, on one page. `weir manual markdown` prints it; what is printed to people is not for "
-      "scripts, "
-      "`--json` is. Exit statuses are 0, or 1 for an error, unless a command says more.\n\n"
+      "What `weir COMMAND --help` says, on one page. `weir manual markdown` prints it. Text is for people and may change, "
+      "`--json` is for scripts. Exit statuses are 0, or 1 for an error, unless a command says more.\n\n"
       "`WEIR_CONFIG` names the configuration file where `--config` is not given.\n";
   each_command(program, program.name, " ", [&](const Command& command, const std::string& path) {
     page += fmt::format("\n## {}\n\n{}.\n\n```\n{}\n```\n", path, command.what, synopsis_of(command, path));
-    if (!command.commands.empty()) return;
-    page += "\n| | |\n|---|---|\n";
-    const auto row = [&](const CommandOption& option) {
+    if (!taken_by(command).empty()) page += "\n| | |\n|---|---|\n";
+    for (const CommandOption& option : taken_by(command)) {
       page += fmt::format("| `{}` | {} |\n", replaced(label_of(option), "|", "\\|"), replaced(sentence(option), "|", "\\|"));
-    };
-    for (const CommandOption& argument : command.arguments) row(argument);
-    for (const CommandOption& option : command.options) row(option);
+    }
   });
   return page;
 }

@@ -134,7 +134,9 @@ class Zsh : public Shell {
   }
 };
 
-TEST_F(Zsh, offers_commands) { EXPECT_THAT(listed("weir "), testing::AllOf(testing::HasSubstr("deploy"), testing::HasSubstr("Take over"))); }
+TEST_F(Zsh, offers_commands) {
+  EXPECT_THAT(listed("weir "), testing::AllOf(testing::HasSubstr("deploy"), testing::HasSubstr("Take over")));
+}
 
 TEST_F(Zsh, offers_what_a_command_takes) {
   EXPECT_THAT(listed("weir run --"), testing::AllOf(testing::HasSubstr("--format"), testing::HasSubstr("--config")));

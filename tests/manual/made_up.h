@@ -7,8 +7,11 @@ namespace weir {
 /// A program with all that a command line can have.
 inline Command made_up_program() {
   const CommandOption help{.names = {"-h", "--help"}, .what = "Show this"};
-  const CommandOption config{
-      .names = {"-c", "--config"}, .value = "FILE", .what = "Where it's written", .fallback = "/etc/x", .completion = Completion::files};
+  const CommandOption config{.names = {"-c", "--config"},
+                             .value = "FILE",
+                             .what = "Where it's written",
+                             .fallback = "/etc/x",
+                             .completion = Completion::files};
   const CommandOption format{.names = {"--format"}, .value = "TEXT", .what = "How it looks", .choices = {"text", "json"}};
   const CommandOption group{.names = {"--group"}, .value = "GROUP", .what = "Which [one]: by name", .required = true};
   const CommandOption kind{.value = "KIND", .what = "What it is", .required = true, .choices = {"hpa", "asg"}};
