@@ -119,16 +119,18 @@ class Zsh : public Shell {
   /// What zsh lists when the tab key is pressed, in a terminal of its own.
   std::string listed(const std::string& line) const {
     const std::filesystem::path script = write("_weir", zsh_completion(made_up_program()));
+    // The mark stands in no command as it is printed, so that the terminal's echo is not taken for it.
     const std::string driver = fmt::format(
-        "zmodload zsh/zpty; zpty shell zsh -f -i\n"
-        "see() {{ local text= part; while zpty -r -m shell part '*<END>*'; do text+=$part; break; done; print -r -- $text }}\n"
-        "zpty -w shell 'PS1=; stty -echo; fpath=({} $fpath); autoload -Uz compinit; compinit -u -D; LISTMAX=1000; bindkey \"^I\" "
-        "list-choices'\n"
-        "zpty -w shell 'TRAPEXIT() {{ }}; done-listing() {{ print \"<END>\" }}; zle -N done-listing; bindkey \"^X\" done-listing'\n"
+        "zmodload zsh/zpty\n"
+        "zpty shell zsh -f -i\n"
+        "zpty -w shell 'PS1=; stty -echo; fpath=({} $fpath); autoload -Uz compinit; compinit -u -D; bindkey \"^I\" list-choices'\n"
+        "zpty -w shell 'mark() {{ print -r -- \"<E\"\"ND>\" }}; zle -N mark; bindkey \"^X\" mark'\n"
         "zpty -w -n shell $'{}\\t\\x18'\n"
-        "see; zpty -d shell\n",
+        "zpty -r -m shell text '*<END>*'\n"
+        "print -r -- $text\n"
+        "zpty -d shell\n",
         directory_.path().string(), line);
-    const auto result = run_command({"zsh", "-f", "-c", driver}, 60s);
+    const auto result = run_command({"env", "TERM=dumb", "zsh", "-f", "-c", driver}, 60s);
     EXPECT_TRUE(result) << result.error().message;
     return result ? result->output : std::string();
   }
