@@ -12,7 +12,6 @@ namespace {
 
 using testing::AllOf;
 using testing::HasSubstr;
-using testing::Not;
 
 TEST(Words, a_synopsis_has_what_must_be_given) {
   const Command program = made_up_program();
