@@ -106,7 +106,7 @@ foreach(kind tests_pure tests_effects tests_threads tests_e2e soak benchmarks fu
   add_custom_target(${kind})
 endforeach()
 set(WEIR_PURE_TESTS model policies deploy reconcile properties policy_test)
-set(WEIR_ONE_THREAD_TESTS config docs fuzz import render simulate structure)
+set(WEIR_ONE_THREAD_TESTS config docs fuzz import manual render simulate structure)
 
 # weir_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT s] [SERIAL [FILTER …]]): one GoogleTest program, each of its tests known to ctest. Its
 # kind is a label too: `e2e` if LABELS says so, else `pure` or `effects` by its folder. With label `soak` `./dev soak` runs the whole

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "controller/cli/commands.h"
+#include "controller/cli/describe.h"
+#include "controller/cli/manual.h"
 #include "controller/cli/simulate.h"
 #include "controller/cli/test.h"
 #include "controller/cli/tune.h"
@@ -30,6 +32,7 @@ struct Arguments {
   std::string plan;
   std::string from;
   std::string file;
+  std::string what;
   bool schema = false;
   bool reference = false;
   bool watch = false;
@@ -46,6 +49,7 @@ using Command = std::function<Exit()>;
 CLI::App* add_command(CLI::App& app, Arguments& arguments, const std::string& name, const std::string& what) {
   CLI::App* command = app.add_subcommand(name, what);
   command->add_option("-c,--config", arguments.common.config, "The configuration file; without it the one WEIR_CONFIG names")
+      ->type_name("FILE")
       ->capture_default_str();
   command->add_flag("--json", arguments.common.json, "Write JSON instead of text");
   return command;
@@ -78,49 +82,59 @@ void add_service_commands(CLI::App& app, Arguments& arguments, Command& chosen) 
 void add_plan_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* plan = add_command(app, arguments, "plan",
                                "Show what would happen now, and change nothing. Exit status: 0 nothing, 2 changes, 1 error");
-  plan->add_option("--group", arguments.group, "Only this group");
-  plan->add_option("--out", arguments.out, "Also write the plan to this file, for apply");
+  plan->add_option("--group", arguments.group, "Only this group")->type_name("GROUP");
+  plan->add_option("--out", arguments.out, "Also write the plan to this file, for apply")->type_name("FILE");
   plan->callback([&] { chosen = [&] { return weir::command_plan(arguments.common, arguments.group, arguments.out); }; });
 
   CLI::App* apply = app.add_subcommand(
       "apply",
       "Do exactly what a plan says, with the configuration it names, or refuse (exit status 3): the world moved, or weir runs");
   apply->add_flag("--json", arguments.common.json, "Write JSON instead of text");
-  apply->add_option("plan", arguments.plan, "A file that `weir plan --out` wrote")->required();
+  apply->add_option("plan", arguments.plan, "A file that `weir plan --out` wrote")->type_name("FILE")->required();
   apply->callback([&] { chosen = [&] { return weir::command_apply(arguments.common, arguments.plan); }; });
 }
 
 void add_recorded_load(CLI::App& command, weir::RecordedLoadArguments& told) {
-  command.add_option("--trace", told.trace, "The recorded load: a CSV file `timestamp,requests_per_second`");
-  command.add_option("--column", told.column, "Which column of the trace, if it has several");
-  command.add_option("--from", told.from,
-                     "Only from this time on: 2026-03-01T09:30:00Z, unix seconds or now-28d; without --trace the load is read from "
-                     "Prometheus");
-  command.add_option("--to", told.to, "Only up to this time");
-  command.add_option("--load", told.load, "PromQL of the load, for Prometheus; else as a policy asks for it");
-  command.add_option("--step", told.step, "How far apart Prometheus' points are; else the group's interval");
+  command.add_option("--trace", told.trace, "The recorded load: a CSV file `timestamp,requests_per_second`")->type_name("FILE");
+  command.add_option("--column", told.column, "Which column of the trace, if it has several")->type_name("NAME");
+  command
+      .add_option("--from", told.from,
+                  "Only from this time on: 2026-03-01T09:30:00Z, unix seconds or now-28d; without --trace the load is read from "
+                  "Prometheus")
+      ->type_name("TIME");
+  command.add_option("--to", told.to, "Only up to this time")->type_name("TIME");
+  command.add_option("--load", told.load, "PromQL of the load, for Prometheus; else as a policy asks for it")->type_name("PROMQL");
+  command.add_option("--step", told.step, "How far apart Prometheus' points are; else the group's interval")->type_name("DURATION");
 }
 
 void add_world_options(CLI::App& command, weir::WorldArguments& told) {
-  command.add_option("--group", told.group, "Which group; needed if there are several");
+  command.add_option("--group", told.group, "Which group; needed if there are several")->type_name("GROUP");
   add_recorded_load(command, told.recorded);
   command.add_option("--capacity", told.capacity, "The load at which a server is full; else as the policies tell")
       ->check(CLI::NonNegativeNumber);
-  command.add_option("--boot", told.boot, "From a launch until the server serves")->capture_default_str();
-  command.add_option("--metric-delay", told.metric_delay, "How old metrics are when they are read")->capture_default_str();
-  command.add_option("--queue", told.queue, "How long requests wait for a server before they are lost")->capture_default_str();
+  command.add_option("--boot", told.boot, "From a launch until the server serves")->type_name("DURATION")->capture_default_str();
+  command.add_option("--metric-delay", told.metric_delay, "How old metrics are when they are read")
+      ->type_name("DURATION")
+      ->capture_default_str();
+  command.add_option("--queue", told.queue, "How long requests wait for a server before they are lost")
+      ->type_name("DURATION")
+      ->capture_default_str();
   command.add_option("--noise", told.noise, "Standard deviation added to the load, as a share of it")
       ->check(CLI::Range(0.0, 10.0))
       ->capture_default_str();
   command.add_option("--seed", told.seed, "Of all that is drawn by chance")->capture_default_str();
   command.add_option("--start", told.start, "Servers at the beginning; else what the first load takes")
       ->check(CLI::Range(0, weir::kMostServers));
-  command.add_option("--as", told.meanings,
-                     "POLICY=MEANING: what its query stands for: load, load_per_server, utilization, utilization_percent, "
-                     "wait_seconds, nothing");
-  command.add_option("--fail", told.faults,
-                     "WHAT@WHEN+HOW_LONG: rehearse an outage of prometheus, provider, quota or balancer, or slow-boot: "
-                     "prometheus@2h+10m");
+  command
+      .add_option("--as", told.meanings,
+                  "POLICY=MEANING: what its query stands for: load, load_per_server, utilization, utilization_percent, "
+                  "wait_seconds, nothing")
+      ->type_name("POLICY=MEANING");
+  command
+      .add_option("--fail", told.faults,
+                  "WHAT@WHEN+HOW_LONG: rehearse an outage of prometheus, provider, quota or balancer, or slow-boot: "
+                  "prometheus@2h+10m")
+      ->type_name("FAULT");
 }
 
 void add_simulate_command(CLI::App& app, Arguments& arguments, Command& chosen) {
@@ -129,12 +143,16 @@ void add_simulate_command(CLI::App& app, Arguments& arguments, Command& chosen) 
                   "The same decisions over a recorded load: what it would have cost, and when it would have been short");
   weir::SimulateArguments& told = arguments.simulate;
   add_world_options(*simulate, told);
-  simulate->add_option("--compare", told.compare, "Configurations to put side by side, instead of --config")->expected(1, 10);
-  simulate->add_option("--deploy", told.deploys,
-                       "VERSION@WHEN: rehearse a deploy, as long after the beginning, by the group's own `deploy`: v2@10m; may be "
-                       "given several times");
-  simulate->add_option("--html", told.html, "Also write a page with the picture to this file");
-  simulate->add_option("--decisions", told.decisions, "Also write `t,desired` at each change to this file");
+  simulate->add_option("--compare", told.compare, "Configurations to put side by side, instead of --config")
+      ->type_name("FILE")
+      ->expected(1, 10);
+  simulate
+      ->add_option("--deploy", told.deploys,
+                   "VERSION@WHEN: rehearse a deploy, as long after the beginning, by the group's own `deploy`: v2@10m; may be "
+                   "given several times")
+      ->type_name("VERSION@WHEN");
+  simulate->add_option("--html", told.html, "Also write a page with the picture to this file")->type_name("FILE");
+  simulate->add_option("--decisions", told.decisions, "Also write `t,desired` at each change to this file")->type_name("FILE");
   simulate->callback([&] { chosen = [&] { return weir::command_simulate(arguments.common, arguments.simulate); }; });
 }
 
@@ -145,6 +163,7 @@ void add_tune_command(CLI::App& app, Arguments& arguments, Command& chosen) {
   weir::TuneArguments& told = arguments.tune;
   add_world_options(*tune, told);
   tune->add_option("--slo", told.slo, "The largest share of requests that may come while the servers are full: 0.1% or 0.001")
+      ->type_name("SHARE")
       ->capture_default_str();
   tune->add_option("--candidates", told.candidates, "How many parameters are tried")
       ->check(CLI::Range(2, 100'000))
@@ -154,17 +173,18 @@ void add_tune_command(CLI::App& app, Arguments& arguments, Command& chosen) {
       ->check(CLI::Range(2, 6))
       ->capture_default_str();
   tune->add_option("--keep", told.keep,
-                   "What is not to be turned: policies.cpu.target, cpu, scale_in, cooldown; may be given several times");
+                   "What is not to be turned: policies.cpu.target, cpu, scale_in, cooldown; may be given several times")
+      ->type_name("NAME");
   tune->add_flag("--vary-min", told.vary_min, "Turn min too");
   tune->add_option("--threads", told.threads, "How many simulations at a time; else one for each core")->check(CLI::Range(0, 1024));
-  tune->add_option("--out", told.out, "Also write the YAML to this file");
+  tune->add_option("--out", told.out, "Also write the YAML to this file")->type_name("FILE");
   tune->callback([&] { chosen = [&] { return weir::command_tune(arguments.common, arguments.tune); }; });
 }
 
 void add_test_command(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* test = app.add_subcommand("test", "Unit tests of policies: what a group decides when its queries are answered as told");
   test->add_flag("--json", arguments.common.json, "Write JSON instead of text");
-  test->add_option("files", arguments.tests, "Files of tests")->required();
+  test->add_option("files", arguments.tests, "Files of tests")->type_name("FILE")->required();
   test->callback([&] { chosen = [&] { return weir::command_test(arguments.common, arguments.tests); }; });
 }
 
@@ -214,13 +234,13 @@ void add_order_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   scale->add_option("servers", arguments.order.servers, "How many, within the group's min and max")
       ->required()
       ->check(CLI::Range(0, weir::kMostServers));
-  scale->add_option("--for", arguments.order.duration, how_long);
+  scale->add_option("--for", arguments.order.duration, how_long)->type_name("DURATION");
 
   CLI::App* pause = add_order(app, arguments, weir::Order::Kind::pause, "pause",
                               "Stop scaling a group; servers that fail are still replaced", chosen);
   pause->add_flag("--out", arguments.order.out, "Only scaling out");
   pause->add_flag("--in", arguments.order.in, "Only scaling in");
-  pause->add_option("--for", arguments.order.duration, how_long);
+  pause->add_option("--for", arguments.order.duration, how_long)->type_name("DURATION");
 
   (void)add_order(app, arguments, weir::Order::Kind::resume, "resume", "End what scale and pause have ordered for a group", chosen);
 }
@@ -229,7 +249,7 @@ void add_order_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
 CLI::App* add_deploy_order(CLI::App& deploy, Arguments& arguments, weir::Order::Kind kind, const std::string& name,
                            const std::string& what, Command& chosen) {
   CLI::App* order = add_command(deploy, arguments, name, what);
-  order->add_option("--group", arguments.order.group, "The group's name")->required();
+  order->add_option("--group", arguments.order.group, "The group's name")->type_name("GROUP")->required();
   order->callback([&arguments, &chosen, kind] {
     arguments.order.kind = kind;
     chosen = [&arguments] { return weir::command_order(arguments.common, arguments.order); };
@@ -239,7 +259,7 @@ CLI::App* add_deploy_order(CLI::App& deploy, Arguments& arguments, weir::Order::
 
 /// Which deploy is meant.
 void add_deploy_options(CLI::App& command, Arguments& arguments) {
-  command.add_option("--version", arguments.order.version, "The version")->required();
+  command.add_option("--version", arguments.order.version, "The version")->type_name("VERSION")->required();
   command.add_option("--strategy", arguments.order.strategy, "rolling, blue_green or canary; else as configured")
       ->check(CLI::IsMember({"rolling", "blue_green", "canary"}));
 }
@@ -255,7 +275,7 @@ void add_deploy_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* plan = add_command(*deploy, arguments, "plan",
                                "Show what a deploy would do from now on, step by step, if every server does as it is told; changes "
                                "nothing. Exit status: 0, or 1 where start would refuse, and on errors");
-  plan->add_option("--group", arguments.order.group, "The group's name")->required();
+  plan->add_option("--group", arguments.order.group, "The group's name")->type_name("GROUP")->required();
   add_deploy_options(*plan, arguments);
   plan->callback([&] {
     arguments.order.kind = weir::Order::Kind::deploy;
@@ -263,7 +283,7 @@ void add_deploy_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   });
 
   CLI::App* status = add_command(*deploy, arguments, "status", "How far a group's deploy is, or how the last one ended");
-  status->add_option("--group", arguments.group, "The group's name")->required();
+  status->add_option("--group", arguments.group, "The group's name")->type_name("GROUP")->required();
   status->callback([&] { chosen = [&] { return weir::command_deploy_status(arguments.common, arguments.group); }; });
 
   CLI::App* promote = add_deploy_order(*deploy, arguments, weir::Order::Kind::promote, "promote",
@@ -282,8 +302,19 @@ void add_import_command(CLI::App& app, Arguments& arguments, Command& chosen) {
   import->add_option("from", arguments.from, "hpa: Kubernetes HorizontalPodAutoscaler; asg: AWS Auto Scaling or CloudFormation")
       ->required()
       ->check(CLI::IsMember({"hpa", "asg"}));
-  import->add_option("file", arguments.file, "The file, YAML or JSON; - reads standard input")->required();
+  import->add_option("file", arguments.file, "The file, YAML or JSON; - reads standard input")->type_name("FILE")->required();
   import->callback([&] { chosen = [&] { return weir::command_import(arguments.from, arguments.file, arguments.common.json); }; });
+}
+
+void add_manual_command(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* manual =
+      app.add_subcommand("manual", "Print the manual: man pages, the reference of commands, or completion for a shell");
+  manual
+      ->add_option("what", arguments.what,
+                   "man: weir(1); man-config: weir.yaml(5); markdown: all commands; bash, zsh, fish: completion for that shell")
+      ->required()
+      ->check(CLI::IsMember({"man", "man-config", "markdown", "bash", "zsh", "fish"}));
+  manual->callback([&] { chosen = [&] { return weir::command_manual(weir::describe(app), arguments.what); }; });
 }
 
 bool is_command(const CLI::App& app, const std::string& word) {
@@ -320,6 +351,7 @@ int main(int argc, char** argv) {
   add_deploy_commands(app, arguments, chosen);
   add_orphans_command(app, arguments, chosen);
   add_import_command(app, arguments, chosen);
+  add_manual_command(app, arguments, chosen);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return unknown_command(app, argv[1]);
   try {
     app.parse(argc, argv);

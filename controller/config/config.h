@@ -136,4 +136,7 @@ struct Catalogs {
 /// The reference of all keys, in Markdown.
 [[nodiscard]] std::string config_reference(const Catalogs& catalogs);
 
+/// The same as the page weir.yaml(5), for man(1).
+[[nodiscard]] std::string config_man_page(const Catalogs& catalogs, std::string_view version);
+
 }  // namespace weir

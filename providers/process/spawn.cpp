@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -78,6 +79,8 @@ void reset_signals() {
   if (!closed) give_up(plan, Complaint::About::files);
   wait_for_word(plan.channel);
   reset_signals();
+  // Rights that weir was given to look at a balancer's processes are not its servers'.
+  (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
   if (plan.directory != nullptr && ::chdir(plan.directory) != 0) give_up(plan, Complaint::About::directory);
   (void)::execve(plan.path, plan.arguments, plan.environment);
   give_up(plan, Complaint::About::program);

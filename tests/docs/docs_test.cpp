@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <regex>
+#include <set>
 #include <sstream>
 #include <string_view>
 
@@ -101,6 +103,34 @@ TEST(Translations, have_as_many_headings_as_the_original) {
     const std::string original = original_of(file);
     if (original.empty()) continue;
     EXPECT_EQ(anchors(read_text(kRoot / file)).size(), anchors(read_text(kRoot / original)).size()) << file;
+  }
+}
+
+/// All of the first group of `pattern` in `text`.
+std::vector<std::string> all_of(const std::string& text, const std::regex& pattern) {
+  std::vector<std::string> found;
+  for (auto at = std::sregex_iterator(text.begin(), text.end(), pattern); at != std::sregex_iterator(); ++at)
+    found.push_back((*at)[1]);
+  return found;
+}
+
+TEST(Install, each_way_to_reload_nginx_is_walked_in_a_machine) {
+  const std::string machine = read_text(kRoot / "packaging/check-machine");
+  const std::vector<std::string> commands =
+      all_of(read_text(kRoot / "docs/install.md"), std::regex("(?:test|reload): \"([^\"]+)\""));
+  EXPECT_THAT(commands, SizeIs(testing::Ge(4U)));
+  for (const std::string& command : commands) EXPECT_THAT(machine, testing::HasSubstr(command));
+}
+
+TEST(Install, names_drop_ins_and_units_that_are_shipped) {
+  const std::string shipped = "[a-z-]+\\.conf|weir-[a-z-]+\\.(?:path|service)|[0-9a-z-]+\\.rules";
+  std::set<std::string> present;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(kRoot / "packaging/systemd"))
+    present.insert(entry.path().filename().string());
+  const std::vector<std::string> named = all_of(read_text(kRoot / "docs/install.md"), std::regex("[` ](" + shipped + ")[` \n]"));
+  EXPECT_THAT(named, SizeIs(testing::Ge(8U)));
+  for (const std::string& name : named) {
+    if (name != "nginx.conf") EXPECT_THAT(present, testing::Contains(name));
   }
 }
 

@@ -116,9 +116,11 @@ std::vector<Block> shown_configurations(const fs::path& root) {
       if (block.language == "yaml" && configures_groups(block.text)) shown.push_back(std::move(block));
     }
   }
-  for (const std::string& file : files_ending_in(root / "examples", ".yaml")) {
-    Block whole{"examples/" + file, 1, "yaml", read_text(root / "examples" / file)};
-    if (configures_groups(whole.text)) shown.push_back(std::move(whole));
+  for (const std::string folder : {"examples", "packaging"}) {
+    for (const std::string& file : files_ending_in(root / folder, ".yaml")) {
+      Block whole{folder + "/" + file, 1, "yaml", read_text(root / folder / file)};
+      if (configures_groups(whole.text)) shown.push_back(std::move(whole));
+    }
   }
   return shown;
 }

@@ -3,10 +3,12 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -142,6 +144,47 @@ TEST_F(ProcessProvider, servers_inherit_nothing_of_ours_but_a_few_variables) {
   EXPECT_THAT(values(report, "ignored"), IsEmpty());
   EXPECT_THAT(values(report, "env"), AllOf(Not(Contains(StartsWith("SECRET_OF_WEIR="))), Contains(StartsWith("PATH="))));
   EXPECT_EQ(values(report, "session"), values(report, "pid")) << "it leads a session of its own";
+}
+
+/// Gives this thread a capability that the programs it starts would inherit; takes it back at the end.
+class InheritedCapability {
+ public:
+  InheritedCapability() {
+    (void)::syscall(SYS_capget, &header_, before_.data());
+    auto wider = before_;
+    wider[0].inheritable |= 1U << CAP_SYS_PTRACE;
+    held_ = ::syscall(SYS_capset, &header_, wider.data()) == 0 &&
+            ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_SYS_PTRACE, 0, 0) == 0;
+  }
+  ~InheritedCapability() {
+    (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
+    (void)::syscall(SYS_capset, &header_, before_.data());
+  }
+  InheritedCapability(const InheritedCapability&) = delete;
+  InheritedCapability& operator=(const InheritedCapability&) = delete;
+
+  [[nodiscard]] bool held() const { return held_; }
+
+ private:
+  __user_cap_header_struct header_{_LINUX_CAPABILITY_VERSION_3, 0};
+  std::array<__user_cap_data_struct, 2> before_{};
+  bool held_ = false;
+};
+
+/// The capabilities that a process hands on to what it executes, as the kernel writes them.
+std::string ambient_capabilities(const std::string& process) {
+  for (const std::string& line : lines_of("/proc/" + process + "/status")) {
+    if (line.starts_with("CapAmb:")) return line.substr(line.find_first_not_of(" \t", 7));
+  }
+  return {};
+}
+
+TEST_F(ProcessProvider, servers_get_none_of_the_capabilities_that_weir_was_given) {
+  const InheritedCapability capability;
+  if (!capability.held()) GTEST_SKIP() << "this user has no capability to hand on";
+  ASSERT_EQ(ambient_capabilities("thread-self"), "0000000000080000");
+  ASSERT_TRUE(launch(reporting_group(), "t"));
+  EXPECT_EQ(ambient_capabilities(std::to_string(ready("t"))), "0000000000000000");
 }
 
 TEST_F(ProcessProvider, output_and_errors_are_appended_to_the_log_of_the_server) {
