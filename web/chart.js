@@ -129,7 +129,7 @@ export class Charts {
   axes(plot) {
     const {panel, width, height} = plot;
     const parts = [];
-    for (const tick of valueTicks(plot.most, (height - TOP - BOTTOM) / 30, panel.whole)) {
+    for (const tick of valueTicks(plot.most, (height - TOP - BOTTOM) / 24, panel.whole)) {
       const y = this.y(plot, tick);
       parts.push(svg('line', {class: tick ? 'grid' : 'axis', x1: LEFT, x2: width - RIGHT, y1: y, y2: y}),
         svg('text', {x: LEFT - 6, y: y + 4, 'text-anchor': 'end', text: compact(tick)}));

@@ -19,7 +19,7 @@ export const reason = (turn) => {
   return actions.length ? actions[0].why : steps.length ? stepText(steps[0]) : '';
 };
 
-const isQuiet = (turn) => turn.previous === turn.desired && !turn.actions.length && !turn.orders?.length && !turn.refused;
+const isQuiet = (turn) => turn.previous === turn.desired && !turn.orders?.length && !turn.refused && turn.actions.every((action) => action.why === NOT_GONE_YET);
 
 /** Turns without a change that follow each other are told together. Newest first, as the turns are. */
 const runs = (turns) => {
@@ -88,7 +88,7 @@ const time = (run) => run.length === 1 ? when(run[0].at)
 
 const entry = (state, run) => {
   const [turn] = run;
-  const actions = turn.actions.length ? html('span', {class: 'chip dim', text: plural('decisions.actions', turn.actions.length)}) : '';
+  const actions = turn.actions.length && !isQuiet(turn) ? html('span', {class: 'chip dim', text: plural('decisions.actions', turn.actions.length)}) : '';
   // By the oldest turn of a run: its newest changes with every turn, and what is open is to stay open.
   const key = `turn-${run.at(-1).at}`;
   const summary = html('summary', {}, time(run), badge(turn), html('span', {class: 'sentence', text: sentence(run)}), actions);

@@ -16,9 +16,10 @@ const fieldOf = (field) => {
 const messageOf = (error) => error instanceof Problem ? `${error.status} ${error.title}: ${error.message}` : t('error.no_answer');
 
 /**
- * `send(values)` does what is asked; what it throws is shown, and the dialog stays. `extra`: a further button with what it does.
+ * `send(values)` does what is asked; what it throws is shown, and the dialog stays. `extra`: a further button with what it does. `denied`:
+ * fields that are asked for in addition once it was not allowed.
  */
-export const ask = ({title, text, fields = [], confirm, danger, send, extra}) => {
+export const ask = ({title, text, fields = [], confirm, danger, send, extra, denied = () => []}) => {
   document.querySelector('dialog')?.remove();
   const problem = html('p', {class: 'problem', role: 'alert'});
   const sending = html('p', {class: 'dim', role: 'status'});
@@ -39,6 +40,8 @@ export const ask = ({title, text, fields = [], confirm, danger, send, extra}) =>
       close();
     } catch (error) {
       problem.textContent = messageOf(error);
+      const more = error.status === 401 ? denied().filter((field) => !form.elements.namedItem(field.name)) : [];
+      problem.before(...more.map(fieldOf));
     }
     sending.textContent = '';
     accept.disabled = false;

@@ -9,6 +9,7 @@ import {deployCard, groupList, head, isUnderWay, serversCard} from './view.js';
 import {LANGUAGES, clock, duration, number, plural, speak, speaks, t, zone} from './words.js';
 
 const EVERY = 2000;             // between two looks
+const SAID_FOR = 20000;         // until then what was ordered is to be seen in the group itself
 const BACKOFF = [1000, 2000, 4000, 8000, 15000, 30000];
 const FIRST_TURNS = 60, MORE_TURNS = 100, MOST_TURNS = 1000, MOST_POINTS = 1500;
 
@@ -17,7 +18,7 @@ const state = {
   contact: {at: undefined, failures: 0, problem: undefined, next: 0},
   decisions: {group: '', turns: [], older: false, error: ''},
   series: {group: '', range: 0, data: undefined, error: ''},
-  open: new Set(), said: '', busy: false,
+  open: new Set(), said: '', said_at: 0,
 };
 
 // --- the token: in this tab only -------------------------------------------------------------------------------------------
@@ -50,7 +51,7 @@ const trouble = () => {
   if (!failures) return html('div', {role: 'alert'});
   const detail = problem ? t('contact.refused', {detail: problem.message}) : t('contact.lost_detail', {wait: duration(state.contact.wait)});
   return html('div', {role: 'alert', class: 'banner'}, html('p', {},
-    html('b', {text: problem ? contactText() : at ? t('contact.lost', {time: clock(at)}) : t('contact.never')}), ' ',
+    html('b', {text: problem ? contactText() : at ? t('contact.lost', {time: clock(at)}) : t('contact.never')}), '. ',
     problem?.status === 401 ? t('contact.needs_token') : detail),
   html('button', {type: 'button', 'data-action': problem?.status === 401 ? 'token' : 'retry', text: problem?.status === 401 ? t('token.title') : t('contact.retry')}));
 };
@@ -83,7 +84,7 @@ const page = () => html('div', {id: 'page'}, topBar(), trouble(),
   html('main', {class: state.groups.length > 1 ? 'many' : 'one'},
     html('section', {class: 'groups', 'aria-labelledby': 'groups-heading'}, html('h2', {id: 'groups-heading', class: 'overline', text: t('groups')}), groupList(state)),
     html('div', {class: 'detail'}, ...groupPage())),
-  html('footer', {class: 'small dim'}, t('footer'), ' ', html('a', {href: 'v1', text: 'v1'})));
+  html('footer', {class: 'small dim'}, t('footer'), ' ', html('a', {href: 'v1', text: t('footer.list')})));
 
 let charts;
 const render = () => {
@@ -104,11 +105,13 @@ const ask_weir = (path) => request(path, {token: token(), signal: asking.signal}
 const loadDecisions = async (group) => {
   const known = state.decisions.group === group.name ? state.decisions.turns : [];
   if (known.length && known[0].at === group.last_turn) return;
-  const limit = known.length ? 12 : FIRST_TURNS;
-  let {decisions} = await ask_weir(`${groupPath(group.name)}/decisions?limit=${limit}`);
-  const meets = decisions.findIndex((turn) => turn.at === known[0]?.at);
-  if (known.length && meets < 0) ({decisions} = await ask_weir(`${groupPath(group.name)}/decisions?limit=${FIRST_TURNS}`));
-  const older = meets < 0 ? decisions.length === FIRST_TURNS : state.decisions.older;
+  let decisions = [], meets = -1;
+  for (const limit of known.length ? [12, 200] : [FIRST_TURNS]) {
+    if (meets >= 0) break;
+    ({decisions} = await ask_weir(`${groupPath(group.name)}/decisions?limit=${limit}`));
+    meets = decisions.findIndex((turn) => turn.at === known[0]?.at);
+  }
+  const older = meets < 0 ? decisions.length >= FIRST_TURNS : state.decisions.older;
   const turns = meets < 0 ? decisions : [...decisions.slice(0, meets), ...known].slice(0, MOST_TURNS);
   state.decisions = {group: group.name, turns, older, error: ''};
 };
@@ -179,6 +182,7 @@ const turn = async () => {
     state.contact = {at: error instanceof Problem ? Date.now() : state.contact.at, failures, problem: error instanceof Problem ? error : undefined};
   }
   if (mine.signal.aborted) return;
+  if (performance.now() - state.said_at > SAID_FOR) state.said = '';
   const {failures} = state.contact;
   // A large answer over a slow line is not asked for all the time.
   lookAgainIn(failures ? BACKOFF[Math.min(failures, BACKOFF.length) - 1] : Math.max(EVERY, 5 * (performance.now() - begin)));
@@ -195,6 +199,7 @@ const order = async (path, body) => {
     if (error instanceof Problem && error.status === 401) {
       remember('weir.token', '');
       render();
+      error.message += `. ${t('error.wrong_token')}`;
     }
     throw error;
   }
@@ -204,10 +209,11 @@ const order = async (path, body) => {
 const orderDialog = ({path, body = () => ({}), done, ...question}) => {
   const fields = [...(question.fields ?? [])];
   if (!token()) fields.push(...tokenFields());
-  ask({...question, fields, send: async (values) => {
+  ask({...question, fields, denied: tokenFields, send: async (values) => {
     keepToken(values);
     await order(path, body(values));
     state.said = done(values);
+    state.said_at = performance.now();
     render();
     turn();
   }});

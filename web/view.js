@@ -61,7 +61,7 @@ const card = (group, selected) => html('li', {'data-key': group.name},
       html('span', {class: 'hidden', text: ` ${t('group.servers_of', {in_service: group.in_service, desired: group.desired ?? '–'})}`})),
     fleet(group),
     html('span', {class: 'small dim', text: `${t('group.range', {min: group.min, max: group.max})} · ${group.version}`}),
-    group.cost ? html('span', {class: 'small dim end', text: `${money(group.cost.per_hour, group.cost.currency)}/h`}) : ''));
+    group.cost ? html('span', {class: 'small dim end', text: t('group.per_hour', {cost: money(group.cost.per_hour, group.cost.currency)})}) : ''));
 
 export const groupList = (state) => {
   if (!state.loaded) return html('p', {class: 'dim', text: ''});
@@ -85,7 +85,7 @@ export const groupList = (state) => {
 const button = (action, kind = '') => html('button', {type: 'button', class: kind, 'data-action': action, 'data-key': action, text: t(`action.${action}`)});
 
 const hand = ({hold, pause}) => {
-  const told = (order, text) => html('p', {class: 'hand'}, text, ' · ', order.until ? t('until', {time: shortTime(order.until)}) : t('until_resumed'),
+  const told = (order, text) => html('p', {class: 'by-hand'}, text, ' · ', order.until ? t('until', {time: shortTime(order.until)}) : t('until_resumed'),
     order.by ? ` · ${t('by', {who: order.by})}` : '');
   return [...(hold ? [told(hold, t('state.held', {n: number(hold.servers)}))] : []), ...(pause ? [told(pause, t(pauseState({pause})))] : [])];
 };
@@ -128,11 +128,13 @@ export const head = (group, now) => html('section', {class: 'card', 'aria-labell
   ...hand(group), tiles(group, now));
 
 // --- the deploy ------------------------------------------------------------------------------------------------------------
-const versionBar = (group, version) => {
+const versionBar = (group, version, most) => {
   const servers = group.servers.filter((server) => server.version === version);
   const done = servers.filter((server) => server.phase === 'in_service').length;
   const text = t('deploy.progress', {version, done: number(done), all: number(servers.length)});
-  return html('div', {class: 'version', 'data-key': version}, html('span', {class: 'small', text}), fleet({servers, desired: servers.length}));
+  const bar = fleet({servers, desired: servers.length});
+  bar.style.maxWidth = `${servers.length / most * 100}%`;
+  return html('div', {class: 'version', 'data-key': version}, html('span', {class: 'small', text}), bar);
 };
 
 const deployTitle = (deploy) => {
@@ -163,13 +165,14 @@ export const deployCard = (group) => {
   const under = isUnderWay(deploy);
   const versions = under ? [deploy.version, deploy.from, ...(deploy.replaced ?? [])] : [];
   const present = versions.filter((version, index) => versions.indexOf(version) === index && group.servers.some((server) => server.version === version));
+  const most = Math.max(1, ...present.map((version) => group.servers.filter((server) => server.version === version).length));
   return html('section', {class: `card deploy-card${under ? ' under-way' : ''}`, 'aria-labelledby': 'deploy-heading', 'data-key': 'deploy'},
     html('div', {class: 'heading'}, html('h3', {id: 'deploy-heading', text: t('deploy.heading')}),
       under && deploy.step ? chip('dim', t('deploy.step', {n: number(deploy.step)})) : '',
       under ? html('div', {class: 'actions', role: 'group', 'aria-label': t('actions')},
         ...(deploy.direction === 'back' ? [] : [button('promote', deploy.at_checkpoint ? 'strong' : ''), button('abort', 'danger')])) : ''),
     html('p', {class: 'why', text: deployTitle(deploy)}),
-    html('div', {class: 'versions'}, ...present.map((version) => versionBar(group, version))),
+    html('div', {class: 'versions'}, ...present.map((version) => versionBar(group, version, most))),
     ...deployFacts(deploy), ...hooks(deploy));
 };
 

@@ -27,6 +27,7 @@ export const english = {
   "groups.more": "Show all {n}",
   "group.servers_of": "{in_service} of {desired} servers in service",
   "group.range": "min {min}, max {max}",
+  "group.per_hour": "{cost} per hour",
   "group.gone": "There is no group {group} any more.",
   "state.no_turn": "no turn yet",
   "state.steady": "steady",
@@ -173,10 +174,10 @@ export const english = {
   "decisions": "Decisions",
   "decisions.none": "None yet.",
   "decisions.more": "Show older ones",
-  "decisions.change": "From {from} to {to} servers. {why}",
-  "decisions.stays": "Stays at {n}. {why}",
-  "decisions.quiet.one": "{n} turn without a change. {why}",
-  "decisions.quiet.other": "{n} turns without a change. {why}",
+  "decisions.change": "From {from} to {to} servers: {why}",
+  "decisions.stays": "Stays at {n}: {why}",
+  "decisions.quiet.one": "{n} turn without a change: {why}",
+  "decisions.quiet.other": "{n} turns without a change: {why}",
   "decisions.from_to": "{from} – {to}",
   "decisions.refused": "Refused as unsafe: {why}",
   "decisions.actions.one": "{n} action",
@@ -219,5 +220,6 @@ export const english = {
   "unit.hour": "{n} h",
   "unit.day": "{n} d",
   "error.load": "This could not be loaded: {detail}",
-  "footer": "Everything here is from weir's API, of which v1 is the list."
+  "footer": "All of this comes from weir's API.",
+  "footer.list": "What else it has"
 };

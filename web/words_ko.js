@@ -27,6 +27,7 @@ export const korean = {
   "groups.more": "{n}개 모두 보기",
   "group.servers_of": "목표 {desired}대 중 {in_service}대 서비스 중",
   "group.range": "최소 {min}, 최대 {max}",
+  "group.per_hour": "시간당 {cost}",
   "group.gone": "{group} 그룹은 이제 없습니다.",
   "state.no_turn": "아직 판단 전",
   "state.steady": "안정",
@@ -173,10 +174,10 @@ export const korean = {
   "decisions": "판단 기록",
   "decisions.none": "아직 없습니다.",
   "decisions.more": "이전 기록 더 보기",
-  "decisions.change": "{from}대에서 {to}대로. {why}",
-  "decisions.stays": "{n}대 유지. {why}",
-  "decisions.quiet.one": "변화 없는 판단 {n}번. {why}",
-  "decisions.quiet.other": "변화 없는 판단 {n}번. {why}",
+  "decisions.change": "{from}대에서 {to}대로: {why}",
+  "decisions.stays": "{n}대 유지: {why}",
+  "decisions.quiet.one": "변화 없는 판단 {n}번: {why}",
+  "decisions.quiet.other": "변화 없는 판단 {n}번: {why}",
   "decisions.from_to": "{from} – {to}",
   "decisions.refused": "안전하지 않아 거부함: {why}",
   "decisions.actions.one": "동작 {n}개",
@@ -219,5 +220,6 @@ export const korean = {
   "unit.hour": "{n}시간",
   "unit.day": "{n}일",
   "error.load": "불러오지 못했습니다: {detail}",
-  "footer": "여기 있는 것은 모두 weir의 API에서 온 것이며, 목록은 v1에 있습니다."
+  "footer": "모두 weir의 API에서 가져온 내용입니다.",
+  "footer.list": "API 경로 목록"
 };

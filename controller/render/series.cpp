@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "controller/render/json_writer.h"
+#include "controller/render/report.h"
 
 namespace weir {
 namespace {

@@ -2,9 +2,10 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "controller/render/report.h"
+#include "controller/ports/ports.h"
 #include "model/server.h"
 #include "model/time.h"
 

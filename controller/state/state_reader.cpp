@@ -25,7 +25,8 @@ struct GroupRow {
 /// Picks the newest of each slice, where times come newest first.
 class Slices {
  public:
-  Slices(std::int64_t since, std::int64_t until, int count) : since_(since), width_(std::max<std::int64_t>((until - since) / count, 1)) {}
+  Slices(std::int64_t since, std::int64_t until, int count)
+      : since_(since), width_(std::max<std::int64_t>((until - since) / count, 1)) {}
   [[nodiscard]] bool takes(std::int64_t at) {
     const std::int64_t slice = (at - since_ - 1) / width_;
     return std::exchange(last_, slice) != slice;
@@ -103,8 +104,8 @@ struct StateReader::Impl {
     return records;
   }
 
-  /// Calls `keep(number, at, record)` for the group's turns without change later than `since`, newest first. The text is read from the
-  /// file only where `wants(at)` says so.
+  /// Calls `keep(number, at, record)` for the group's turns without change later than `since`, newest first. The text is read from
+  /// the file only where `wants(at)` says so.
   template <typename Wants, typename Keep>
   Result<void> walk_quiet_turns(const GroupRow& row, std::int64_t since, Wants wants, Keep keep) {
     for (std::int64_t id = row.last_turn; id != 0;) {
