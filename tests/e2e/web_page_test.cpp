@@ -9,6 +9,7 @@
 #include <set>
 
 #include "platform/file.h"
+#include "tests/docs/documents.h"
 #include "tests/e2e/site.h"
 #include "tests/support/browser.h"
 
@@ -72,12 +73,12 @@ class WebPage : public testing::Test {
     std::vector<std::string> complaints = browser_->complaints();
     std::erase_if(complaints, [this](const std::string& each) { return !expected_.empty() && each.contains(expected_); });
     EXPECT_THAT(complaints, IsEmpty());
-    EXPECT_THAT(browser_->requests(), Each(StartsWith(site_->stand().weir_url())));
+    EXPECT_THAT(browser_->requests(), Each(StartsWith(place_.empty() ? site_->stand().weir_url() : place_)));
     EXPECT_EQ(browser_->trouble(), "");
   }
 
   void open(const std::string& group = "app") {
-    browser_->open_url(site_->stand().weir_url() + "/#/" + group);
+    browser_->open_url((place_.empty() ? site_->stand().weir_url() + "/" : place_) + "#/" + group);
     ASSERT_TRUE(browser_->comes_true(kLive)) << text("document.body.innerText");
   }
   void picture(const std::string& name) { browser_->save_picture(kPictures / (name + ".png")); }
@@ -124,6 +125,7 @@ class WebPage : public testing::Test {
 
   static std::unique_ptr<Site> site_;
   static std::unique_ptr<Browser> browser_;
+  std::string place_;     ///< where the page is, if not where weir listens
   std::string expected_;  ///< what complaints the test brings about have in them
 };
 std::unique_ptr<Site> WebPage::site_;
@@ -286,6 +288,38 @@ TEST_F(WebPage, finds_weir_again_after_a_restart) {
   ASSERT_TRUE(site_->stand().weir().start());
   EXPECT_TRUE(browser_->comes_true(kLive)) << "by itself";
   EXPECT_TRUE(shows(".tiles [data-key=in_service] .value", "2"));
+}
+
+/// The configuration of nginx that the documentation shows.
+std::string documented_location() {
+  const std::string file = "docs/web-page.md";
+  for (const docs::Block& block : docs::fenced_blocks(file, docs::read_text(std::filesystem::path(WEIR_SOURCE_DIR) / file))) {
+    if (block.language == "nginx") return block.text;
+  }
+  return "";
+}
+
+TEST_F(WebPage, works_below_a_path_of_nginx_as_documented) {
+  std::string location = documented_location();
+  const std::string listen = "http://127.0.0.1:8600";
+  ASSERT_NE(location.find(listen), std::string::npos);
+  location.replace(location.find(listen), listen.size(), site_->stand().weir_url());
+  const std::filesystem::path file = site_->stand().directory() / "nginx" / "nginx.conf";
+  std::string config = read_file(file).value_or("");
+  const std::size_t place = config.find("    location / {");
+  ASSERT_NE(place, std::string::npos);
+  ASSERT_TRUE(replace_file(file, config.insert(place, location)));
+  ASSERT_TRUE(site_->stand().reload_nginx());
+  place_ = site_->stand().url() + "weir/";
+  open();
+  ASSERT_TRUE(browser_->comes_true(kDrawn));
+  give_token();
+  click("[data-action=pause]");
+  click("dialog .strong");
+  EXPECT_TRUE(shows(".by-hand", "paused"));
+  click("[data-action=resume]");
+  click("dialog .strong");
+  EXPECT_TRUE(browser_->comes_true("!document.querySelector('.by-hand')"));
 }
 
 TEST_F(WebPage, fits_a_phone) {
