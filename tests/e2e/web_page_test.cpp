@@ -33,7 +33,7 @@ const std::filesystem::path kPictures = std::filesystem::path(WEIR_SOURCE_DIR) /
 const std::filesystem::path kAxe = std::filesystem::path(WEIR_SOURCE_DIR) / "build/axe/node_modules/axe-core/axe.min.js";
 
 const std::string kLive = "document.querySelector('.contact.live')";
-const std::string kDrawn = kLive + " && document.querySelector('.plot .line.in_service')?.getBBox().width > 20";
+const std::string kDrawn = kLive + " && document.querySelector('.plot > svg path.in_service')?.getBBox().width > 20";
 
 class WebPage : public testing::Test {
  protected:
