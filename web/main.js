@@ -166,7 +166,7 @@ let timer;
 const lookAgainIn = (wait) => {
   clearTimeout(timer);
   state.contact.wait = wait;
-  timer = setTimeout(turn, wait);
+  if (!document.hidden) timer = setTimeout(turn, wait);
 };
 
 const turn = async () => {
@@ -269,7 +269,7 @@ const actions = {
   older: async () => {
     const {group, turns} = state.decisions;
     await part(async () => {
-      const {decisions} = await ask_weir(`${groupPath(group)}/decisions?limit=${MORE_TURNS}&before=${encodeURIComponent(turns.at(-1).at)}`);
+      const {decisions} = await request(`${groupPath(group)}/decisions?limit=${MORE_TURNS}&before=${encodeURIComponent(turns.at(-1).at)}`, {token: token()});
       const now = state.decisions;
       if (now.group === group) state.decisions = {...now, turns: [...now.turns, ...decisions], older: decisions.length === MORE_TURNS && now.turns.length < MOST_TURNS};
     }, state.decisions).catch(() => turn());
@@ -308,10 +308,12 @@ const follow = () => {
   state.decisions = {group: '', turns: [], older: false, error: ''};
   state.series = {group: '', range: 0, data: undefined, error: ''};
   state.said = '';
+};
+addEventListener('hashchange', () => {
+  follow();
   turn();
   render();
-};
-addEventListener('hashchange', follow);
+});
 // What nobody looks at need not be asked for; who comes back sees what is so now.
 document.addEventListener('visibilitychange', () => document.hidden ? clearTimeout(timer) : turn());
 addEventListener('online', () => turn());
