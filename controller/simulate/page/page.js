@@ -1,4 +1,5 @@
-// Draws the charts and the tables of decisions, with what stands before it: web/draw.js. Text from outside comes in as JSON and goes out as text nodes, nothing else.
+// Draws the charts and the tables of decisions, with what stands before it: web/draw.js. Text from outside comes in as JSON and goes out as
+// text nodes, nothing else.
 (() => {
   'use strict';
 
