@@ -40,7 +40,25 @@ Duration falls_due(const CostRule& cost, TimePoint launched_at, TimePoint from, 
   return std::max<std::int64_t>(0, begun(end) - before) * cost.billing_period;
 }
 
+/// What the provider says of each listed server; nothing unless all have a price.
+std::optional<Price> reported_price(std::span<const Server> servers) {
+  std::optional<Price> sum;
+  for (const Server& server : servers) {
+    if (!server.listed) continue;
+    if (!server.price || (sum && server.price->currency != sum->currency)) return std::nullopt;
+    if (!sum) sum = Price{.per_hour = 0, .currency = server.price->currency};
+    sum->per_hour += server.price->per_hour;
+  }
+  return sum;
+}
+
 }  // namespace
+
+std::optional<Price> price_of(const std::optional<CostRule>& cost, std::span<const Server> servers) {
+  if (!cost) return reported_price(servers);
+  const auto there = std::ranges::count_if(servers, &Server::listed);
+  return Price{.per_hour = cost->per_hour * static_cast<double>(there), .currency = cost->currency};
+}
 
 std::optional<TimePoint> paid_until(const CostRule& cost, TimePoint launched_at, TimePoint at) {
   if (cost.billing_period == Duration{0}) return std::nullopt;

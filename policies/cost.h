@@ -10,6 +10,10 @@
 
 namespace weir {
 
+/// What the servers that are listed cost in an hour: by the group's own rule, without one as the provider says. Absent if that is
+/// not known of every one of them, in one currency.
+[[nodiscard]] std::optional<Price> price_of(const std::optional<CostRule>& cost, std::span<const Server> servers);
+
 /// End of the time that is paid for a server launched at `launched_at`: of the billing period that `at` lies in, or of the calendar
 /// month once its cap is reached. Absent if servers are paid by the moment.
 [[nodiscard]] std::optional<TimePoint> paid_until(const CostRule& cost, TimePoint launched_at, TimePoint at);

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "controller/api/page.h"
 #include "controller/render/deploys.h"
 #include "controller/render/json.h"
 #include "controller/render/json_writer.h"
@@ -23,6 +24,7 @@ constexpr std::string_view kIndex =
     "/v1/groups                 every group and its servers\n"
     "/v1/groups/NAME            one group\n"
     "/v1/groups/NAME/decisions  what was decided, and why (?limit=N&before=TIME)\n"
+    "/v1/groups/NAME/series     its turns in numbers, for charts (?since=TIME)\n"
     "/v1/groups/NAME/plan       the plan of the last turn\n"
     "/v1/groups/NAME/scale      POST {\"servers\": N, \"for\": \"1h\"}: hold it at N servers\n"
     "/v1/groups/NAME/pause      POST {\"direction\": \"out\"}: stop scaling it out, in, or both\n"
@@ -31,6 +33,7 @@ constexpr std::string_view kIndex =
     "/v1/groups/NAME/deploys/current          the deploy under way, or the last one\n"
     "/v1/groups/NAME/deploys/current/promote  POST: go on, whatever it waits for\n"
     "/v1/groups/NAME/deploys/current/abort    POST: go back\n"
+    "/                          all of this as a web page\n"
     "/metrics  /healthz  /readyz\n\n"
     "The whole API is described in docs/openapi.yaml.\n";
 
@@ -98,6 +101,15 @@ ApiResponse decisions(const ApiRequest& request, const std::string& group, const
   return {200, "application/json", decisions_json(*records), {}};
 }
 
+ApiResponse series(const ApiRequest& request, const std::string& group, const ApiData& data) {
+  const auto given = request.query.find("since");
+  const std::optional<TimePoint> since = given == request.query.end() ? std::nullopt : parse_rfc3339(given->second);
+  if (!since) return problem(400, "since must be a time like 2026-03-01T09:30:00Z");
+  Result<std::string> json = data.series(group, *since);
+  if (!json) return problem(503, json.error().message);
+  return {200, "application/json", std::move(*json), {}};
+}
+
 ApiResponse plan(const std::string& group, const ApiData& data) {
   std::optional<std::string> json = data.plan(group);
   if (!json) return problem(404, fmt::format("group {} had no turn yet", group));
@@ -123,21 +135,23 @@ ApiResponse group_answer(const ApiRequest& request, std::string_view encoded_nam
   if (!status) return problem(404, fmt::format("there is no group {}; GET /v1/groups lists them", *name));
   if (rest.empty()) return {200, "application/json", status_json(*status), {}};
   if (rest == "/decisions") return decisions(request, *name, data);
+  if (rest == "/series") return series(request, *name, data);
   if (rest == "/plan") return plan(*name, data);
   if (rest == "/deploys/current") return deploy(*status);
   if (order_at(rest)) return not_allowed("POST", fmt::format("{} is ordered with POST", rest.substr(1)));
-  return problem(404, fmt::format("a group has no {}; it has decisions, plan, scale, pause, resume and deploys", rest));
+  return problem(404, fmt::format("a group has no {}; it has decisions, series, plan, scale, pause, resume and deploys", rest));
 }
 
 ApiResponse get(const ApiRequest& request, const ApiData& data) {
   constexpr std::string_view groups = "/v1/groups";
   const std::string_view path = request.path;
-  if (path == "/" || path.empty()) return plain(kIndex);
+  if (std::optional<ApiResponse> page = page_answer(request)) return std::move(*page);
+  if (path == "/v1") return plain(kIndex);
   if (path == "/metrics") return {200, "text/plain; version=0.0.4; charset=utf-8", data.metrics(), {}};
   if (path == "/healthz") return probe_answer(data.alive());
   if (path == "/readyz") return probe_answer(data.ready());
   if (path == groups) return {200, "application/json", statuses_json(data.groups()), {}};
-  if (!path.starts_with("/v1/groups/")) return problem(404, "there is nothing here; GET / lists what there is");
+  if (!path.starts_with("/v1/groups/")) return problem(404, "there is nothing here; GET /v1 lists what there is");
   const std::string_view tail = path.substr(groups.size() + 1);
   const std::string_view name = tail.substr(0, tail.find('/'));
   return group_answer(request, name, tail.substr(name.size()), data);

@@ -28,6 +28,8 @@ class ApiData {
   /// record_json() of the group's turns, newest first, at most `limit`, before the given time. The group exists.
   [[nodiscard]] virtual Result<std::vector<std::string>> decisions(const std::string& group, int limit,
                                                                    std::optional<TimePoint> before) const = 0;
+  /// Series::json() of the group's turns later than `since`, so many at most as a chart can show. The group exists.
+  [[nodiscard]] virtual Result<std::string> series(const std::string& group, TimePoint since) const = 0;
   /// plans_json() of the group's last turn; nothing before the first. The group exists.
   [[nodiscard]] virtual std::optional<std::string> plan(const std::string& group) const = 0;
   /// Prometheus text.

@@ -105,14 +105,14 @@ ApiResponse response_to(const http::http_request& message, std::string body, con
 void reply(const http::http_request& message, ApiResponse answer) {
   http::http_response response(static_cast<http::status_code>(answer.status));
   for (const auto& [name, value] : answer.headers) response.headers().add(name, value);
-  response.headers().add("Cache-Control", "no-store");
+  if (!response.headers().has("Cache-Control")) response.headers().add("Cache-Control", "no-store");
   response.headers().add("X-Content-Type-Options", "nosniff");
   if (message.method() == http::methods::HEAD) {
     // cpprestsdk knows no HEAD. A stream that ends early makes it send the headers, right length included, and then close; with the
     // length as a header alone it would abort.
     response.set_body(concurrency::streams::bytestream::open_istream(std::string()), answer.body.size(), answer.content_type);
     response.headers().add("Connection", "close");
-  } else {
+  } else if (answer.status != 304) {  // that one has no body, and says nothing of its type
     response.set_body(std::move(answer.body), answer.content_type);
   }
   // The client may be gone by now; that is its own affair.

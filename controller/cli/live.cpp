@@ -6,6 +6,8 @@
 
 #include "controller/reconcile/orders.h"
 #include "controller/render/json.h"
+#include "controller/render/series.h"
+#include "policies/cost.h"
 
 namespace weir {
 namespace {
@@ -15,8 +17,22 @@ using namespace std::chrono_literals;
 /// A scheduler that has not come round for this long is taken for dead.
 constexpr Duration kLongestSilence = 10s;
 
+/// More points than this no screen of a chart shows.
+constexpr int kSeriesSlices = 300;
+
 /// Of what a client sent, in a line of the log.
 constexpr std::size_t kLongestField = 200;
+
+std::optional<Spend> spend_of(const Group& group, const Snapshot& last) {
+  const std::optional<Price> price = price_of(group.cost, last.record.servers);
+  if (!price) return std::nullopt;
+  Spend spend{.per_hour = price->per_hour, .month_to_date = {}, .month_end = {}, .currency = price->currency};
+  const Memory& memory = last.memory;
+  if (!group.cost || !memory.spending) return spend;
+  spend.month_to_date = memory.spending->amount;
+  if (memory.desired) spend.month_end = forecast_spending(*group.cost, memory, *memory.desired, last.record.at);
+  return spend;
+}
 
 GroupStatus status_of(const Group& group, const Snapshot* last) {
   GroupStatus status{.name = group.name, .provider = group.provider, .version = group.version, .min = group.min, .max = group.max};
@@ -32,6 +48,7 @@ GroupStatus status_of(const Group& group, const Snapshot* last) {
   status.last_change = std::max(memory.scaled_out_at, memory.scaled_in_at);
   status.manual = memory.manual;
   status.rollout = memory.rollout;
+  status.spend = spend_of(group, *last);
   status.why = turn_reason(last->record.plan);
   return status;
 }
@@ -75,6 +92,24 @@ Result<std::vector<std::string>> LiveData::decisions(const std::string& group, i
   std::vector<std::string> records;
   for (KeptRecord& one : *kept) records.push_back(std::move(one.json));
   return records;
+}
+
+Result<std::string> LiveData::series(const std::string& group, TimePoint since) const {
+  const auto kept = reader_.spread(group, since, kSeriesSlices);
+  if (!kept) return std::unexpected(kept.error());
+  std::optional<CostRule> cost;
+  if (const auto loop = this->loop()) {
+    const auto groups = loop->groups();
+    const auto found = std::ranges::find(groups, group, [](const Group* one) { return one->name; });
+    if (found != groups.end()) cost = (*found)->cost;
+  }
+  Series series(group);
+  for (const KeptRecord& one : *kept) {
+    const Result<StoredRecord> stored = parse_record(one.json);
+    if (!stored) return std::unexpected(stored.error());
+    series.add(stored->record, price_of(cost, stored->record.servers));
+  }
+  return series.json();
 }
 
 std::optional<std::string> LiveData::plan(const std::string& group) const {

@@ -358,6 +358,15 @@ void write_status(JsonWriter& out, const GroupStatus& status) {
   out.field("paused", status.manual.pause.has_value());
   write(out, status.manual);
   write_deploy_if(out, "deploy", status.rollout);
+  if (status.spend) {
+    out.key("cost");
+    out.begin_object();
+    out.field("per_hour", status.spend->per_hour);
+    out.field_if("month_to_date", status.spend->month_to_date);
+    out.field_if("month_end", status.spend->month_end);
+    out.field("currency", status.spend->currency);
+    out.end_object();
+  }
   write_servers(out, status.servers, status.name);
   out.field("last_turn", status.last_turn);
   out.field("last_change", status.last_change);

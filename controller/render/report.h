@@ -54,6 +54,14 @@ struct GroupPlan {
   return !plan.plan.actions.empty() || plan.plan.write_balancers || decision.desired != decision.previous;
 }
 
+/// What a group costs, as far as that is known.
+struct Spend {
+  std::optional<double> per_hour;       ///< of the servers there are now
+  std::optional<double> month_to_date;  ///< of the calendar month (UTC); counted where the group has a `cost`
+  std::optional<double> month_end;      ///< what the month will have cost if as many run as are desired now; likewise
+  std::string currency;                 ///< ISO 4217
+};
+
 /// One group as `weir status` and the API show it.
 struct GroupStatus {
   std::string name;
@@ -64,6 +72,7 @@ struct GroupStatus {
   std::optional<int> desired;            ///< absent before the first turn
   Manual manual;                         ///< a person's hand on the wheel, as far as it is in force
   std::optional<Rollout> rollout;        ///< the deploy under way, or the last one
+  std::optional<Spend> spend;            ///< absent: nothing is known of it
   std::vector<Server> servers;           ///< classified
   std::optional<TimePoint> last_turn;    ///< absent before the first turn
   std::optional<TimePoint> last_change;  ///< of desired

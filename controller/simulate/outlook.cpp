@@ -4,6 +4,7 @@
 
 #include "controller/reconcile/classify.h"
 #include "controller/simulate/expected_world.h"
+#include "policies/cost.h"
 
 namespace weir {
 
@@ -22,33 +23,13 @@ std::vector<PlannedStep> outlook(const Group& group, const Policies& policies, c
   return steps;
 }
 
-namespace {
-
-/// What the provider says of each listed server; one more costs what they cost on average. Nothing unless all have a price.
-Cost reported_cost(const Turn& turn) {
-  double sum = 0;
-  int count = 0;
-  std::string currency;
-  for (const Server& server : turn.observation.servers) {
-    if (!server.listed) continue;
-    if (!server.price || (count > 0 && server.price->currency != currency)) return {};
-    sum += server.price->per_hour;
-    currency = server.price->currency;
-    ++count;
-  }
-  if (count == 0) return {};
-  return {.per_hour_before = sum, .per_hour_after = sum / count * turn.plan.decision.desired, .currency = currency};
-}
-
-}  // namespace
-
 Cost cost_of(const Group& group, const Turn& turn) {
-  if (!group.cost) return reported_cost(turn);
+  const std::optional<Price> before = price_of(group.cost, turn.observation.servers);
+  if (!before) return {};
+  // One more costs what they cost on average.
   const auto there = std::ranges::count_if(turn.observation.servers, &Server::listed);
-  const double price = group.cost->per_hour;
-  return {.per_hour_before = price * static_cast<double>(there),
-          .per_hour_after = price * turn.plan.decision.desired,
-          .currency = group.cost->currency};
+  const double one = group.cost ? group.cost->per_hour : before->per_hour / static_cast<double>(there);
+  return {.per_hour_before = before->per_hour, .per_hour_after = one * turn.plan.decision.desired, .currency = before->currency};
 }
 
 }  // namespace weir

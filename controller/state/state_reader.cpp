@@ -22,6 +22,22 @@ struct GroupRow {
   std::int64_t last_turn = 0;
 };
 
+/// Picks the newest of each slice, where times come newest first.
+class Slices {
+ public:
+  Slices(std::int64_t since, std::int64_t until, int count)
+      : since_(since), width_(std::max<std::int64_t>((until - since) / count, 1)) {}
+  [[nodiscard]] bool takes(std::int64_t at) {
+    const std::int64_t slice = (at - since_ - 1) / width_;
+    return std::exchange(last_, slice) != slice;
+  }
+
+ private:
+  std::int64_t since_;
+  std::int64_t width_;
+  std::int64_t last_ = -1;
+};
+
 TimePoint time_of(std::int64_t milliseconds) { return TimePoint{Duration{milliseconds}}; }
 
 }  // namespace
@@ -86,6 +102,52 @@ struct StateReader::Impl {
       find_turn.reset();
     }
     return records;
+  }
+
+  /// Calls `keep(number, at, record)` for the group's turns without change later than `since`, newest first. The text is read from
+  /// the file only where `wants(at)` says so.
+  template <typename Wants, typename Keep>
+  Result<void> walk_quiet_turns(const GroupRow& row, std::int64_t since, Wants wants, Keep keep) {
+    for (std::int64_t id = row.last_turn; id != 0;) {
+      const Result<bool> found = find_turn.bind(1, id).bind(2, row.id).step();
+      if (!found) return std::unexpected(found.error());
+      if (!*found || find_turn.integer(1) <= since) break;
+      const std::int64_t at = find_turn.integer(1);
+      if (wants(at)) keep(KeptRecord{find_turn.integer(0), time_of(at), false, std::string(find_turn.text(3))});
+      id = find_turn.integer(2);
+      find_turn.reset();
+    }
+    find_turn.reset();
+    return {};
+  }
+
+  template <typename Wants, typename Keep>
+  Result<void> walk_changes(const GroupRow& row, std::int64_t since, Wants wants, Keep keep) {
+    find_changes.bind(1, row.id).bind(2, std::numeric_limits<std::int64_t>::max()).bind(3, std::int64_t{-1});
+    for (;;) {
+      const Result<bool> more = find_changes.step();
+      if (!more) return std::unexpected(more.error());
+      if (!*more || find_changes.integer(1) <= since) break;
+      const std::int64_t at = find_changes.integer(1);
+      if (wants(at)) keep(KeptRecord{find_changes.integer(0), time_of(at), true, std::string(find_changes.text(2))});
+    }
+    find_changes.reset();
+    return {};
+  }
+
+  Result<std::vector<KeptRecord>> spread(const std::string& name, std::int64_t since, std::int64_t until, int slices) {
+    std::vector<KeptRecord> kept;
+    const Result<std::optional<GroupRow>> row = group(name);
+    if (!row) return std::unexpected(row.error());
+    if (!*row) return kept;
+    const auto keep = [&kept](KeptRecord record) { kept.push_back(std::move(record)); };
+    Slices quiet(since, until, slices);
+    Slices changed(since, until, slices);
+    Result<void> walked = walk_quiet_turns(**row, since, [&quiet](std::int64_t at) { return quiet.takes(at); }, keep);
+    if (walked) walked = walk_changes(**row, since, [&changed](std::int64_t at) { return changed.takes(at); }, keep);
+    if (!walked) return std::unexpected(walked.error());
+    std::ranges::sort(kept, {}, &KeptRecord::number);
+    return kept;
   }
 
   Result<std::vector<KeptRecord>> history(const std::string& name, int limit, std::int64_t before, Which which) {
@@ -169,6 +231,15 @@ Result<std::vector<KeptRecord>> StateReader::history(const std::string& group, i
                                                      Which which) const {
   const std::int64_t until = before ? before->time_since_epoch().count() : std::numeric_limits<std::int64_t>::max();
   return impl_->at_one_instant([&] { return impl_->history(group, limit, until, which); });
+}
+
+Result<std::vector<KeptRecord>> StateReader::spread(const std::string& group, TimePoint since, int slices) const {
+  const Result<std::optional<KeptRecord>> newest = last(group);
+  if (!newest) return std::unexpected(newest.error());
+  if (!*newest) return std::vector<KeptRecord>{};
+  const auto milliseconds = [](TimePoint time) { return time.time_since_epoch().count(); };
+  const std::int64_t until = milliseconds((*newest)->at);
+  return impl_->at_one_instant([&] { return impl_->spread(group, milliseconds(since), until, slices); });
 }
 
 Result<std::vector<std::string>> StateReader::groups() const {

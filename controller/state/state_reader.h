@@ -42,6 +42,9 @@ class StateReader {
   /// Newest first, at most `limit`, before the given time. How far back they go is bounded: changes longer than turns without one.
   [[nodiscard]] Result<std::vector<KeptRecord>> history(const std::string& group, int limit, std::optional<TimePoint> before = {},
                                                         Which which = Which::every_turn) const;
+  /// Oldest first, later than `since`: of the time from there to the newest turn, cut into `slices` (at least 1), the newest turn
+  /// of each slice, and the newest that changed something. So at most twice as many, however long it is.
+  [[nodiscard]] Result<std::vector<KeptRecord>> spread(const std::string& group, TimePoint since, int slices) const;
   /// Names of all groups the file knows, sorted.
   [[nodiscard]] Result<std::vector<std::string>> groups() const;
 

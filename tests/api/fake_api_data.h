@@ -9,6 +9,7 @@
 
 #include "controller/api/routes.h"
 #include "controller/render/json.h"
+#include "controller/render/series.h"
 #include "tests/render/examples.h"
 
 namespace weir {
@@ -30,6 +31,7 @@ class FakeApiData final : public ApiData {
     app.manual.hold = Manual::Hold{4, full_record().at, "ops"};
     app.manual.pause = Manual::Pause{true, false, full_record().at, "ops"};
     app.rollout = full_rollout();
+    app.spend = Spend{0.25, 12.5, 100, "EUR"};
     app.why = "votes: cpu-high wants 4";
     GroupStatus fresh;
     fresh.name = "fresh";
@@ -51,6 +53,13 @@ class FakeApiData final : public ApiData {
     return group == "app" ? std::vector<std::string>{record_json(full_record()), record_json(ordered_record())}
                           : std::vector<std::string>{};
   }
+  [[nodiscard]] Result<std::string> series(const std::string& group, TimePoint since) const override {
+    if (disk_trouble) return failure(ErrorKind::unavailable, "state /x: disk I/O error");
+    asked_since = since;
+    Series series(group);
+    if (group == "app") series.add(full_record(), Price{0.25, "EUR"});
+    return series.json();
+  }
   [[nodiscard]] std::optional<std::string> plan(const std::string& group) const override {
     GroupPlan plans[] = {full_plan()};
     plans[0].rollout = full_rollout();
@@ -65,6 +74,7 @@ class FakeApiData final : public ApiData {
   Result<void> ready_state;
   mutable int asked_limit = 0;
   mutable std::optional<TimePoint> asked_before;
+  mutable TimePoint asked_since;
 
  private:
   /// A turn that was given one order of each kind.

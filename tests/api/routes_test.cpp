@@ -54,6 +54,15 @@ TEST_F(RoutesTest, refuses_parameters_that_make_no_sense) {
   for (const char* path : {"/v1/groups/%", "/v1/groups/%4", "/v1/groups/%zz"}) EXPECT_EQ(get(path).status, 400) << path;
 }
 
+TEST_F(RoutesTest, tells_turns_in_numbers_since_a_time) {
+  const json series = json::parse(get("/v1/groups/app/series", {{"since", "2026-03-01T09:30:00Z"}}).body);
+  EXPECT_EQ(data_.asked_since, TimePoint{std::chrono::milliseconds{1'772'357'400'000}});
+  EXPECT_EQ(series.at("at").size(), 1U);
+  EXPECT_EQ(series.at("per_hour").at(0), 0.25);
+  EXPECT_EQ(get("/v1/groups/app/series").status, 400) << "all of it, for want of a time, would be too much";
+  EXPECT_EQ(get("/v1/groups/app/series", {{"since", "yesterday"}}).status, 400);
+}
+
 TEST_F(RoutesTest, shows_the_last_plan) {
   EXPECT_EQ(json::parse(get("/v1/groups/app/plan").body).at("groups").at(0).at("desired"), 4);
   EXPECT_EQ(get("/v1/groups/fresh/plan").status, 404);
@@ -85,11 +94,15 @@ TEST_F(RoutesTest, metrics_are_prometheus_text) {
   EXPECT_EQ(get("/metrics").body, "weir_min 2\n");
 }
 
-TEST_F(RoutesTest, the_front_page_points_to_the_rest) { EXPECT_NE(get("/").body.find("/v1/groups"), std::string::npos); }
+TEST_F(RoutesTest, the_front_page_is_for_people_and_v1_points_to_the_rest) {
+  EXPECT_EQ(get("/").content_type, "text/html; charset=utf-8");
+  EXPECT_EQ(get("/web/nothing.js").status, 404);
+  EXPECT_NE(get("/v1").body.find("/v1/groups"), std::string::npos);
+}
 
 TEST_F(RoutesTest, errors_are_problem_documents) {
   data_.disk_trouble = true;
-  const std::pair<const char*, int> cases[] = {{"/nothing", 404},         {"/v1", 404},
+  const std::pair<const char*, int> cases[] = {{"/nothing", 404},         {"/v2", 404},
                                                {"/v1/groups/", 404},      {"/v1/groups/nobody", 404},
                                                {"/v1/groups/app/x", 404}, {"/v1/groups/app/plan/x", 404},
                                                {"/v1/groupsapp", 404},    {"/v1/groups/app/decisions", 503}};

@@ -55,31 +55,14 @@ class SimulationPage : public testing::Test {
     const json value = evaluate(expression);
     return value.is_number() ? value.get<double>() : -1e9;
   }
-  /// The middle of an element, scrolled into view.
-  struct Place {
-    double x = 0;
-    double y = 0;
-    double width = 0;
-  };
+  using Place = Browser::Place;
   Place place_of(const std::string& element) {
-    const json box =
-        evaluate(fmt::format("(() => {{ const e = {}; e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect(); "
-                             "return [b.x + b.width / 2, b.y + b.height / 2, b.width]; }})()",
-                             element));
-    EXPECT_TRUE(box.is_array()) << element << ": " << box;
-    return box.is_array() ? Place{box[0], box[1], box[2]} : Place{};
+    const Place place = browser_->place_of(element);
+    EXPECT_GT(place.width, 0) << element;
+    return place;
   }
-  void click(const std::string& element) {
-    const Place place = place_of(element);
-    browser_->press(place.x, place.y);
-    browser_->release(place.x, place.y);
-  }
-  /// Waits until the expression is true in the page.
-  [[nodiscard]] bool comes_true(const std::string& expression) {
-    return evaluate(fmt::format("new Promise(done => {{ const end = Date.now() + 20000; const look = () => ({}) ? done(true) : "
-                                "Date.now() > end ? done(false) : requestAnimationFrame(look); look(); }})",
-                                expression)) == true;
-  }
+  void click(const std::string& element) { browser_->click(element); }
+  [[nodiscard]] bool comes_true(const std::string& expression) { return browser_->comes_true(expression); }
 
   std::unique_ptr<Browser> browser_;
 

@@ -24,6 +24,19 @@ double spent(const CostRule& cost, const Server& server, std::string_view from, 
   return memory.spending->amount;
 }
 
+TEST(Cost, an_hour_costs_what_the_rule_says_or_else_every_server) {
+  std::vector<Server> servers(3);
+  servers[2].listed = false;
+  EXPECT_FALSE(price_of(std::nullopt, servers)) << "nobody has said a price";
+  EXPECT_EQ(price_of(CostRule{.per_hour = 0.5, .currency = "EUR"}, servers), (Price{1, "EUR"}));
+  servers[0].price = Price{0.25, "USD"};
+  EXPECT_FALSE(price_of(std::nullopt, servers)) << "part of a sum is no sum";
+  servers[1].price = Price{0.5, "USD"};
+  EXPECT_EQ(price_of(std::nullopt, servers), (Price{0.75, "USD"}));
+  servers[1].price->currency = "EUR";
+  EXPECT_FALSE(price_of(std::nullopt, servers));
+}
+
 TEST(Cost, by_the_moment_every_moment_costs) {
   EXPECT_DOUBLE_EQ(cost_between(kByTheMoment, utc("2026-03-10 10:00"), utc("2026-03-10 09:00"), utc("2026-03-10 10:30")), 1);
   EXPECT_DOUBLE_EQ(cost_between(kByTheMoment, utc("2026-03-10 10:00"), utc("2026-03-10 10:00"), utc("2026-03-10 10:00")), 0);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <set>
 #include <thread>
 
 #include "controller/render/json.h"
@@ -60,6 +61,18 @@ TEST_F(StateReaderTest, the_turn_in_which_a_deploy_ended_is_a_change_and_one_whi
   record.rollout = Rollout{.version = "v2", .from = "v1", .ended_at = record.at, .end = Rollout::End::done};
   save(record);
   EXPECT_EQ(numbers(reader().history("app", 100, {}, StateReader::Which::changes)), (std::vector<std::int64_t>{2}));
+}
+
+TEST_F(StateReaderTest, a_long_time_is_told_by_its_newest_turns_and_changes) {
+  open();
+  EXPECT_TRUE(reader().spread("app", TimePoint{}, 3)->empty());
+  const std::set<int> changes = {3, 4, 8};
+  for (int turn = 1; turn <= 12; ++turn) save(changes.contains(turn) ? changing_turn("app", turn) : quiet_turn("app", turn));
+  const TimePoint begin = quiet_turn("app", 0).at;
+  EXPECT_EQ(numbers(reader().spread("app", begin, 100)), (std::vector<std::int64_t>{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}));
+  EXPECT_EQ(numbers(reader().spread("app", begin, 3)), (std::vector<std::int64_t>{2, 4, 7, 8, 12})) << "of 1-4, 5-8 and 9-12";
+  EXPECT_EQ(numbers(reader().spread("app", quiet_turn("app", 10).at, 3)), (std::vector<std::int64_t>{11, 12}));
+  EXPECT_TRUE(reader().spread("app", quiet_turn("app", 12).at, 3)->empty());
 }
 
 TEST_F(StateReaderTest, the_last_record_is_whole) {

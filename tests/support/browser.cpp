@@ -44,7 +44,7 @@ constexpr const char* kArguments[] = {
     "--disable-extensions",
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe"};
 
 std::string decode_base64(std::string_view text) {
@@ -154,16 +154,36 @@ void Browser::show(int width, int height, Scheme scheme) {
   (void)call("Emulation.setEmulatedMedia", {{"features", json::array({preference})}});
 }
 
-void Browser::open(const std::filesystem::path& page) {
+void Browser::calm() {
+  const json preference = {{"name", "prefers-reduced-motion"}, {"value", "reduce"}};
+  (void)call("Emulation.setEmulatedMedia", {{"features", json::array({preference})}});
+}
+
+void Browser::speak(const std::string& language) {
+  if (user_agent_.empty()) user_agent_ = evaluate("navigator.userAgent").get<std::string>();
+  (void)call("Emulation.setUserAgentOverride", {{"userAgent", user_agent_}, {"acceptLanguage", language}});
+}
+
+void Browser::cut_network(bool cut) {
+  (void)call("Network.emulateNetworkConditions",
+             {{"offline", cut}, {"latency", 0}, {"downloadThroughput", -1}, {"uploadThroughput", -1}});
+}
+
+void Browser::open_url(const std::string& url) {
+  if (url.contains('#')) navigate("about:blank");  // else it may be the same document, which is not loaded again
+  navigate(url);
+  (void)evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))");
+}
+
+void Browser::navigate(const std::string& url) {
   events_.clear();
-  (void)call("Page.navigate", {{"url", "file://" + page.string()}});
+  (void)call("Page.navigate", {{"url", url}});
   const auto loaded = [this] {
     return std::ranges::any_of(events_, [](const json& event) { return event.value("method", "") == "Page.loadEventFired"; });
   };
   while (trouble_.empty() && !loaded()) {
     if (json event = receive(); !event.is_null()) events_.push_back(std::move(event));
   }
-  (void)evaluate("new Promise(drawn => requestAnimationFrame(() => requestAnimationFrame(() => drawn(true))))");
 }
 
 json Browser::evaluate(const std::string& expression) {
@@ -171,6 +191,26 @@ json Browser::evaluate(const std::string& expression) {
   if (!answer.is_object()) return nullptr;
   if (answer.contains("exceptionDetails")) return {{"exception", answer["exceptionDetails"]}};
   return answer["result"].value("value", json());
+}
+
+bool Browser::comes_true(const std::string& expression) {
+  return evaluate(fmt::format("new Promise(done => {{ const end = Date.now() + 20000; const look = () => ({}) ? done(true) : "
+                              "Date.now() > end ? done(false) : requestAnimationFrame(look); look(); }})",
+                              expression)) == true;
+}
+
+Browser::Place Browser::place_of(const std::string& element) {
+  const json box =
+      evaluate(fmt::format("(() => {{ const e = {}; e.scrollIntoView({{block: 'center'}}); const b = e.getBoundingClientRect(); "
+                           "return [b.x + b.width / 2, b.y + b.height / 2, b.width]; }})()",
+                           element));
+  return box.is_array() ? Place{box[0], box[1], box[2]} : Place{};
+}
+
+void Browser::click(const std::string& element) {
+  const Place place = place_of(element);
+  press(place.x, place.y);
+  release(place.x, place.y);
 }
 
 void Browser::mouse(const std::string& type, double x, double y, const std::string& button, int buttons) {
@@ -185,9 +225,12 @@ void Browser::key(const std::string& name) {
                                                {"ArrowUp", 38}, {"ArrowRight", 39}, {"ArrowDown", 40}};
   const auto* const found = std::ranges::find(codes, name, [](const auto& each) { return std::string(each.first); });
   const int code = found == std::end(codes) ? 0 : found->second;
-  for (const char* type : {"rawKeyDown", "keyUp"}) {
-    (void)call("Input.dispatchKeyEvent", {{"type", type}, {"key", name}, {"code", name}, {"windowsVirtualKeyCode", code}});
-  }
+  json event = {{"type", "rawKeyDown"}, {"key", name}, {"code", name}, {"windowsVirtualKeyCode", code}};
+  // Only with its text it presses the button that has the focus, or sends the form.
+  if (name == "Enter") event.update({{"type", "keyDown"}, {"text", "\r"}});
+  (void)call("Input.dispatchKeyEvent", event);
+  event["type"] = "keyUp";
+  (void)call("Input.dispatchKeyEvent", event);
 }
 
 void Browser::save_picture(const std::filesystem::path& path) {
@@ -201,7 +244,9 @@ std::vector<std::string> Browser::complaints() {
   for (const json& event : events_) {
     const std::string method = event.value("method", "");
     const bool console = method == "Runtime.consoleAPICalled" && event["params"].value("type", "") != "log";
-    if (method == "Runtime.exceptionThrown" || method == "Log.entryAdded" || console) found.push_back(event["params"].dump());
+    // Of the log, not what it would recommend.
+    const bool logged = method == "Log.entryAdded" && event["params"]["entry"].value("level", "") != "verbose";
+    if (method == "Runtime.exceptionThrown" || logged || console) found.push_back(event["params"].dump());
   }
   return found;
 }

@@ -16,7 +16,7 @@
 namespace weir {
 
 /// A real Chromium without a window, driven by its DevTools protocol over a pipe: no port, a profile of its own that goes with the
-/// object. It knows no host: whatever a page asks for is seen in requests().
+/// object. It knows no host but 127.0.0.1: whatever a page asks for is seen in requests().
 class Browser {
  public:
   enum class Scheme { light, dark };
@@ -31,10 +31,30 @@ class Browser {
   /// The window's inside, in CSS pixels, and what the user prefers.
   void show(int width, int height, Scheme scheme = Scheme::light);
   /// Opens the file and waits until it is loaded and drawn.
-  void open(const std::filesystem::path& page);
+  void open(const std::filesystem::path& page) { open_url("file://" + page.string()); }
+  /// The same with an address. What the pages of one site kept in this browser goes on with the next one.
+  void open_url(const std::string& url);
+  /// What moves for beauty alone the user does not want to see.
+  void calm();
+  /// The languages that the user reads, as a browser tells them: "ko-KR".
+  void speak(const std::string& language);
+  /// While it is cut, nothing reaches the network.
+  void cut_network(bool cut);
   /// The value of an expression in the page, of a promise what it comes to; {"exception": …} if it throws.
   [[nodiscard]] nlohmann::json evaluate(const std::string& expression);
 
+  /// Waits until the expression is true in the page; false if it does not become so.
+  [[nodiscard]] bool comes_true(const std::string& expression);
+
+  /// The middle of an element, scrolled into view, and how wide it is. Of an expression that is no element: zeros.
+  struct Place {
+    double x = 0;
+    double y = 0;
+    double width = 0;
+  };
+  [[nodiscard]] Place place_of(const std::string& element);
+  /// Presses and releases the mouse there.
+  void click(const std::string& element);
   void move_to(double x, double y) { mouse("mouseMoved", x, y, "none", 0); }
   void press(double x, double y) { mouse("mousePressed", x, y, "left", 1); }
   void drag_to(double x, double y) { mouse("mouseMoved", x, y, "left", 1); }
@@ -56,6 +76,7 @@ class Browser {
   Browser() = default;
   [[nodiscard]] Result<void> spawn();
   void attach();
+  void navigate(const std::string& url);
   /// The result of one DevTools command; null, and trouble(), if there is none.
   nlohmann::json call(const std::string& method, const nlohmann::json& parameters = nlohmann::json::object());
   [[nodiscard]] bool send(const nlohmann::json& message);
@@ -71,6 +92,7 @@ class Browser {
   std::string received_;                ///< beginning of a message
   std::vector<nlohmann::json> events_;  ///< since open()
   std::string trouble_;
+  std::string user_agent_;
 };
 
 }  // namespace weir

@@ -1,0 +1,463 @@
+// weir's web page in a real browser, over a site with a real weir. Pictures of it stay in build/screenshots.
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "platform/file.h"
+#include "tests/docs/documents.h"
+#include "tests/e2e/site.h"
+#include "tests/support/browser.h"
+
+namespace weir {
+namespace {
+
+using namespace std::chrono_literals;
+using nlohmann::json;
+using testing::AllOf;
+using testing::Each;
+using testing::Ge;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Le;
+using testing::Not;
+using testing::StartsWith;
+
+constexpr const char* kToken = "token-of-the-stand";
+constexpr const char* kHostileName = "<img src=x onerror=alert(1)>";
+const std::filesystem::path kPictures = std::filesystem::path(WEIR_SOURCE_DIR) / "build/screenshots";
+const std::filesystem::path kAxe = std::filesystem::path(WEIR_SOURCE_DIR) / "build/axe/node_modules/axe-core/axe.min.js";
+
+const std::string kLive = "document.querySelector('.contact.live')";
+const std::string kDrawn = kLive + " && document.querySelector('.plot > svg path.in_service')?.getBBox().width > 20";
+
+class WebPage : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    if (!Browser::is_installed()) return;
+    site_ = Site::create({.min = 2, .max = 6, .deploy = "{strategy: rolling, max_surge: 1, soak: 0s, pause_at: [\"50%\"]}"});
+    ASSERT_TRUE(site_);
+    site_->rewrite_config("    min: 2", "    cost: {per_hour: 0.036, currency: USD}\n    min: 2");
+    // A second group, of servers that do not exist: their health checks fail.
+    site_->rewrite_config("  local: {type: process}", "  local: {type: process}\n  dream: {type: memory}");
+    site_->rewrite_config("groups:\n",
+                          "groups:\n  - {name: batch, provider: dream, version: v7, server: {}, min: 3, max: 9,\n"
+                          "     policies: [{name: size, type: fixed, servers: 3}]}\n");
+    ASSERT_TRUE(site_->begin());
+    auto started = Browser::start();
+    ASSERT_TRUE(started) << started.error().message;
+    browser_ = *std::move(started);
+    std::filesystem::create_directories(kPictures);
+  }
+  static void TearDownTestSuite() {
+    browser_.reset();
+    site_.reset();
+  }
+  void SetUp() override {
+    if (!Browser::is_installed())
+      GTEST_SKIP() << "there is no chromium on PATH; ./dev test e2e installs it where the system has it";
+    ASSERT_TRUE(browser_ && site_);
+    browser_->show(1360, 1000);
+    browser_->speak("en-US");
+    open();
+    (void)evaluate("(sessionStorage.clear(), localStorage.clear())");
+    open();
+  }
+  /// Whatever a test did, the page asked nobody but weir, and complained of nothing but what the test has brought about.
+  void TearDown() override {
+    if (!browser_) return;
+    std::vector<std::string> complaints = browser_->complaints();
+    std::erase_if(complaints, [this](const std::string& each) { return !expected_.empty() && each.contains(expected_); });
+    EXPECT_THAT(complaints, IsEmpty());
+    EXPECT_THAT(browser_->requests(), Each(StartsWith(place_.empty() ? site_->stand().weir_url() : place_)));
+    EXPECT_EQ(browser_->trouble(), "");
+  }
+
+  void open(const std::string& group = "app") {
+    browser_->open_url((place_.empty() ? site_->stand().weir_url() + "/" : place_) + "#/" + group);
+    ASSERT_TRUE(browser_->comes_true(kLive)) << text("document.body.innerText");
+  }
+  void picture(const std::string& name) { browser_->save_picture(kPictures / (name + ".png")); }
+  [[nodiscard]] json evaluate(const std::string& expression) { return browser_->evaluate(expression); }
+  [[nodiscard]] std::string text(const std::string& expression) {
+    const json value = evaluate(expression);
+    return value.is_string() ? value.get<std::string>() : value.dump();
+  }
+  [[nodiscard]] double number(const std::string& expression) {
+    const json value = evaluate(expression);
+    return value.is_number() ? value.get<double>() : -1e9;
+  }
+  static std::string element(const std::string& selector) { return fmt::format("document.querySelector('{}')", selector); }
+  [[nodiscard]] std::string text_of(const std::string& selector) { return text(element(selector) + "?.innerText ?? 'none'"); }
+  [[nodiscard]] bool shows(const std::string& selector, const std::string& part) {
+    const bool shown = browser_->comes_true(fmt::format("{}?.innerText.includes({})", element(selector), json(part).dump()));
+    EXPECT_TRUE(shown) << selector << " does not show " << part << " but " << text_of(selector);
+    return shown;
+  }
+  void click(const std::string& selector) {
+    EXPECT_TRUE(browser_->comes_true(element(selector))) << "there is no " << selector;
+    browser_->click(element(selector));
+  }
+  void fill(const std::string& field, const std::string& value) {
+    (void)evaluate(element("#field-" + field) + ".select()");
+    browser_->type(value);
+  }
+  void give_token() {
+    click("[data-action=token]");
+    fill("token", kToken);
+    click("dialog .strong");
+    ASSERT_TRUE(browser_->comes_true("!document.querySelector('dialog')"));
+  }
+  [[nodiscard]] json group() { return json::parse(site_->stand().weir_get("/v1/groups/app").value_or("{}"), nullptr, false); }
+  [[nodiscard]] static bool runs_only(const std::string& version) {
+    return Stand::eventually([&] { return site_->versions() == std::set<std::string>{version}; }, 20s);
+  }
+  [[nodiscard]] json audit() {
+    (void)evaluate(read_file(kAxe).value_or(""));
+    return evaluate(
+        "axe.run(document).then(found => found.violations.filter(each => ['serious', 'critical'].includes(each.impact))"
+        ".map(each => each.id + ': ' + each.nodes.map(node => node.html).join(' ')))");
+  }
+
+  static std::unique_ptr<Site> site_;
+  static std::unique_ptr<Browser> browser_;
+  std::string place_;     ///< where the page is, if not where weir listens
+  std::string expected_;  ///< what complaints the test brings about have in them
+};
+std::unique_ptr<Site> WebPage::site_;
+std::unique_ptr<Browser> WebPage::browser_;
+
+TEST_F(WebPage, shows_groups_servers_charts_costs_and_decisions) {
+  ASSERT_TRUE(browser_->comes_true(kDrawn));
+  EXPECT_EQ(evaluate("[...document.querySelectorAll('.group-name')].map(each => each.textContent)"), json({"app", "batch"}));
+  EXPECT_EQ(text_of(".tiles [data-key=in_service] .value"), "2");
+  EXPECT_EQ(text_of(".tiles [data-key=bounds] .value"), "2 – 6");
+  EXPECT_EQ(text_of(".tiles [data-key=per_hour] .value"), "$0.072");
+  EXPECT_THAT(text_of(".tiles [data-key=month]"), HasSubstr("at month's end"));
+  EXPECT_EQ(evaluate("[...document.querySelectorAll('.plot .panel-name')].map(each => each.textContent)"),
+            json({"Servers", "wanted", "Cost per hour (USD)"}));
+  EXPECT_THAT(text("document.querySelector('.plot svg[role=img]').getAttribute('aria-label')"),
+              AllOf(StartsWith("Servers, in service: now "), HasSubstr("highest 2")));
+  EXPECT_EQ(
+      evaluate("[...document.querySelectorAll('.plot path')].some(each => /NaN|undefined|Infinity/.test(each.getAttribute('d')))"),
+      false);
+  EXPECT_EQ(number("document.querySelectorAll('.stacked tbody tr').length"), 2);
+  EXPECT_THAT(text_of(".stacked tbody tr"), AllOf(HasSubstr("in service"), HasSubstr("v1"), HasSubstr("healthy")));
+  click(".decisions summary");
+  ASSERT_TRUE(shows(".decisions .turn", "Votes of the policies"));
+  EXPECT_THAT(text_of(".decisions .turn"),
+              AllOf(HasSubstr("target_tracking"), HasSubstr("stabilization_window"), HasSubstr("min_max")));
+  click("[data-open=table] summary");
+  EXPECT_TRUE(shows(".numbers thead", "wanted, value"));
+  EXPECT_THAT(number("document.querySelectorAll('.numbers tbody tr').length"), Ge(2));
+  picture("desktop");
+}
+
+TEST_F(WebPage, says_why_a_server_is_not_in_service) {
+  open("batch");
+  EXPECT_TRUE(shows(".stacked tbody tr", "Gets no traffic before it has answered enough health checks in a row."));
+  EXPECT_TRUE(shows(".stacked tbody tr", "Last failed check:"));
+  EXPECT_EQ(text("document.querySelector('.group[aria-current] .group-name').textContent"), "batch");
+}
+
+TEST_F(WebPage, follows_what_happens_and_leaves_open_what_is_open) {
+  ASSERT_TRUE(browser_->comes_true("document.querySelectorAll('.decisions > li').length > 1"));
+  click(".decisions > li:last-child summary");
+  ASSERT_TRUE(browser_->comes_true("document.querySelector('.decisions > li:last-child .turn')"));
+  (void)evaluate("document.querySelector('.decisions > li:last-child details').mark = 'the same'");
+  site_->want(4);
+  EXPECT_TRUE(shows(".tiles [data-key=in_service] .value", "4"));
+  EXPECT_TRUE(shows(".decisions .badge.out", "2 → 4"));
+  EXPECT_EQ(text("document.querySelector('.decisions > li:last-child details[open]')?.mark"), "the same");
+  EXPECT_TRUE(browser_->comes_true("/highest 4/.test(document.querySelector('.plot svg[role=img]').getAttribute('aria-label'))"));
+  site_->want(2);
+  EXPECT_TRUE(shows(".tiles [data-key=in_service] .value", "2"));
+}
+
+TEST_F(WebPage, an_order_needs_the_token_which_stays_in_the_tab) {
+  expected_ = "401";  // the browser tells of the answer that is provoked here
+  click("[data-action=scale]");
+  fill("servers", "3");
+  fill("for", "10m");
+  fill("token", "guessed");
+  fill("who", kHostileName);
+  click("dialog .strong");
+  EXPECT_TRUE(shows("dialog .problem", "401 Unauthorized: a write needs the token of controller.token_file"));
+  EXPECT_FALSE(group().contains("hold"));
+  picture("refused");
+  fill("token", kToken);
+  click("dialog .strong");
+  EXPECT_TRUE(shows("[role=status]", "app is to be held at 3."));
+  EXPECT_TRUE(shows(".by-hand", fmt::format("by {}", kHostileName)));
+  EXPECT_EQ(group()["hold"]["servers"], 3);
+  EXPECT_TRUE(shows(".tiles [data-key=in_service] .value", "3"));
+  EXPECT_EQ(evaluate("document.querySelectorAll('img').length"), 0) << "text from outside stays text";
+  EXPECT_EQ(text("sessionStorage.getItem('weir.token')"), kToken);
+  EXPECT_EQ(
+      evaluate("JSON.stringify(localStorage).includes('token-of') || document.cookie !== '' || location.href.includes('token')"),
+      false);
+  EXPECT_THAT(browser_->requests(), Each(Not(HasSubstr("token"))));
+  click("[data-action=resume]");
+  click("dialog .strong");
+  EXPECT_TRUE(browser_->comes_true("!document.querySelector('.by-hand')"));
+  EXPECT_TRUE(shows(".tiles [data-key=in_service] .value", "2"));
+}
+
+TEST_F(WebPage, an_order_that_cannot_be_is_answered_in_the_words_of_the_api) {
+  expected_ = "409";
+  give_token();
+  click("[data-action=scale]");
+  fill("servers", "99");
+  click("dialog .strong");
+  EXPECT_TRUE(shows("dialog .problem", "409 Conflict: group app has at least 2 and at most 6 servers"));
+}
+
+TEST_F(WebPage, pauses_and_resumes) {
+  give_token();
+  click("[data-action=pause]");
+  (void)evaluate(element("#field-direction") + ".value = 'in'");
+  click("dialog .strong");
+  EXPECT_TRUE(shows(".by-hand", "scaling in paused"));
+  EXPECT_EQ(group()["pause"]["in"], true);
+  EXPECT_EQ(group()["pause"]["out"], false);
+  click("[data-action=resume]");
+  click("dialog .strong");
+  EXPECT_TRUE(browser_->comes_true("!document.querySelector('.by-hand')"));
+  EXPECT_EQ(group()["paused"], false);
+}
+
+TEST_F(WebPage, deploys_and_promotes) {
+  give_token();
+  click("[data-action=deploy]");
+  fill("version", "v2");
+  click("dialog .strong");
+  EXPECT_TRUE(shows(".deploy-card.under-way", "v1 → v2, rolling"));
+  EXPECT_TRUE(shows(".detail .chips", "waits for you"));
+  EXPECT_TRUE(shows(".deploy-card .versions", "v2: 1 of 1 servers in service"));
+  picture("deploy");
+  click("[data-action=promote]");
+  EXPECT_TRUE(shows("dialog", "The deploy goes on, whatever it waits for."));
+  click("dialog .strong");
+  EXPECT_TRUE(shows(".deploy-card", "v2 is on all servers since"));
+  EXPECT_TRUE(shows(".tiles [data-key=version] .value", "v2"));
+  EXPECT_TRUE(runs_only("v2"));
+  EXPECT_TRUE(evaluate("document.querySelector('[data-action=promote]')").is_null());
+}
+
+TEST_F(WebPage, aborts_a_deploy) {
+  const std::string before = group().value("version", "");
+  give_token();
+  click("[data-action=deploy]");
+  fill("version", "v3");
+  click("dialog .strong");
+  EXPECT_TRUE(shows(".detail .chips", "waits for you"));
+  click("[data-action=abort]");
+  EXPECT_TRUE(shows("dialog", fmt::format("All servers run {} again.", before)));
+  click("dialog .danger");
+  EXPECT_TRUE(shows(".deploy-card", fmt::format("Went back from v3 to {}", before)));
+  EXPECT_TRUE(runs_only(before));
+}
+
+TEST_F(WebPage, works_on_without_contact_and_says_so) {
+  expected_ = "net::ERR_INTERNET_DISCONNECTED";
+  ASSERT_TRUE(browser_->comes_true(kDrawn));
+  browser_->cut_network(true);
+  EXPECT_TRUE(shows(".contact.lost", "No contact since "));
+  EXPECT_TRUE(shows("[role=alert]", "Below is what it said last"));
+  EXPECT_EQ(text_of(".tiles [data-key=in_service] .value"), "2");
+  click(".decisions summary");
+  EXPECT_TRUE(shows(".decisions .turn", "Stages from the votes to the result"));
+  click("[data-action=language][data-value=ko]");
+  EXPECT_TRUE(shows(".contact.lost", "부터 응답 없음"));
+  click("[data-action=language][data-value=en]");
+  picture("no_contact");
+  browser_->cut_network(false);
+  click("[data-action=retry]");
+  EXPECT_TRUE(browser_->comes_true(kLive));
+  EXPECT_EQ(text_of("[role=alert]"), "");
+}
+
+TEST_F(WebPage, finds_weir_again_after_a_restart) {
+  expected_ = "net::ERR_";
+  ASSERT_TRUE(site_->stand().weir().stop());
+  EXPECT_TRUE(shows(".contact.lost", "No contact since "));
+  ASSERT_TRUE(site_->stand().weir().start());
+  EXPECT_TRUE(browser_->comes_true(kLive)) << "by itself";
+  EXPECT_TRUE(shows(".tiles [data-key=in_service] .value", "2"));
+}
+
+/// The configuration of nginx that the documentation shows.
+std::string documented_location() {
+  const std::string file = "docs/web-page.md";
+  for (const docs::Block& block : docs::fenced_blocks(file, docs::read_text(std::filesystem::path(WEIR_SOURCE_DIR) / file))) {
+    if (block.language == "nginx") return block.text;
+  }
+  return "";
+}
+
+TEST_F(WebPage, works_below_a_path_of_nginx_as_documented) {
+  std::string location = documented_location();
+  const std::string listen = "http://127.0.0.1:8600";
+  ASSERT_NE(location.find(listen), std::string::npos);
+  location.replace(location.find(listen), listen.size(), site_->stand().weir_url());
+  const std::filesystem::path file = site_->stand().directory() / "nginx" / "nginx.conf";
+  std::string config = read_file(file).value_or("");
+  const std::size_t place = config.find("    location / {");
+  ASSERT_NE(place, std::string::npos);
+  ASSERT_TRUE(replace_file(file, config.insert(place, location)));
+  ASSERT_TRUE(site_->stand().reload_nginx());
+  place_ = site_->stand().url() + "weir/";
+  open();
+  ASSERT_TRUE(browser_->comes_true(kDrawn));
+  give_token();
+  click("[data-action=pause]");
+  click("dialog .strong");
+  EXPECT_TRUE(shows(".by-hand", "paused"));
+  click("[data-action=resume]");
+  click("dialog .strong");
+  EXPECT_TRUE(browser_->comes_true("!document.querySelector('.by-hand')"));
+}
+
+TEST_F(WebPage, fits_a_phone) {
+  for (const char* group : {"app", "batch"}) {
+    browser_->show(360, 780);
+    open(group);
+    ASSERT_TRUE(browser_->comes_true(kDrawn));
+    click(".decisions summary");
+    click("[data-open=table] summary");
+    ASSERT_TRUE(browser_->comes_true("document.querySelector('.decisions .turn') && document.querySelector('.numbers')"));
+    EXPECT_THAT(number("document.documentElement.scrollWidth"), Le(360)) << group;
+    EXPECT_THAT(
+        number("Math.max(...[...document.querySelectorAll('.detail .card')].map(each => each.getBoundingClientRect().right))"),
+        Le(360));
+    EXPECT_THAT(number("Math.min(...[...document.querySelectorAll('button')].map(each => each.getBoundingClientRect().height))"),
+                Ge(40))
+        << "a finger has to hit it";
+    picture(std::string("phone_") + group);
+  }
+  click("[data-action=scale]");
+  EXPECT_THAT(number("document.querySelector('dialog').getBoundingClientRect().right"), Le(360));
+  EXPECT_THAT(number("document.documentElement.scrollWidth"), Le(360));
+  browser_->key("Escape");
+}
+
+TEST_F(WebPage, is_dark_for_those_who_like_it_dark) {
+  const std::string brightness =
+      "getComputedStyle({}).{}.match(/[0-9]+/g).slice(0, 3).reduce((sum, each) => sum + Number(each), 0) / 3";
+  const std::string page = fmt::format(fmt::runtime(brightness), "document.body", "backgroundColor");
+  const std::string words = fmt::format(fmt::runtime(brightness), "document.querySelector('h2')", "color");
+  EXPECT_THAT(number(page), Ge(230));
+  EXPECT_THAT(number(words), Le(60));
+  browser_->show(1360, 1000, Browser::Scheme::dark);
+  open();
+  ASSERT_TRUE(browser_->comes_true(kDrawn));
+  EXPECT_THAT(number(page), Le(40));
+  EXPECT_THAT(number(words), Ge(200));
+  picture("dark");
+}
+
+TEST_F(WebPage, moves_nothing_for_those_who_want_it_calm) {
+  const std::string moving =
+      "[...document.querySelectorAll('*')].filter(each => getComputedStyle(each).transitionDuration !== '0s' || "
+      "getComputedStyle(each).animationName !== 'none').length";
+  EXPECT_THAT(number(moving), Ge(1));
+  browser_->calm();
+  EXPECT_EQ(number(moving), 0);
+}
+
+TEST_F(WebPage, is_led_by_the_keyboard_alone) {
+  const auto focused = [this](const std::string& selector) {
+    return evaluate(fmt::format("document.activeElement.matches('{}')", selector)) == true;
+  };
+  const auto tab_to = [&](const std::string& selector) {
+    for (int stop = 0; stop < 40 && !focused(selector); ++stop) browser_->key("Tab");
+    EXPECT_TRUE(focused(selector)) << selector << " is not reached; the focus is on " << text("document.activeElement.outerHTML");
+  };
+  ASSERT_TRUE(browser_->comes_true(kDrawn));
+  browser_->key("Tab");
+  ASSERT_TRUE(focused(".skip"));
+  browser_->key("Enter");
+  EXPECT_TRUE(focused("#group-heading"));
+  tab_to("[data-action=scale]");
+  EXPECT_EQ(text("getComputedStyle(document.activeElement).outlineStyle"), "solid") << "where the focus is can be seen";
+  browser_->key("Enter");
+  ASSERT_TRUE(browser_->comes_true("document.querySelector('dialog[open]')"));
+  EXPECT_TRUE(focused("#field-servers"));
+  for (int stop = 0; stop < 12; ++stop) {
+    browser_->key("Tab");
+    EXPECT_EQ(evaluate("document.activeElement === document.body || !!document.activeElement.closest('dialog')"), true);
+  }
+  browser_->key("Escape");
+  ASSERT_TRUE(browser_->comes_true("!document.querySelector('dialog')"));
+  EXPECT_TRUE(focused("[data-action=scale]")) << "it has the focus again";
+  tab_to("[data-action=range]");
+  tab_to("[data-open=table] summary");
+  browser_->key("Enter");
+  EXPECT_TRUE(browser_->comes_true("document.querySelector('.numbers')"));
+  EXPECT_TRUE(focused("[data-open=table] summary")) << "drawing anew takes no focus away";
+  tab_to(".decisions summary");
+  browser_->key("Enter");
+  EXPECT_TRUE(browser_->comes_true("document.querySelector('.decisions .turn')"));
+}
+
+TEST_F(WebPage, speaks_korean_to_those_who_read_it_and_as_they_choose) {
+  browser_->speak("ko-KR");
+  open();
+  ASSERT_TRUE(browser_->comes_true(kDrawn));
+  EXPECT_EQ(text("document.documentElement.lang"), "ko");
+  EXPECT_TRUE(shows(".contact", "실시간"));
+  EXPECT_THAT(text_of(".tiles"), AllOf(HasSubstr("서비스 중"), HasSubstr("목표 대수"), HasSubstr("최소 – 최대")));
+  EXPECT_THAT(text_of(".stacked tbody tr"), HasSubstr("정상"));
+  EXPECT_THAT(text("document.body.innerText"), Not(HasSubstr("In service")));
+  picture("korean");
+  click("[data-action=language][data-value=en]");
+  EXPECT_TRUE(shows(".tiles", "In service"));
+  open();
+  EXPECT_EQ(text("document.documentElement.lang"), "en") << "the choice is remembered";
+}
+
+TEST_F(WebPage, a_checker_of_accessibility_finds_nothing_serious) {
+  if (!std::filesystem::exists(kAxe))
+    GTEST_SKIP() << "there is no axe-core here (./dev test e2e has npm bring it): it is not asked";
+  ASSERT_TRUE(browser_->comes_true(kDrawn));
+  EXPECT_EQ(audit(), json::array()) << "the page";
+  click(".decisions summary");
+  click("[data-open=table] summary");
+  ASSERT_TRUE(browser_->comes_true("document.querySelector('.decisions .turn') && document.querySelector('.numbers')"));
+  EXPECT_EQ(audit(), json::array()) << "with what can be opened";
+  click("[data-action=scale]");
+  ASSERT_TRUE(browser_->comes_true("document.querySelector('dialog[open]')"));
+  EXPECT_EQ(audit(), json::array()) << "a question";
+  browser_->show(1360, 1000, Browser::Scheme::dark);
+  open("batch");
+  ASSERT_TRUE(shows(".stacked tbody tr", "Last failed check:"));
+  EXPECT_EQ(audit(), json::array()) << "in the dark, with servers that are ill";
+  browser_->show(360, 780);
+  browser_->speak("ko-KR");
+  open();
+  ASSERT_TRUE(browser_->comes_true(kDrawn));
+  EXPECT_EQ(audit(), json::array()) << "on a phone, in Korean";
+  (void)evaluate("document.body.append(Object.assign(new Image(), {src: 'web/icon.svg'}))");
+  EXPECT_THAT(audit().dump(), HasSubstr("image-alt")) << "it does look";
+}
+
+TEST_F(WebPage, runs_nothing_that_does_not_come_from_weir) {
+  const json inserted = evaluate(
+      "(() => { const script = document.createElement('script'); script.textContent = \"document.title = 'taken over'\"; "
+      "document.body.append(script); })()");
+  EXPECT_TRUE(inserted.is_null() || inserted.contains("exception"));
+  (void)evaluate("document.body.insertAdjacentElement('beforeend', Object.assign(document.createElement('p'), {className: 'x'}))");
+  (void)evaluate("document.querySelector('.x').setAttribute('onclick', \"document.title = 'taken over'\")");
+  (void)evaluate("document.querySelector('.x')?.click()");
+  EXPECT_THAT(text("document.title"), Not(HasSubstr("taken over")));
+  EXPECT_EQ(evaluate("fetch('http://127.0.0.1:1/').then(() => 'sent', () => 'kept')"), "kept");
+  EXPECT_THAT(browser_->complaints(), Not(IsEmpty()));
+  open();  // all that is forgotten
+}
+
+}  // namespace
+}  // namespace weir
