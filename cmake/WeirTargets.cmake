@@ -47,14 +47,14 @@ endif()
 if(WEIR_COVERAGE)
   target_link_options(weir_options INTERFACE --coverage)
 endif()
-set(WEIR_PURE_CORE model policies deploy reconcile)
+set(WEIR_PURE_CORE model policies deploy reconcile notifications)
 
 # weir_unite(TARGET SOURCE…): with WEIR_UNITY, many sources are compiled as one. Most of the time goes into headers: they are read once then,
 # and what they instantiate is compiled once. Which sources go together is found out anew at each configuration, so nobody has to choose
 # names with other files in mind. The presets check, debug and release compile every file by itself: that it includes all it needs is
 # found out there.
 option(WEIR_UNITY "Compile sources together, for builds that only machines use" OFF)
-set(WEIR_PRODUCT model policies platform providers balancers controller examples)
+set(WEIR_PRODUCT model policies platform providers balancers receivers controller examples)
 function(weir_unite target)
   list(LENGTH ARGN count)
   if(NOT WEIR_UNITY OR count LESS 2)
