@@ -66,6 +66,15 @@ struct Event {
   bool operator==(const Event&) const = default;
 };
 
+/// What one receiver is told at once.
+struct Message {
+  std::vector<Event> events;  ///< never empty; oldest first
+  int omitted = 0;            ///< further events, that only their number tells of
+  std::string controller;     ///< which weir says it
+  TimePoint at{};             ///< when it was put together
+  bool operator==(const Message&) const = default;
+};
+
 /// What there is to know of a kind of event.
 struct EventType {
   EventKind kind;

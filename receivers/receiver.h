@@ -15,16 +15,7 @@
 
 namespace weir {
 
-/// What one receiver is told at once.
-struct Message {
-  std::vector<Event> events;  ///< never empty; oldest first
-  int omitted = 0;            ///< further events, that only their number tells of
-  std::string controller;     ///< which weir says it
-  TimePoint at{};             ///< when it was put together
-  bool operator==(const Message&) const = default;
-};
-
-/// How one attempt to tell it ended.
+/// How one attempt to tell a message ended.
 struct Attempt {
   /// Errors: unavailable (later it may work), cancelled; all others stay however often it is tried.
   Result<void> result;

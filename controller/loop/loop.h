@@ -58,6 +58,7 @@ class Loop {
     HealthProbe& probe;
     Store& store;
     const Log& log;
+    Notifier* notifier = nullptr;  ///< is told of what happens; nullptr: nobody is
   };
   struct Options {
     int workers = 2;
