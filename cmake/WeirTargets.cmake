@@ -105,7 +105,7 @@ endfunction()
 foreach(kind tests_pure tests_effects tests_threads tests_e2e soak benchmarks fuzzers)
   add_custom_target(${kind})
 endforeach()
-set(WEIR_PURE_TESTS model policies deploy reconcile properties policy_test)
+set(WEIR_PURE_TESTS model policies deploy reconcile notifications properties policy_test)
 set(WEIR_ONE_THREAD_TESTS config docs fuzz import render simulate structure)
 
 # weir_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT s] [SERIAL [FILTER …]]): one GoogleTest program, each of its tests known to ctest. Its

@@ -47,6 +47,8 @@ void Notifications::configure(const NotificationRules& rules, const std::set<std
     router.take_over(std::move(router_));
     router_ = std::move(router);
     add(conditions_.forget_all_but(sources, ports_.clock.now()));
+    // For routes that are new; the others know.
+    add(conditions_.holding());
   }
   changed_.notify_all();
   // Those that were retired by the reload before this one end here, outside the lock.

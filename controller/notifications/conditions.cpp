@@ -37,6 +37,14 @@ std::vector<Event> Conditions::update(News news) {
   return fresh;
 }
 
+std::vector<Event> Conditions::holding() const {
+  std::vector<Event> events;
+  for (const auto& [source, held] : by_source_) {
+    for (const auto& [condition, event] : held) events.push_back(event);
+  }
+  return events;
+}
+
 std::vector<Event> Conditions::forget_all_but(const std::set<std::string>& known, TimePoint at) {
   std::vector<Event> events;
   for (auto source = by_source_.begin(); source != by_source_.end();) {

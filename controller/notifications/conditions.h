@@ -17,6 +17,9 @@ class Conditions {
   /// sentence may be another now.
   [[nodiscard]] std::vector<Event> update(News news);
 
+  /// All that hold now.
+  [[nodiscard]] std::vector<Event> holding() const;
+
   /// Sources that are not `known` speak no more: their conditions end.
   [[nodiscard]] std::vector<Event> forget_all_but(const std::set<std::string>& known, TimePoint at);
 
