@@ -114,7 +114,6 @@ std::size_t take_body(const char* data, std::size_t size, std::size_t count, voi
   const std::size_t bytes = size * count;
   if (exchange.response.body.size() + bytes > exchange.request.max_body) {
     exchange.too_large = true;
-    exchange.response.body.append(data, exchange.request.max_body - exchange.response.body.size());
     return 0;
   }
   exchange.response.body.append(data, bytes);
@@ -235,7 +234,7 @@ void set_connection(CURL* easy, const HttpRequest& request) {
 /// What was tried, for messages.
 std::string tried(const HttpRequest& request) {
   const std::string where = request.unix_socket.empty() ? "" : fmt::format(" on {}", request.unix_socket);
-  return fmt::format("{} {}{}", request.connect_only ? "connecting to" : request.method, shown_url(request), where);
+  return fmt::format("{} {}{}", request.connect_only ? "connecting to" : request.method, redacted_url(request.url), where);
 }
 
 std::string describe(const Exchange& exchange, CURLcode code, long os_error) {
@@ -323,14 +322,6 @@ std::string redacted_url(const std::string& url) {
   // A password with a slash in it ends up in what looks like the path.
   if (result.find('@') != std::string::npos) return "(malformed URL)";
   return result;
-}
-
-std::string shown_url(const HttpRequest& request) {
-  std::string url = redacted_url(request.url);
-  if (!request.secret_url) return url;
-  const std::size_t scheme = url.find("://");
-  const std::size_t path = scheme == std::string::npos ? scheme : url.find('/', scheme + 3);
-  return path == std::string::npos ? url : url.substr(0, path + 1) + "…";
 }
 
 std::string url_encoded(std::string_view text) {
@@ -499,8 +490,7 @@ struct HttpClient::Impl {
     curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, &exchange);
     curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, &exchange);
-    const std::size_t largest = exchange.request.cut_body ? 0 : exchange.request.max_body;
-    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(largest));
+    curl_easy_setopt(easy, CURLOPT_MAXFILESIZE_LARGE, static_cast<curl_off_t>(exchange.request.max_body));
     set_connection(easy, exchange.request);
     set_access(easy, exchange.request.access);
     set_server_name(exchange);
@@ -520,8 +510,7 @@ struct HttpClient::Impl {
   }
 
   void complete(Exchange& exchange, CURLcode code) {
-    const bool cut = code == CURLE_WRITE_ERROR && exchange.too_large && exchange.request.cut_body;
-    if (code != CURLE_OK && !cut) return finish(exchange.id, std::unexpected(error_of(exchange, code)));
+    if (code != CURLE_OK) return finish(exchange.id, std::unexpected(error_of(exchange, code)));
     read_answer(exchange);
     finish(exchange.id, std::move(exchange.response));
   }

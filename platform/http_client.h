@@ -46,8 +46,6 @@ struct HttpRequest {
                                        ///< that must never be sent twice
   bool connect_only = false;           ///< TCP check: success as soon as the connection stands
   bool keep_headers = false;           ///< the answer's headers are wanted
-  bool cut_body = false;               ///< a larger answer is cut at `max_body` instead of failing
-  bool secret_url = false;             ///< only the URL's host may appear in a message: whoever knows the path may use it
 };
 
 /// The answer, whatever its status.
@@ -64,9 +62,6 @@ struct HttpResponse {
 
 /// The URL without user, password, query and fragment: what may appear in a message.
 [[nodiscard]] std::string redacted_url(const std::string& url);
-
-/// The request's URL as it may appear in a message.
-[[nodiscard]] std::string shown_url(const HttpRequest& request);
 
 /// Percent-encoded for a query string or a form.
 [[nodiscard]] std::string url_encoded(std::string_view text);

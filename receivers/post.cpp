@@ -10,8 +10,8 @@
 namespace weir {
 namespace {
 
-/// Of an answer nobody reads more.
-constexpr std::size_t kMostAnswer = 4096;
+/// Of an answer nobody reads more; one that is larger is no answer.
+constexpr std::size_t kMostAnswer = 1 << 20;
 constexpr std::size_t kMostQuoted = 200;
 
 /// Some answers repeat what they were asked.
@@ -28,11 +28,19 @@ std::string path_of(const std::string& url) {
   return path == std::string::npos || path + 1 >= url.size() ? "" : url.substr(path);
 }
 
+/// Of the URL only what is in front of the path.
+std::string host_of(const std::string& url) {
+  const std::string shown = redacted_url(url);
+  const std::size_t scheme = shown.find("://");
+  const std::size_t path = scheme == std::string::npos ? scheme : shown.find('/', scheme + 3);
+  return path == std::string::npos ? shown : shown.substr(0, path + 1) + "…";
+}
+
 Attempt attempt_of(const HttpRequest& request, const HttpResponse& response, const std::string& who) {
   if (response.status >= 200 && response.status < 300) return {{}};
-  std::string said = without(without(response.body, request.url), path_of(request.url));
-  said = quoted_line(said, kMostQuoted);
-  const std::string what = fmt::format("{}: {} {}: {}{}{}", who, request.method, shown_url(request), response.status,
+  const std::string safe = without(without(response.body, request.url), path_of(request.url));
+  const std::string said = quoted_line(safe, kMostQuoted);
+  const std::string what = fmt::format("{}: {} {}: {}{}{}", who, request.method, host_of(request.url), response.status,
                                        said.empty() ? "" : ": ", said);
   return {failure(kind_by_status(response.status), what), retry_after(response)};
 }
@@ -40,13 +48,15 @@ Attempt attempt_of(const HttpRequest& request, const HttpResponse& response, con
 }  // namespace
 
 Attempt post(Network& network, HttpRequest request, const std::string& who, const std::stop_token& stop) {
-  request.secret_url = true;
-  request.cut_body = true;
   request.keep_headers = true;
   request.max_body = kMostAnswer;
   const auto response = network.exchange ? network.exchange(request, stop) : network.http.fetch(request, stop);
   if (response) return attempt_of(request, *response, who);
-  return {failure(response.error().kind, fmt::format("{}: {}", who, response.error().message))};
+  std::string why = response.error().message;
+  // The client names the URL without its query, which is not enough here.
+  const std::string named = redacted_url(request.url);
+  if (const std::size_t at = why.find(named); at != std::string::npos) why.replace(at, named.size(), host_of(request.url));
+  return {failure(response.error().kind, fmt::format("{}: {}", who, why))};
 }
 
 HttpRequest json_request(const Settings& settings, std::string url, const nlohmann::ordered_json& document) {

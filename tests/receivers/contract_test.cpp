@@ -100,11 +100,11 @@ TEST_P(ReceiverContract, silence_ends_at_once_when_weir_stops) {
   expect(receiver(stub, ", timeout: 5m")->send(message_, stop.get_token()), ErrorKind::cancelled);
 }
 
-TEST_P(ReceiverContract, a_huge_answer_is_not_read_and_counts_by_its_status) {
-  HttpStub good(HttpStub::Answer{.status = 200, .body = std::string(10 << 20, 'x')});
-  EXPECT_TRUE(receiver(good)->send(message_, {}).result);
-  HttpStub bad(HttpStub::Answer{.status = 500, .body = std::string(10 << 20, 'x')});
-  const Attempt attempt = receiver(bad)->send(message_, {});
+TEST_P(ReceiverContract, a_huge_answer_is_not_read_to_its_end) {
+  HttpStub large(HttpStub::Answer{.status = 200, .body = std::string(1 << 19, 'x')});
+  EXPECT_TRUE(receiver(large)->send(message_, {}).result);
+  HttpStub huge(HttpStub::Answer{.status = 200, .body = std::string(10 << 20, 'x')});
+  const Attempt attempt = receiver(huge)->send(message_, {});
   expect(attempt, ErrorKind::unavailable);
   EXPECT_LT(attempt.result.error().message.size(), 500U);
 }
