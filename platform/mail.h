@@ -21,8 +21,8 @@ struct MailServer {
   Tls tls = Tls::starttls;
   std::string username = {};  ///< no authentication when empty
   std::string password = {};
-  std::string ca_file = {};   ///< PEM; empty = the system's
-  Duration timeout{10'000};   ///< the whole conversation
+  std::string ca_file = {};  ///< PEM; empty = the system's
+  Duration timeout{10'000};  ///< the whole conversation
 };
 
 /// One mail as it goes on the wire.

@@ -16,7 +16,8 @@ constexpr std::size_t kMostQuoted = 200;
 
 /// Some answers repeat what they were asked.
 std::string without(std::string text, const std::string& secret) {
-  for (std::size_t at = secret.empty() ? std::string::npos : text.find(secret); at != std::string::npos; at = text.find(secret, at)) {
+  for (std::size_t at = secret.empty() ? std::string::npos : text.find(secret); at != std::string::npos;
+       at = text.find(secret, at)) {
     text.replace(at, secret.size(), "…");
   }
   return text;
@@ -40,8 +41,8 @@ Attempt attempt_of(const HttpRequest& request, const HttpResponse& response, con
   if (response.status >= 200 && response.status < 300) return {{}};
   const std::string safe = without(without(response.body, request.url), path_of(request.url));
   const std::string said = quoted_line(safe, kMostQuoted);
-  const std::string what = fmt::format("{}: {} {}: {}{}{}", who, request.method, host_of(request.url), response.status,
-                                       said.empty() ? "" : ": ", said);
+  const std::string what =
+      fmt::format("{}: {} {}: {}{}{}", who, request.method, host_of(request.url), response.status, said.empty() ? "" : ": ", said);
   return {failure(kind_by_status(response.status), what), retry_after(response)};
 }
 

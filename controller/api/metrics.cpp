@@ -291,11 +291,12 @@ struct Metrics::Impl {
           .Name("weir_api_call_duration_seconds")
           .Help("One attempt at a call to a provider's or balancer's API, up to its answer.")
           .Register(registry);
-  prometheus::Family<prometheus::Counter>& notifications =
-      prometheus::BuildCounter()
-          .Name("weir_notifications_total")
-          .Help("Messages to receivers of notifications, by what became of them: delivered, failed, or dropped because too many waited.")
-          .Register(registry);
+  prometheus::Family<prometheus::Counter>& notifications = prometheus::BuildCounter()
+                                                               .Name("weir_notifications_total")
+                                                               .Help(
+                                                                   "Messages to receivers of notifications, by what became of "
+                                                                   "them: delivered, failed, or dropped because too many waited.")
+                                                               .Register(registry);
   prometheus::Family<prometheus::Gauge>& notifications_queued = prometheus::BuildGauge()
                                                                     .Name("weir_notifications_queued")
                                                                     .Help("Messages that wait for a receiver of notifications.")

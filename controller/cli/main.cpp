@@ -290,9 +290,10 @@ void add_import_command(CLI::App& app, Arguments& arguments, Command& chosen) {
 void add_notify_command(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* notify = app.add_subcommand("notify", "Notifications: try them");
   notify->require_subcommand(1);
-  CLI::App* test = add_command(*notify, arguments, "test",
-                               "Send every receiver a message that says it is a test, once, whatever the routes say. Exit status: 0 "
-                               "all took it, 1 one did not");
+  CLI::App* test =
+      add_command(*notify, arguments, "test",
+                  "Send every receiver a message that says it is a test, once, whatever the routes say. Exit status: 0 "
+                  "all took it, 1 one did not");
   test->add_option("--receiver", arguments.notify.receiver, "Only this receiver");
   test->add_option("--event", arguments.notify.event, "Which kind of event it pretends to be")->capture_default_str();
   test->callback([&] { chosen = [&] { return weir::command_notify_test(arguments.common, arguments.notify); }; });

@@ -23,9 +23,10 @@ std::string_view name_of(DeliveryEvents::Outcome outcome) {
 }  // namespace
 
 DeliveryEvents delivery_events(Metrics& metrics) {
-  return {.ended = [&metrics](const std::string& receiver,
-                              DeliveryEvents::Outcome outcome) { metrics.notification(receiver, name_of(outcome)); },
-          .queued = [&metrics](const std::string& receiver, std::size_t waiting) { metrics.notifications_queued(receiver, waiting); }};
+  return {
+      .ended = [&metrics](const std::string& receiver,
+                          DeliveryEvents::Outcome outcome) { metrics.notification(receiver, name_of(outcome)); },
+      .queued = [&metrics](const std::string& receiver, std::size_t waiting) { metrics.notifications_queued(receiver, waiting); }};
 }
 
 std::set<std::string> sources_in(const Config& config) {

@@ -70,8 +70,9 @@ std::string as_json(const std::vector<Trial>& trials) {
 std::string as_text(const std::vector<Trial>& trials) {
   Table table({"RECEIVER", "TYPE", "RESULT"});
   for (const Trial& trial : trials) {
-    table.add({trial.receiver->name, trial.receiver->type,
-               trial.error.empty() ? fmt::format("delivered in {}", format_duration(trial.took)) : "failed: " + printable(trial.error)});
+    table.add(
+        {trial.receiver->name, trial.receiver->type,
+         trial.error.empty() ? fmt::format("delivered in {}", format_duration(trial.took)) : "failed: " + printable(trial.error)});
   }
   return table.text("", "", "");
 }

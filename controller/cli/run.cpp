@@ -134,11 +134,11 @@ class Service {
     const std::shared_ptr<Assembly> parts = std::move(*assembly);
     for (const Group& group : running->config.groups) metrics_.group(group);
     const Loop::Options options{.workers = running->config.controller.workers};
+    notifications_.configure(running->config.notifications, sources_in(running->config));
     Notifier* notifier = running->config.notifications.routes.empty() ? nullptr : &notifications_;
     auto loop = Loop::start({outside_.clock, parts->metrics.get(), outside_.probe, store_, log_, notifier}, options,
                             events_for(metrics_), std::move(parts->groups), parts->providers);
     if (!loop) return std::unexpected(loop.error());
-    notifications_.configure(running->config.notifications, sources_in(running->config));
     running->loop = std::shared_ptr<Loop>(loop->release(), [parts](Loop* one) { delete one; });
     data_.follow(running->loop);
     control_.follow(running->loop, running->config.controller.token);
@@ -194,8 +194,8 @@ class Service {
     }
     metrics_.config_reload(Metrics::Success::yes);
     log_.info("reloaded", {{"config", source.string()}, {"groups", std::to_string(running_->config.groups.size())}});
-    tell(EventKind::config_reloaded, fmt::format("the configuration was read again and is in force, with {} groups",
-                                                 running_->config.groups.size()));
+    tell(EventKind::config_reloaded,
+         fmt::format("the configuration was read again and is in force, with {} groups", running_->config.groups.size()));
   }
 
   [[nodiscard]] bool is_running() const { return running_ != nullptr; }
@@ -204,7 +204,8 @@ class Service {
   void refuse_reload(const std::string& error) {
     metrics_.config_reload(Metrics::Success::no);
     log_.error("reload_refused", {{"error", error}, {"consequence", "the configuration read before stays in force"}});
-    tell(EventKind::reload_refused, fmt::format("the configuration was read again and refused: {}; the one before stays in force", error));
+    tell(EventKind::reload_refused,
+         fmt::format("the configuration was read again and refused: {}; the one before stays in force", error));
   }
 
   void stop_loop() {

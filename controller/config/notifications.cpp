@@ -24,14 +24,21 @@ constexpr Key kLimit[] = {
      .required = true,
      .minimum = 1,
      .maximum = 1000},
-    {.name = "per", .type = KeyType::duration, .doc = "Within any span of this.", .required = true, .minimum = 1, .maximum = 7 * kDay},
+    {.name = "per",
+     .type = KeyType::duration,
+     .doc = "Within any span of this.",
+     .required = true,
+     .minimum = 1,
+     .maximum = 7 * kDay},
 };
 
 constexpr Key kQuietHours[] = {
     {.name = "from", .doc = "When they begin, by the wall clock: 22:00.", .required = true},
     {.name = "to", .doc = "When they end; a time before `from` is of the next day.", .required = true},
     {.name = "timezone", .type = KeyType::time_zone, .doc = "Whose wall clock: Asia/Seoul.", .fallback = "UTC"},
-    {.name = "days", .type = KeyType::texts, .doc = "On which days they begin: mon, tue, wed, thu, fri, sat, sun; by default on all."},
+    {.name = "days",
+     .type = KeyType::texts,
+     .doc = "On which days they begin: mon, tue, wed, thu, fri, sat, sun; by default on all."},
     {.name = "breaks_through",
      .type = KeyType::choice,
      .doc = "This and graver is told all the same; the rest waits for the end, and what is over by then is not told.",
@@ -41,11 +48,7 @@ constexpr Key kQuietHours[] = {
 
 constexpr Key kRoute[] = {
     {.name = "receiver", .doc = "Which receiver is told.", .required = true},
-    {.name = "severity",
-     .type = KeyType::choice,
-     .doc = "The least that is told.",
-     .fallback = "info",
-     .choices = kSeverities},
+    {.name = "severity", .type = KeyType::choice, .doc = "The least that is told.", .fallback = "info", .choices = kSeverities},
     {.name = "events", .type = KeyType::texts, .doc = "Only these kinds of event; docs/notifications.md lists them."},
     {.name = "groups", .type = KeyType::texts, .doc = "Only what is about these groups, or about a provider of theirs."},
     {.name = "group_by",
@@ -66,16 +69,18 @@ constexpr Key kRoute[] = {
      .doc = "What still holds is told again so often; without it once.",
      .minimum = 60,
      .maximum = 30 * kDay},
-    {.name = "resolved",
-     .type = KeyType::boolean,
-     .doc = "Whether the end of a condition is told too.",
-     .fallback = "true"},
+    {.name = "resolved", .type = KeyType::boolean, .doc = "Whether the end of a condition is told too.", .fallback = "true"},
 };
 
 constexpr Key kNotifications[] = {
-    {.name = "controller", .doc = "What this weir calls itself in messages, where several tell the same people.", .fallback = "weir"},
+    {.name = "controller",
+     .doc = "What this weir calls itself in messages, where several tell the same people.",
+     .fallback = "weir"},
     {.name = "receivers", .type = KeyType::sections, .doc = "Who can be told."},
-    {.name = "routes", .type = KeyType::sections, .doc = "Who is told of what. An event goes along every route it fits.", .keys = kRoute},
+    {.name = "routes",
+     .type = KeyType::sections,
+     .doc = "Who is told of what. An event goes along every route it fits.",
+     .keys = kRoute},
 };
 
 template <typename Names>
@@ -194,9 +199,11 @@ class RouteReader {
     route.refresh = type->refresh;
     for (const char* key : {"limit", "quiet_hours", "repeat"}) {
       if (settings_.has(key))
-        complain(key, fmt::format("not for receiver '{}': an {} does this itself, and has to hear of everything", route.receiver, type->name));
+        complain(key, fmt::format("not for receiver '{}': an {} does this itself, and has to hear of everything", route.receiver,
+                                  type->name));
     }
-    if (!route.resolved) complain("resolved", fmt::format("expected true for receiver '{}': its alerts would not end", route.receiver));
+    if (!route.resolved)
+      complain("resolved", fmt::format("expected true for receiver '{}': its alerts would not end", route.receiver));
   }
 
   void complain(std::string_view key, std::string message) {
@@ -251,14 +258,15 @@ class RouteLint {
   [[nodiscard]] std::string why_never(EventKind kind) const {
     const EventType& type = type_of(kind);
     if (type.severity < route_.severity)
-      return fmt::format("{} is {}, and the route takes {} and graver", type.name, to_string(type.severity), to_string(route_.severity));
+      return fmt::format("{} is {}, and the route takes {} and graver", type.name, to_string(type.severity),
+                         to_string(route_.severity));
     if (type.of == EventType::Of::controller && !route_.groups.empty())
       return fmt::format("{} is of no group, and the route takes only some groups", type.name);
-    const bool budgets = std::ranges::any_of(config_.groups, [&](const Group& group) {
-      return takes(group) && (group.budget.soft || group.budget.hard);
-    });
+    const bool budgets = std::ranges::any_of(
+        config_.groups, [&](const Group& group) { return takes(group) && (group.budget.soft || group.budget.hard); });
     if (kind == EventKind::budget && !budgets) return "budget: none of its groups has a budget";
-    const bool deploys = std::ranges::any_of(config_.groups, [&](const Group& group) { return takes(group) && group.deployed_with.empty(); });
+    const bool deploys =
+        std::ranges::any_of(config_.groups, [&](const Group& group) { return takes(group) && group.deployed_with.empty(); });
     const bool about_deploys = kind >= EventKind::deploy_started && kind <= EventKind::hook_failed;
     if (about_deploys && !deploys) return fmt::format("{}: weir deploys none of its groups", type.name);
     return {};
@@ -275,7 +283,8 @@ class RouteLint {
              other.groups == route_.groups;
     };
     const auto first = static_cast<std::size_t>(std::ranges::find_if(routes, same) - routes.begin());
-    if (first < index_) warn(fmt::format("routes[{}] tells {} of the same events: it hears everything twice", first, route_.receiver));
+    if (first < index_)
+      warn(fmt::format("routes[{}] tells {} of the same events: it hears everything twice", first, route_.receiver));
   }
 
   void check_quiet() {

@@ -118,7 +118,8 @@ void Mailbox::deliver(const Message& message, const std::stop_token& stop) {
 
 /// Longer each time, also across messages: who does not answer one will not answer the next at once. False: there is no time left.
 bool Mailbox::rest(const Attempt& attempt, WaitingClock::Moment deadline, const std::stop_token& stop) {
-  const Duration longest = std::min(options_.first_delay * (1LL << std::min(failures_ - 1, kMostDoublings)), options_.longest_delay);
+  const Duration doubled = options_.first_delay * (1LL << std::min(failures_ - 1, kMostDoublings));
+  const Duration longest = std::min(doubled, options_.longest_delay);
   const double share = 0.5 + 0.5 * (options_.random ? options_.random() : system_random());
   Duration delay(static_cast<Duration::rep>(static_cast<double>(longest.count()) * share));
   if (attempt.retry_after) delay = std::max(delay, *attempt.retry_after);

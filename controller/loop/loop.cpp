@@ -580,6 +580,7 @@ class Loop::Impl {
   void apply(Slot& slot, const std::shared_ptr<Snapshot>& snapshot) {
     const Plan& plan = snapshot->record.plan;
     const bool write = may_write(slot, plan);
+    if (!plan.write_balancers && plan.refused.empty()) balancers_in_force(slot);
     auto applying = std::make_shared<Applying>();
     applying->balancers_written = write;
     if (write) applying->left += static_cast<int>(slot.managed.balancers.size());
@@ -596,6 +597,13 @@ class Loop::Impl {
       });
     }
     step_done(slot, snapshot, applying);
+  }
+
+  /// They say what they should, whoever brought it about.
+  void balancers_in_force(Slot& slot) const {
+    if (slot.balancer_error.empty()) return;
+    slot.balancer_error.clear();
+    tell(news_of_balancers(slot.managed.group.name, "", ports_.clock.now()));
   }
 
   /// No turn waits for it. When it ends, a turn is told.

@@ -81,14 +81,14 @@ class TurnNews {
       }
       if (step.stage == "budget") holds(EventKind::budget, "hard", fmt::format("held at {} servers: {}", step.to, step.why));
     }
-    const auto soft = std::ranges::find_if(turn_.record.plan.notes, [](const std::string& note) { return note.contains("soft budget"); });
+    const auto soft =
+        std::ranges::find_if(turn_.record.plan.notes, [](const std::string& note) { return note.contains("soft budget"); });
     if (soft != turn_.record.plan.notes.end()) holds(EventKind::budget, "soft", *soft);
   }
 
   [[nodiscard]] std::string who_wants(int servers) const {
-    const auto vote = std::ranges::find_if(decision_.votes, [&](const Vote& one) {
-      return one.stance == Vote::Stance::wants && one.wants >= servers;
-    });
+    const auto vote = std::ranges::find_if(
+        decision_.votes, [&](const Vote& one) { return one.stance == Vote::Stance::wants && one.wants >= servers; });
     return vote == decision_.votes.end() ? "" : fmt::format(": {}: {}", vote->policy, vote->why);
   }
 
@@ -126,7 +126,8 @@ class TurnNews {
     }
     if (turn_.orphans > 0) {
       holds(EventKind::orphans, "",
-            fmt::format("{} servers carry the group's tag, but nothing here launched them; `weir orphans` lists them", turn_.orphans));
+            fmt::format("{} servers carry the group's tag, but nothing here launched them; `weir orphans` lists them",
+                        turn_.orphans));
     }
   }
 
@@ -178,11 +179,12 @@ class TurnNews {
                  fmt::format("held at {} servers{}{}", order.servers, by_text(order.by), until_text(order.until)));
       }
       if (order.kind == Order::Kind::pause) {
-        const char* what = order.out && order.in ? "scaling" : order.out ? "scaling out" : "scaling in";
-        happened(EventKind::operator_action, "", fmt::format("{} is paused{}{}", what, by_text(order.by), until_text(order.until)));
+        const std::string_view one = order.out ? "scaling out" : "scaling in";
+        happened(
+            EventKind::operator_action, "",
+            fmt::format("{} is paused{}{}", order.out && order.in ? "scaling" : one, by_text(order.by), until_text(order.until)));
       }
-      if (order.kind == Order::Kind::resume)
-        happened(EventKind::operator_action, "", fmt::format("resumed{}", by_text(order.by)));
+      if (order.kind == Order::Kind::resume) happened(EventKind::operator_action, "", fmt::format("resumed{}", by_text(order.by)));
     }
   }
 
@@ -196,12 +198,8 @@ News one_condition(std::string source, EventKind kind, const std::string& group,
                    const std::string& summary, TimePoint at) {
   News news{.source = std::move(source), .at = at, .happened = {}, .holding = {}};
   if (summary.empty()) return news;
-  news.holding.push_back({.kind = kind,
-                          .severity = type_of(kind).severity,
-                          .group = group,
-                          .subject = subject,
-                          .summary = quoted(summary),
-                          .at = at});
+  news.holding.push_back(
+      {.kind = kind, .severity = type_of(kind).severity, .group = group, .subject = subject, .summary = quoted(summary), .at = at});
   return news;
 }
 
@@ -221,14 +219,15 @@ News news_of_provider(const std::string& provider, const std::string& error, std
   const std::string summary =
       error.empty() ? "" : fmt::format("provider {} gives no list, so nothing is launched or removed there: {}", provider, error);
   News news = one_condition(provider_source(provider), EventKind::provider_failing, "", provider, summary, at);
-  for (Event& event : news.holding) event.touches = std::move(groups);
+  if (!news.holding.empty()) news.holding.front().touches = std::move(groups);
   return news;
 }
 
 News news_of_orphans(const std::string& provider, const std::string& servers, TimePoint at) {
   const std::string summary =
-      servers.empty() ? ""
-                      : fmt::format("servers at provider {} belong to no group configured here and may cost money: {}", provider, servers);
+      servers.empty()
+          ? ""
+          : fmt::format("servers at provider {} belong to no group configured here and may cost money: {}", provider, servers);
   return one_condition(orphans_source(provider), EventKind::orphans, "", provider, summary, at);
 }
 

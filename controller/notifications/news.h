@@ -17,9 +17,9 @@ struct TurnFacts {
   const Memory& before;
   const Memory& after;
   const Record& record;
-  bool asked = false;            ///< its queries have been answered once, well or badly
+  bool asked = false;  ///< its queries have been answered once, well or badly
   bool probe_suspected = false;
-  int orphans = 0;               ///< with the group's tag, that it neither knows nor adopts
+  int orphans = 0;  ///< with the group's tag, that it neither knows nor adopts
 };
 
 /// Why the size changed, stage by stage: for the log and for people.

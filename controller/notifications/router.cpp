@@ -1,6 +1,7 @@
 #include "controller/notifications/router.h"
 
 #include <algorithm>
+#include <functional>
 #include <iterator>
 #include <utility>
 
@@ -24,9 +25,7 @@ bool names(const std::vector<std::string>& groups, const Event& event) {
 
 /// The gravest first, else as they came.
 std::vector<Event> gravest_first(std::vector<Event> events) {
-  std::ranges::stable_sort(events, std::greater<>(), [](const Event& event) {
-    return std::pair(!is_over(event), event.severity);
-  });
+  std::ranges::stable_sort(events, std::greater<>(), [](const Event& event) { return std::pair(!is_over(event), event.severity); });
   return events;
 }
 
@@ -39,7 +38,8 @@ bool fits(const Route& route, const Event& event) {
 }
 
 Router::Router(std::vector<Route> routes, std::string controller) : controller_(std::move(controller)) {
-  for (Route& route : routes) lanes_.push_back({.route = std::move(route), .waiting = {}, .told = {}, .sent = {}, .refreshed_at = {}});
+  for (Route& route : routes)
+    lanes_.push_back({.route = std::move(route), .waiting = {}, .told = {}, .sent = {}, .refreshed_at = {}});
 }
 
 void Router::take_over(Router old) {

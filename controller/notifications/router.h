@@ -27,8 +27,8 @@ struct Route {
     nothing,  ///< each event by itself
   };
   std::string receiver;
-  Severity severity = Severity::info;  ///< the least that is told
-  std::vector<EventKind> events = {};  ///< empty: all
+  Severity severity = Severity::info;    ///< the least that is told
+  std::vector<EventKind> events = {};    ///< empty: all
   std::vector<std::string> groups = {};  ///< empty: all, and what belongs to none
   GroupBy group_by = GroupBy::group;
   Duration group_wait{30'000};  ///< after the first event of a message, for further ones; what is over by then is not told at all

@@ -97,10 +97,10 @@ class Store {
 
 /// What one source knows: what happened there since it last spoke, and all conditions that hold there now.
 struct News {
-  std::string source;            ///< names who speaks: conditions that it no longer tells of have ended
+  std::string source;  ///< names who speaks: conditions that it no longer tells of have ended
   TimePoint at{};
   std::vector<Event> happened;
-  std::vector<Event> holding;    ///< of Stage::began
+  std::vector<Event> holding;  ///< of Stage::began
 };
 
 /// Who has people told. Thread-safe.

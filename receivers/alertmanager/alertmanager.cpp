@@ -19,7 +19,9 @@ constexpr Duration kRefresh = 1min;
 constexpr Duration kTrusted = 4 * kRefresh;
 
 constexpr Key kKeys[] = {
-    {.name = "url", .doc = "Where Alertmanager answers, with its route prefix if it has one: http:// or https://.", .required = true},
+    {.name = "url",
+     .doc = "Where Alertmanager answers, with its route prefix if it has one: http:// or https://.",
+     .required = true},
     {.name = "labels",
      .type = KeyType::text_map,
      .doc = "Further labels of every alert. alertname, severity, group, subject and controller are weir's own."},
@@ -94,8 +96,7 @@ std::vector<SettingsError> check(const Settings& settings) {
     wrong.push_back({std::move(key), std::move(message), mark});
   };
   if (const auto url = check_url(settings, "url")) wrong.push_back(*url);
-  if (settings.text("url").contains('@'))
-    complain("url", "expected no credentials in the URL: use 'username' and 'password_file'");
+  if (settings.text("url").contains('@')) complain("url", "expected no credentials in the URL: use 'username' and 'password_file'");
   for (const auto& [name, value] : settings.text_map("labels")) {
     if (!is_label_name(name)) complain("labels", fmt::format("'{}' is no label name: expected letters, digits and '_'", name));
     if (std::ranges::find(kOwnLabels, name) != std::end(kOwnLabels))

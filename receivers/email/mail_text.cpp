@@ -23,8 +23,8 @@ std::string base64(std::string_view bytes) {
   for (std::size_t i = 0; i < bytes.size(); i += 3) {
     const std::string_view three = bytes.substr(i, 3);
     unsigned bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) bits = bits << 8U | (k < three.size() ? static_cast<unsigned char>(three[k]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k) text += k <= three.size() ? kAlphabet[bits >> (18U - 6U * k) & 63U] : '=';
+    for (std::size_t k = 0; k < 3; ++k) bits = (bits << 8U) | (k < three.size() ? static_cast<unsigned char>(three[k]) : 0U);
+    for (std::size_t k = 0; k < 4; ++k) text += k <= three.size() ? kAlphabet[(bits >> (18U - 6U * k)) & 63U] : '=';
   }
   return text;
 }
@@ -94,6 +94,8 @@ std::string bare_address(std::string_view text) {
     const std::size_t close = text.find('>', open);
     if (close != text.size() - 1) return {};
     address = text.substr(open + 1, close - open - 1);
+    // What stands in front of it unquoted may not be mistaken for more addresses (RFC 5322, 3.2.3).
+    if (text.substr(0, open).find_first_of("()<>[]:;@\\,\"") != std::string_view::npos) return {};
   }
   const std::size_t at = address.find('@');
   const bool whole = at != std::string_view::npos && at > 0 && at + 1 < address.size() && address.find('@', at + 1) == address.npos;

@@ -66,7 +66,8 @@ class Slack final : public Receiver {
   Slack(const ReceiverSpec& spec, Network& network) : spec_(spec), network_(network) {}
 
   Attempt send(const Message& message, const std::stop_token& stop) override {
-    return post(network_, json_request(spec_.settings, spec_.settings.text("url"), payload_of(message)), "slack " + spec_.name, stop);
+    return post(network_, json_request(spec_.settings, spec_.settings.text("url"), payload_of(message)), "slack " + spec_.name,
+                stop);
   }
 
  private:

@@ -25,12 +25,9 @@ std::string inside(const std::string& text) {
 }
 
 Json json_of(const Event& event) {
-  Json json = {{"event", to_string(event.kind)},
-               {"severity", to_string(event.severity)},
-               {"stage", to_string(event.stage)},
-               {"group", event.group},
-               {"subject", event.subject},
-               {"summary", event.summary},
+  Json json = {{"event", to_string(event.kind)},  {"severity", to_string(event.severity)},
+               {"stage", to_string(event.stage)}, {"group", event.group},
+               {"subject", event.subject},        {"summary", event.summary},
                {"at", format_time(event.at)}};
   if (event.stage != Event::Stage::happened) json["since"] = format_time(event.since);
   if (!event.touches.empty()) json["touches"] = event.touches;

@@ -41,8 +41,7 @@ class Webhook final : public Receiver {
                       .password = settings.text("password"),
                       .ca_file = settings.text("ca_file"),
                       .headers = {settings.text_map("headers").begin(), settings.text_map("headers").end()}};
-    if (settings.has("secret_header"))
-      request.access.headers.emplace_back(settings.text("secret_header"), settings.text("secret"));
+    if (settings.has("secret_header")) request.access.headers.emplace_back(settings.text("secret_header"), settings.text("secret"));
     return post(network_, std::move(request), "webhook " + spec_.name, stop);
   }
 

@@ -198,7 +198,8 @@ TEST_F(CliNotify, test_says_what_there_is_instead_of_what_there_is_not) {
 TEST_F(CliNotify, help_is_complete) {
   const CommandResult help = weir({"notify", "test", "--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* option : {"--config", "--json", "--receiver", "--event", "Exit status"}) EXPECT_THAT(help.output, HasSubstr(option));
+  for (const char* option : {"--config", "--json", "--receiver", "--event", "Exit status"})
+    EXPECT_THAT(help.output, HasSubstr(option));
 }
 
 TEST_F(Cli, version_is_told) {

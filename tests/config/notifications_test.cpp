@@ -80,8 +80,9 @@ TEST(NotificationConfig, a_secret_comes_from_a_file) {
 TEST(NotificationConfig, an_alertmanager_is_told_of_all_and_again) {
   const std::string alerts = "  receivers: [{name: alerts, type: alertmanager, url: \"http://127.0.0.1:9093\"}]\n";
   EXPECT_EQ(good(alerts + "  routes: [{receiver: alerts}]\n").routes.at(0).refresh, 1min);
-  EXPECT_THAT(complaints(with(alerts + "  routes: [{receiver: alerts, repeat: 4h, resolved: false}]\n")),
-              testing::AllOf(HasSubstr("routes[0].repeat: not for receiver 'alerts'"), HasSubstr("routes[0].resolved: expected true")));
+  EXPECT_THAT(
+      complaints(with(alerts + "  routes: [{receiver: alerts, repeat: 4h, resolved: false}]\n")),
+      testing::AllOf(HasSubstr("routes[0].repeat: not for receiver 'alerts'"), HasSubstr("routes[0].resolved: expected true")));
 }
 
 TEST(NotificationConfig, without_the_section_nobody_is_told) {
@@ -110,7 +111,8 @@ INSTANTIATE_TEST_SUITE_P(
                 "notifications.routes[0].receiver: unknown receiver 'hok'; did you mean 'hook'?"},
         Mistake{"type", "  receivers: [{name: x, type: slak}]\n",
                 "notifications.receivers[0].type: unknown type 'slak'; did you mean 'slack'?"},
-        Mistake{"group", kHook + "  routes: [{receiver: hook, groups: [ap]}]\n", "routes[0].groups: unknown group 'ap'; did you mean 'app'?"},
+        Mistake{"group", kHook + "  routes: [{receiver: hook, groups: [ap]}]\n",
+                "routes[0].groups: unknown group 'ap'; did you mean 'app'?"},
         Mistake{"event", kHook + "  routes: [{receiver: hook, events: [at_maxx]}]\n",
                 "routes[0].events: unknown event 'at_maxx'; did you mean 'at_max'?"},
         Mistake{"no_event", kHook + "  routes: [{receiver: hook, events: []}]\n", "routes[0].events: expected at least one"},
@@ -120,9 +122,11 @@ INSTANTIATE_TEST_SUITE_P(
                 "quiet_hours.from: expected a time of the day"},
         Mistake{"quiet_day", kHook + "  routes: [{receiver: hook, quiet_hours: {from: \"22:00\", to: \"7:00\", days: [monday]}}]\n",
                 "quiet_hours.days: unknown day 'monday'"},
-        Mistake{"quiet_zone", kHook + "  routes: [{receiver: hook, quiet_hours: {from: \"22:00\", to: \"7:00\", timezone: Seoul}}]\n",
+        Mistake{"quiet_zone",
+                kHook + "  routes: [{receiver: hook, quiet_hours: {from: \"22:00\", to: \"7:00\", timezone: Seoul}}]\n",
                 "quiet_hours.timezone"},
-        Mistake{"twice", "  receivers: [{name: x, type: slack, url: \"https://a/b\"}, {name: x, type: slack, url: \"https://a/b\"}]\n",
+        Mistake{"twice",
+                "  receivers: [{name: x, type: slack, url: \"https://a/b\"}, {name: x, type: slack, url: \"https://a/b\"}]\n",
                 "receivers[1].name: 'x' is already the name of another receiver"},
         Mistake{"url", "  receivers: [{name: x, type: slack, url: \"hunter2\"}]\n", "receivers[0].url: expected a URL"},
         Mistake{"body", "  receivers: [{name: x, type: webhook, url: \"https://a/b\", body: \"{title}\"}]\n",
@@ -130,13 +134,15 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"clear_password",
                 "  receivers: [{name: x, type: email, host: a, from: a@b, to: [a@b], tls: none, username: u, password: hunter2}]\n",
                 "receivers[0].tls: expected starttls or tls"},
-        Mistake{"address", "  receivers: [{name: x, type: email, host: a, from: weir, to: [b]}]\n", "receivers[0].to: 'b' is no address"},
+        Mistake{"address", "  receivers: [{name: x, type: email, host: a, from: weir, to: [b]}]\n",
+                "receivers[0].to: 'b' is no address"},
         Mistake{"label", "  receivers: [{name: x, type: alertmanager, url: \"http://a\", labels: {a-b: c}}]\n",
                 "receivers[0].labels: 'a-b' is no label name"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(NotificationLint, is_silent_about_a_sound_section) {
-  EXPECT_THAT(warnings(kHook + "  routes: [{receiver: hook, severity: warning, quiet_hours: {from: \"22:00\", to: \"7:00\"}}]\n"), IsEmpty());
+  EXPECT_THAT(warnings(kHook + "  routes: [{receiver: hook, severity: warning, quiet_hours: {from: \"22:00\", to: \"7:00\"}}]\n"),
+              IsEmpty());
 }
 
 TEST(NotificationLint, sees_a_receiver_that_is_never_told) {
@@ -144,8 +150,9 @@ TEST(NotificationLint, sees_a_receiver_that_is_never_told) {
 }
 
 TEST(NotificationLint, sees_routes_that_can_never_match) {
-  EXPECT_THAT(warnings(kHook + "  routes: [{receiver: hook, events: [scaled_out], severity: warning}]\n"),
-              ElementsAre("notifications.routes[0]: it can never match: scaled_out is info, and the route takes warning and graver"));
+  EXPECT_THAT(
+      warnings(kHook + "  routes: [{receiver: hook, events: [scaled_out], severity: warning}]\n"),
+      ElementsAre("notifications.routes[0]: it can never match: scaled_out is info, and the route takes warning and graver"));
   EXPECT_THAT(warnings(kHook + "  routes: [{receiver: hook, events: [controller_started], groups: [app]}]\n"),
               ElementsAre(HasSubstr("it can never match: controller_started is of no group")));
   EXPECT_THAT(warnings(kHook + "  routes: [{receiver: hook, events: [budget]}]\n"),

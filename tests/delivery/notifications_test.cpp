@@ -47,7 +47,9 @@ class NotificationsTest : public testing::Test {
   static bool hears(const HttpStub& stub, std::size_t events) {
     return wait_until(kPatience, [&] { return heard(stub).size() >= events; });
   }
-  void tell(const std::string& summary) { notifications_.tell(news_of_controller(EventKind::controller_started, summary, clock_.now())); }
+  void tell(const std::string& summary) {
+    notifications_.tell(news_of_controller(EventKind::controller_started, summary, clock_.now()));
+  }
   void balancers(const std::string& error) { notifications_.tell(news_of_balancers("app", error, clock_.now())); }
 
   const std::set<std::string> sources_ = sources_of(std::vector<std::string>{"app"}, std::vector<std::string>{"cloud"});

@@ -111,7 +111,8 @@ TEST_F(NotifiedSite, a_receiver_that_never_answers_slows_no_turn) {
 
 TEST_F(NotifiedSite, a_real_alertmanager_sees_what_fires_and_that_it_ends) {
   auto server = AlertmanagerServer::start();
-  if (!server) GTEST_SKIP() << "skipped, for there is no Alertmanager here (Debian: prometheus-alertmanager): " << server.error().message;
+  if (!server)
+    GTEST_SKIP() << "skipped, for there is no Alertmanager here (Debian: prometheus-alertmanager): " << server.error().message;
   ASSERT_NO_FATAL_FAILURE(
       begin(fmt::format("\nnotifications:\n  receivers: [{{name: alerts, type: alertmanager, url: \"{}\"}}]\n"
                         "  routes: [{{receiver: alerts, group_wait: 0s, events: [at_max]}}]\n",

@@ -61,7 +61,8 @@ TEST(NewsOfTurn, a_settled_turn_has_none) {
 TEST(NewsOfTurn, tells_why_the_size_changed) {
   TurnOfApp turn;
   turn.record.plan.decision.desired = 4;
-  turn.record.plan.decision.steps = {{"votes", 2, 5, "cpu-high wants 5"}, {"cooldown", 5, 5, "over"}, {"limits", 5, 4, "at most 2"}};
+  turn.record.plan.decision.steps = {
+      {"votes", 2, 5, "cpu-high wants 5"}, {"cooldown", 5, 5, "over"}, {"limits", 5, 4, "at most 2"}};
   EXPECT_THAT(lines(turn.news().happened),
               ElementsAre("scaled_out: scaled out from 2 to 4: votes: cpu-high wants 5; limits: at most 2"));
   turn.record.plan.decision.desired = 1;
@@ -129,8 +130,9 @@ TEST(NewsOfTurn, what_people_ordered_is_told_with_who_did) {
   turn.record.orders = {{.kind = Order::Kind::scale, .servers = 5, .until = kNow + 1h, .by = "ann"},
                         {.kind = Order::Kind::pause, .in = false, .by = "bob"},
                         {.kind = Order::Kind::resume}};
-  EXPECT_THAT(lines(turn.news().happened), ElementsAre("operator_action: held at 5 servers by ann until 2026-03-01T10:30:00.000Z",
-                                                       "operator_action: scaling out is paused by bob", "operator_action: resumed"));
+  EXPECT_THAT(lines(turn.news().happened),
+              ElementsAre("operator_action: held at 5 servers by ann until 2026-03-01T10:30:00.000Z",
+                          "operator_action: scaling out is paused by bob", "operator_action: resumed"));
 }
 
 TEST(NewsOfTurn, a_line_end_in_what_others_said_goes) {
@@ -143,9 +145,7 @@ TEST(NewsOfTurn, a_line_end_in_what_others_said_goes) {
 
 // ---- deploys ----------------------------------------------------------------------------------------------------------------
 
-Rollout rollout() {
-  return {.version = "v2", .from = "v1", .by = "ann", .started_at = kNow - 90s, .progressed_at = kNow - 90s};
-}
+Rollout rollout() { return {.version = "v2", .from = "v1", .by = "ann", .started_at = kNow - 90s, .progressed_at = kNow - 90s}; }
 
 TEST(NewsOfDeploy, from_its_beginning_over_a_step_to_its_end) {
   TurnOfApp turn;
@@ -161,7 +161,8 @@ TEST(NewsOfDeploy, from_its_beginning_over_a_step_to_its_end) {
   turn.before = turn.after;
   turn.after.rollout->ended_at = kNow;
   turn.after.rollout->end = Rollout::End::done;
-  EXPECT_THAT(lines(turn.news().happened), ElementsAre("deploy_finished/v2: the deploy of v2 is done after 1m30s: all servers run it"));
+  EXPECT_THAT(lines(turn.news().happened),
+              ElementsAre("deploy_finished/v2: the deploy of v2 is done after 1m30s: all servers run it"));
 
   turn.before = turn.after;
   EXPECT_THAT(turn.news().happened, IsEmpty());
@@ -201,11 +202,13 @@ TEST(NewsOfDeploy, having_gone_back_and_a_hook_that_failed) {
   TurnOfApp turn;
   turn.before.rollout = turn.after.rollout = rollout();
   turn.before.rollout->direction = turn.after.rollout->direction = Rollout::Direction::back;
-  turn.after.rollout->hooks = {{.point = HookPoint::before, .token = "t", .ended_at = kNow, .failed = true, .said = "migration failed"}};
+  turn.after.rollout->hooks = {
+      {.point = HookPoint::before, .token = "t", .ended_at = kNow, .failed = true, .said = "migration failed"}};
   turn.after.rollout->ended_at = kNow;
   turn.after.rollout->end = Rollout::End::went_back;
-  EXPECT_THAT(lines(turn.news().happened), ElementsAre("hook_failed/v2: the hook before of the deploy of v2 failed: migration failed",
-                                                       HasSubstr("deploy_rolled_back/v2: the deploy of v2 went back after 1m30s")));
+  EXPECT_THAT(lines(turn.news().happened),
+              ElementsAre("hook_failed/v2: the hook before of the deploy of v2 failed: migration failed",
+                          HasSubstr("deploy_rolled_back/v2: the deploy of v2 went back after 1m30s")));
 }
 
 // ---- everything else ----------------------------------------------------------------------------------------------------------
@@ -221,7 +224,8 @@ TEST(News, of_a_provider_names_the_groups_that_feel_it) {
 }
 
 TEST(News, of_other_sources_hold_while_they_fail) {
-  EXPECT_THAT(lines(news_of_balancers("app", "nginx -t failed", kNow).holding), ElementsAre(HasSubstr("balancer_failing: traffic")));
+  EXPECT_THAT(lines(news_of_balancers("app", "nginx -t failed", kNow).holding),
+              ElementsAre(HasSubstr("balancer_failing: traffic")));
   EXPECT_THAT(lines(news_of_state("app", "disk full", kNow).holding), ElementsAre(HasSubstr("state_failing: the state")));
   EXPECT_THAT(lines(news_of_orphans("icn", "s1 of group old", kNow).holding), ElementsAre(HasSubstr("orphans/icn: ")));
   EXPECT_THAT(news_of_balancers("app", "", kNow).holding, IsEmpty());

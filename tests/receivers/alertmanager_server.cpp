@@ -14,12 +14,12 @@ Result<std::unique_ptr<AlertmanagerServer>> AlertmanagerServer::start() {
   std::unique_ptr<AlertmanagerServer> server(new AlertmanagerServer(free_port()));
   const auto& directory = server->directory_.path();
   std::ofstream(directory / "alertmanager.yml") << "route: {receiver: nobody}\nreceivers: [{name: nobody}]\n";
-  auto program = Program::start({.command = {"prometheus-alertmanager", "--config.file=" + (directory / "alertmanager.yml").string(),
-                                             "--storage.path=" + (directory / "data").string(),
-                                             fmt::format("--web.listen-address=127.0.0.1:{}", server->port_),
-                                             "--cluster.listen-address="},
-                                 .directory = directory,
-                                 .log = directory / "log"});
+  auto program =
+      Program::start({.command = {"prometheus-alertmanager", "--config.file=" + (directory / "alertmanager.yml").string(),
+                                  "--storage.path=" + (directory / "data").string(),
+                                  fmt::format("--web.listen-address=127.0.0.1:{}", server->port_), "--cluster.listen-address="},
+                      .directory = directory,
+                      .log = directory / "log"});
   if (!program) return std::unexpected(program.error());
   server->program_.emplace(std::move(*program));
   const auto is_ready = [&] {

@@ -16,7 +16,8 @@ using testing::Optional;
 
 TEST(WebhookBody, texts_cannot_break_out_of_their_quotes) {
   Event event = scaled_out();
-  event.summary = R"(a "quote", a \ and {count} and {"x": 1})" "\x01 \xff";
+  event.summary = R"(a "quote", a \ and {count} and {"x": 1})"
+                  "\x01 \xff";
   const json sent = json::parse(webhook_body(message_of({event}), R"({"text": "{text}", "n": {count}})"), nullptr, false);
   ASSERT_FALSE(sent.is_discarded());
   EXPECT_THAT(sent["text"].get<std::string>(), HasSubstr(R"(a "quote", a \ and {count} and {"x": 1})"));

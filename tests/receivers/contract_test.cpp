@@ -71,7 +71,8 @@ TEST_P(ReceiverContract, trouble_of_the_other_side_may_pass_and_a_refusal_does_n
 
 TEST_P(ReceiverContract, an_answer_that_repeats_the_url_does_not_spread_it) {
   HttpStub stub([](const HttpStub::Request& request) {
-    return HttpStub::Answer{.status = 404, .body = "cannot find " + request.target + " at http://" + request.headers.at("host") + request.target};
+    return HttpStub::Answer{.status = 404,
+                            .body = "cannot find " + request.target + " at http://" + request.headers.at("host") + request.target};
   });
   expect(receiver(stub)->send(message_, {}), ErrorKind::not_found);
 }

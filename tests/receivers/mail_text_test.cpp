@@ -64,13 +64,12 @@ TEST(MailText, nothing_quoted_becomes_a_header) {
 TEST(MailAddress, is_taken_out_of_its_angles) {
   EXPECT_EQ(bare_address("weir@example.com"), "weir@example.com");
   EXPECT_EQ(bare_address("weir on call <weir@example.com>"), "weir@example.com");
-  for (const char* wrong : {"", "weir", "@example.com", "weir@", "a b@example.com", "a@b@c", "x <a@b> y", "a@b\r\nBcc: c@d", "a@b,c@d", "é@b"})
+  for (const char* wrong : {"", "weir", "@example.com", "weir@", "a b@example.com", "a@b@c", "x <a@b> y", "a@b\r\nBcc: c@d",
+                            "a@b,c@d", "é@b", "Ops, Team <a@b>"})
     EXPECT_EQ(bare_address(wrong), "") << wrong;
 }
 
-TEST(MailDate, is_in_english_whatever_the_machine_speaks) {
-  EXPECT_EQ(mail_date(TimePoint{}), "Thu, 1 Jan 1970 00:00:00 +0000");
-}
+TEST(MailDate, is_in_english_whatever_the_machine_speaks) { EXPECT_EQ(mail_date(TimePoint{}), "Thu, 1 Jan 1970 00:00:00 +0000"); }
 
 }  // namespace
 }  // namespace weir

@@ -20,7 +20,8 @@ class RealAlertmanager : public testing::Test {
  protected:
   void SetUp() override {
     auto started = AlertmanagerServer::start();
-    if (!started) GTEST_SKIP() << "skipped, for there is no Alertmanager here (Debian: prometheus-alertmanager): " << started.error().message;
+    if (!started)
+      GTEST_SKIP() << "skipped, for there is no Alertmanager here (Debian: prometheus-alertmanager): " << started.error().message;
     server_ = std::move(*started);
     receiver_ = receiver_with("type: alertmanager, url: \"" + server_->url() + "\", labels: {team: web}", network_);
   }
@@ -45,7 +46,8 @@ TEST_F(RealAlertmanager, a_condition_fires_until_it_ends) {
   ASSERT_TRUE(begun.result) << begun.result.error().message;
   ASSERT_TRUE(has(1)) << server_->alerts();
   const json alert = alerts()[0];
-  EXPECT_EQ(alert["labels"], json::parse(R"({"alertname": "weir_at_max", "controller": "weir", "group": "app", "severity": "critical",
+  EXPECT_EQ(alert["labels"],
+            json::parse(R"({"alertname": "weir_at_max", "controller": "weir", "group": "app", "severity": "critical",
                                              "team": "web"})"));
   EXPECT_EQ(alert["status"]["state"], "active");
   EXPECT_EQ(alert["annotations"]["summary"], event.summary);

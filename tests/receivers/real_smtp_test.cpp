@@ -34,11 +34,11 @@ class RealSmtp : public testing::Test {
     std::ofstream(password_file()) << "hunter2\n";
   }
   void start(const std::string& mode) {
-    auto program = Program::start({.command = {"python3", std::string(WEIR_SOURCE_DIR) + "/tests/receivers/smtp_server.py",
-                                               std::to_string(port_), mails_.string(), mode, certificates_.file("server.pem"),
-                                               certificates_.file("server.key")},
-                                   .directory = directory_.path(),
-                                   .log = directory_.path() / "log"});
+    auto program = Program::start(
+        {.command = {"python3", std::string(WEIR_SOURCE_DIR) + "/tests/receivers/smtp_server.py", std::to_string(port_),
+                     mails_.string(), mode, certificates_.file("server.pem"), certificates_.file("server.key")},
+         .directory = directory_.path(),
+         .log = directory_.path() / "log"});
     ASSERT_TRUE(program) << program.error().message;
     server_.emplace(std::move(*program));
     ASSERT_TRUE(wait_until(60s, [&] { return read_file(directory_.path() / "log").value_or("").contains("ready"); }))
@@ -46,13 +46,15 @@ class RealSmtp : public testing::Test {
   }
   [[nodiscard]] std::string password_file() const { return (directory_.path() / "password").string(); }
   Attempt send(const std::string& more, const Message& message, const std::stop_token& stop = {}) {
-    const auto receiver = receiver_with(
-        fmt::format("type: email, host: 127.0.0.1, port: {}, from: \"weir <weir@example.com>\", {}{}", port_, more.contains("to: [") ? "" : "to: [ops@example.com], ", more),
-        network_);
+    const auto receiver =
+        receiver_with(fmt::format("type: email, host: 127.0.0.1, port: {}, from: \"weir <weir@example.com>\", {}{}", port_,
+                                  more.contains("to: [") ? "" : "to: [ops@example.com], ", more),
+                      network_);
     return receiver->send(message, stop);
   }
   [[nodiscard]] std::string login() const {
-    return fmt::format("username: weir, password_file: \"{}\", ca_file: \"{}\"", password_file(), certificates_.file("authority.pem"));
+    return fmt::format("username: weir, password_file: \"{}\", ca_file: \"{}\"", password_file(),
+                       certificates_.file("authority.pem"));
   }
   json mails() {
     json all = json::array();
@@ -93,8 +95,8 @@ TEST_F(RealSmtp, with_starttls_and_a_login_a_mail_arrives_as_it_was_meant) {
   EXPECT_EQ(mail["headers"]["From"], "weir <weir@example.com>");
   EXPECT_EQ(mail["headers"]["Subject"], "[critical] app: 2 events");
   EXPECT_EQ(mail["headers"]["Content-Type"], "text/plain; charset=\"utf-8\"");
-  EXPECT_THAT(mail["body"].get<std::string>(),
-              AllOf(HasSubstr("[critical] app: 서버가 부족합니다: 9 wanted\n"), HasSubstr("[info] app: scaled out"), HasSubstr("weir-eu")));
+  EXPECT_THAT(mail["body"].get<std::string>(), AllOf(HasSubstr("[critical] app: 서버가 부족합니다: 9 wanted\n"),
+                                                     HasSubstr("[info] app: scaled out"), HasSubstr("weir-eu")));
 }
 
 TEST_F(RealSmtp, a_subject_that_is_no_ascii_arrives_whole) {
@@ -120,7 +122,8 @@ TEST_F(RealSmtp, nothing_is_sent_to_a_server_without_the_tls_that_was_asked_for)
 
 TEST_F(RealSmtp, a_certificate_of_an_unknown_authority_is_refused) {
   start("starttls");
-  expect(send(fmt::format("username: weir, password_file: \"{}\"", password_file()), message_of({at_max()})), ErrorKind::unavailable);
+  expect(send(fmt::format("username: weir, password_file: \"{}\"", password_file()), message_of({at_max()})),
+         ErrorKind::unavailable);
   EXPECT_EQ(mails().size(), 0U);
 }
 

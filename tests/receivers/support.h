@@ -17,7 +17,9 @@ namespace weir {
       "providers: {fixed: {type: static}}\n"
       "groups: [{name: app, provider: fixed, server: {addresses: [\"127.0.0.1:1\"]}}]\n"
       "notifications:\n"
-      "  receivers: [{name: ops, " + keys + "}]\n"
+      "  receivers: [{name: ops, " +
+      keys +
+      "}]\n"
       "  routes: [{receiver: ops}]\n";
   const auto config = parse_config(text, "weir.yaml", process_environment(), builtin_catalogs());
   if (config) return config->notifications.receivers.front();

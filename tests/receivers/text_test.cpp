@@ -26,9 +26,8 @@ TEST(MessageText, several_are_counted_under_the_gravest) {
   other.group = "web";
   EXPECT_EQ(heading_of(message_of({scaled_out(), other})), "[info] 2 events");
   EXPECT_EQ(heading_of(message_of({at_max(Event::Stage::ended), at_max(Event::Stage::ended)})), "[over] app: 2 events");
-  EXPECT_THAT(lines_of(message_of({scaled_out()}, 3)),
-              ElementsAre("[info] app: scaled out from 2 to 4: votes: cpu-high wants 4",
-                          "and 3 more: see the log of weir, or `weir history`"));
+  EXPECT_THAT(lines_of(message_of({scaled_out()}, 3)), ElementsAre("[info] app: scaled out from 2 to 4: votes: cpu-high wants 4",
+                                                                   "and 3 more: see the log of weir, or `weir history`"));
 }
 
 TEST(MessageText, is_cut_between_characters) {
