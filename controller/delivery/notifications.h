@@ -14,6 +14,7 @@
 #include "controller/log/log.h"
 #include "controller/notifications/conditions.h"
 #include "controller/notifications/router.h"
+#include "controller/ports/notifier.h"
 #include "controller/ports/ports.h"
 
 namespace weir {

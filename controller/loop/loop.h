@@ -10,6 +10,7 @@
 
 #include "controller/log/log.h"
 #include "controller/loop/turn.h"
+#include "controller/ports/notifier.h"
 #include "controller/ports/ports.h"
 
 namespace weir {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "controller/ports/ports.h"
+#include "controller/ports/notifier.h"
 #include "model/event.h"
 
 namespace weir {

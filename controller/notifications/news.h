@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "controller/ports/notifier.h"
 #include "controller/ports/ports.h"
 #include "model/group.h"
 #include "model/memory.h"

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "model/error.h"
-#include "model/event.h"
 #include "model/group.h"
 #include "model/memory.h"
 #include "model/observation.h"
@@ -93,22 +92,6 @@ class Store {
   /// Memory and record of one turn, in one transaction.
   [[nodiscard]] virtual Result<void> save(const std::string& group, const Memory& memory, const Record& record,
                                           Durability durability) = 0;
-};
-
-/// What one source knows: what happened there since it last spoke, and all conditions that hold there now.
-struct News {
-  std::string source;  ///< names who speaks: conditions that it no longer tells of have ended
-  TimePoint at{};
-  std::vector<Event> happened;
-  std::vector<Event> holding;  ///< of Stage::began
-};
-
-/// Who has people told. Thread-safe.
-class Notifier {
- public:
-  virtual ~Notifier() = default;
-  /// Takes it and returns at once, whatever the receivers do.
-  virtual void tell(News news) = 0;
 };
 
 }  // namespace weir
