@@ -10,6 +10,7 @@ namespace {
 
 /// The wall clock may be set, so it is looked at again at least so often.
 constexpr Duration kLongestRest{5000};
+constexpr Duration kShortestRest{10};
 
 }  // namespace
 
@@ -88,7 +89,8 @@ void Notifications::work(const std::stop_token& stop) {
     if (!next) {
       (void)changed_.wait(lock, stop, [this] { return news_; });
     } else {
-      (void)changed_.wait_for(lock, stop, std::min<Duration>(*next - now, kLongestRest), [this] { return news_; });
+      const Duration rest = std::clamp<Duration>(*next - now, kShortestRest, kLongestRest);
+      (void)changed_.wait_for(lock, stop, rest, [this] { return news_; });
     }
   }
 }

@@ -138,7 +138,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "receivers[0].to: 'b' is no address"},
         Mistake{"label", "  receivers: [{name: x, type: alertmanager, url: \"http://a\", labels: {a-b: c}}]\n",
                 "receivers[0].labels: 'a-b' is no label name"}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(NotificationLint, is_silent_about_a_sound_section) {
   EXPECT_THAT(warnings(kHook + "  routes: [{receiver: hook, severity: warning, quiet_hours: {from: \"22:00\", to: \"7:00\"}}]\n"),

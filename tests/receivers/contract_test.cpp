@@ -112,12 +112,12 @@ TEST_P(ReceiverContract, a_huge_answer_is_not_read_to_its_end) {
 
 TEST_P(ReceiverContract, without_tls_where_it_should_be_nothing_is_sent) {
   HttpStub stub;
-  expect(receiver("https://" + stub.address())->send(message_, {}), ErrorKind::unavailable);
+  expect(receiver("https://" + stub.address(), ", timeout: 1s")->send(message_, {}), ErrorKind::unavailable);
   EXPECT_TRUE(stub.requests().empty());
 }
 
 INSTANTIATE_TEST_SUITE_P(All, ReceiverContract, testing::Values("alertmanager", "discord", "slack", "webhook"),
-                         [](const auto& info) { return std::string(info.param); });
+                         [](const auto& tested) { return std::string(tested.param); });
 
 TEST(ReceiverCatalog, has_every_receiver_once_by_name) {
   std::vector<std::string_view> names;

@@ -78,7 +78,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Golden{"discord_several", kDiscord, message_of({scaled_out(), at_max(Event::Stage::ended)}, 3)},
                     Golden{"webhook", kWebhook, message_of({scaled_out(), at_max()})},
                     Golden{"alertmanager", kAlertmanager, message_of({scaled_out(), at_max(), at_max(Event::Stage::ended)})}),
-    [](const auto& info) { return std::string(info.param.name); });
+    [](const auto& tested) { return std::string(tested.param.name); });
 
 // ---- Slack: docs.slack.dev, "Sending messages using incoming webhooks", "Escaping text", message limits ---------------------
 

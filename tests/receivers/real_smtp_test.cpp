@@ -25,17 +25,20 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
+/// Debian's own, for which python3-aiosmtpd is.
+constexpr const char* kPython = "/usr/bin/python3";
+
 class RealSmtp : public testing::Test {
  protected:
   void SetUp() override {
-    const auto there = run_command(std::vector<std::string>{"python3", "-c", "import aiosmtpd"}, 60s);
+    const auto there = run_command(std::vector<std::string>{kPython, "-c", "import aiosmtpd"}, 60s);
     if (!there || there->status != 0) GTEST_SKIP() << "skipped, for there is no aiosmtpd here (Debian: python3-aiosmtpd)";
     ASSERT_EQ(certificates_.make(), "");
     std::ofstream(password_file()) << "hunter2\n";
   }
   void start(const std::string& mode) {
     auto program = Program::start(
-        {.command = {"python3", std::string(WEIR_SOURCE_DIR) + "/tests/receivers/smtp_server.py", std::to_string(port_),
+        {.command = {kPython, std::string(WEIR_SOURCE_DIR) + "/tests/receivers/smtp_server.py", std::to_string(port_),
                      mails_.string(), mode, certificates_.file("server.pem"), certificates_.file("server.key")},
          .directory = directory_.path(),
          .log = directory_.path() / "log"});
@@ -144,7 +147,7 @@ TEST_F(RealSmtp, nobody_there_may_pass) { expect(send("tls: none", message_of({a
 
 TEST_F(RealSmtp, silence_ends_at_once_when_weir_stops) {
   // It listens and never says a word.
-  auto silent = Program::start({.command = {"python3", "-c",
+  auto silent = Program::start({.command = {kPython, "-c",
                                             fmt::format("import socket, time\ns = socket.create_server(('127.0.0.1', {}))\n"
                                                         "c, _ = s.accept()\nopen('accepted', 'w').close()\ntime.sleep(600)",
                                                         port_)},
