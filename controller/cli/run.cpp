@@ -157,9 +157,7 @@ class Service {
   }
 
   /// Something of the controller itself, for those who want to know.
-  void tell(EventKind kind, std::string summary) {
-    notifications_.tell(news_of_controller(kind, std::move(summary), clock_.now()));
-  }
+  void tell(EventKind kind, const std::string& summary) { notifications_.tell(news_of_controller(kind, summary, clock_.now())); }
 
   [[nodiscard]] Result<void> alive() const { return data_.alive(); }
 

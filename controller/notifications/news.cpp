@@ -48,7 +48,7 @@ class TurnNews {
   }
 
  private:
-  Event event(EventKind kind, std::string subject, std::string summary) const {
+  [[nodiscard]] Event event(EventKind kind, std::string subject, const std::string& summary) const {
     return {.kind = kind,
             .severity = type_of(kind).severity,
             .group = turn_.group.name,
@@ -56,11 +56,11 @@ class TurnNews {
             .summary = quoted(summary),
             .at = news_.at};
   }
-  void happened(EventKind kind, std::string subject, std::string summary) {
-    news_.happened.push_back(event(kind, std::move(subject), std::move(summary)));
+  void happened(EventKind kind, std::string subject, const std::string& summary) {
+    news_.happened.push_back(event(kind, std::move(subject), summary));
   }
-  void holds(EventKind kind, std::string subject, std::string summary) {
-    news_.holding.push_back(event(kind, std::move(subject), std::move(summary)));
+  void holds(EventKind kind, std::string subject, const std::string& summary) {
+    news_.holding.push_back(event(kind, std::move(subject), summary));
   }
 
   void add_size() {
@@ -241,7 +241,7 @@ News news_of_state(const std::string& group, const std::string& error, TimePoint
   return one_condition(state_source(group), EventKind::state_failing, group, "", summary, at);
 }
 
-News news_of_controller(EventKind kind, std::string summary, TimePoint at) {
+News news_of_controller(EventKind kind, const std::string& summary, TimePoint at) {
   News news{.source = "controller", .at = at, .happened = {}, .holding = {}};
   news.happened.push_back({.kind = kind, .severity = type_of(kind).severity, .summary = quoted(summary), .at = at});
   return news;

@@ -39,7 +39,7 @@ struct TurnFacts {
 /// A group's memory was saved, or could not be.
 [[nodiscard]] News news_of_state(const std::string& group, const std::string& error, TimePoint at);
 /// Something of the controller itself.
-[[nodiscard]] News news_of_controller(EventKind kind, std::string summary, TimePoint at);
+[[nodiscard]] News news_of_controller(EventKind kind, const std::string& summary, TimePoint at);
 
 /// All sources that a configuration with these groups and providers has.
 [[nodiscard]] std::set<std::string> sources_of(std::span<const std::string> groups, std::span<const std::string> providers);
