@@ -126,14 +126,16 @@ class RouteReader {
  private:
   void read_events(Route& route) {
     std::vector<std::string_view> known;
-    for (const EventType& type : event_types()) known.push_back(type.name);
+    for (const EventType& type : event_types()) {
+      if (type.kind != EventKind::test) known.push_back(type.name);  // which is sent past all routes
+    }
     for (const std::string& name : settings_.texts("events")) {
-      const auto type = std::ranges::find(event_types(), name, &EventType::name);
-      if (type != event_types().end()) {
-        route.events.push_back(type->kind);
+      const auto found = std::ranges::find(known, name);
+      if (found == known.end()) {
+        reader_.complain_unknown(settings_.mark("events"), join_path(path_, "events"), "event", name, known);
         continue;
       }
-      reader_.complain_unknown(settings_.mark("events"), join_path(path_, "events"), "event", name, known);
+      route.events.push_back(std::ranges::find(event_types(), name, &EventType::name)->kind);
     }
     if (settings_.has("events") && settings_.texts("events").empty()) complain("events", "expected at least one, or no such key");
   }
