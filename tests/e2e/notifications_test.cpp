@@ -34,7 +34,8 @@ class NotifiedSite : public testing::Test {
     return Stand::eventually(
         [&] {
           for (const HttpStub::Request& request : stub.requests()) {
-            for (const json& event : json::parse(request.body)["events"]) {
+            const json message = json::parse(request.body);
+            for (const json& event : message["events"]) {
               const bool is_it = event["event"] == kind && event["stage"] == stage;
               if (is_it && event["summary"].get<std::string>().contains(text)) return true;
             }
