@@ -47,14 +47,14 @@ endif()
 if(WEIR_COVERAGE)
   target_link_options(weir_options INTERFACE --coverage)
 endif()
-set(WEIR_PURE_CORE model policies deploy reconcile)
+set(WEIR_PURE_CORE model policies deploy reconcile notifications)
 
 # weir_unite(TARGET SOURCE…): with WEIR_UNITY, many sources are compiled as one. Most of the time goes into headers: they are read once then,
 # and what they instantiate is compiled once. Which sources go together is found out anew at each configuration, so nobody has to choose
 # names with other files in mind. The presets check, debug and release compile every file by itself: that it includes all it needs is
 # found out there.
 option(WEIR_UNITY "Compile sources together, for builds that only machines use" OFF)
-set(WEIR_PRODUCT model policies platform providers balancers controller examples)
+set(WEIR_PRODUCT model policies platform providers balancers receivers controller examples)
 function(weir_unite target)
   list(LENGTH ARGN count)
   if(NOT WEIR_UNITY OR count LESS 2)
@@ -105,7 +105,7 @@ endfunction()
 foreach(kind tests_pure tests_effects tests_threads tests_e2e soak benchmarks fuzzers)
   add_custom_target(${kind})
 endforeach()
-set(WEIR_PURE_TESTS model policies deploy reconcile properties policy_test)
+set(WEIR_PURE_TESTS model policies deploy reconcile notifications properties policy_test)
 set(WEIR_ONE_THREAD_TESTS config docs fuzz import manual render simulate structure)
 
 # weir_test(NAME SOURCES … LINKS … [LABELS …] [TIMEOUT s] [SERIAL [FILTER …]]): one GoogleTest program, each of its tests known to ctest. Its

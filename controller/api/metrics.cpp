@@ -345,6 +345,16 @@ struct Metrics::Impl {
           .Name("weir_api_call_duration_seconds")
           .Help("One attempt at a call to a provider's or balancer's API, up to its answer.")
           .Register(registry);
+  prometheus::Family<prometheus::Counter>& notifications = prometheus::BuildCounter()
+                                                               .Name("weir_notifications_total")
+                                                               .Help(
+                                                                   "Messages to receivers of notifications, by what became of "
+                                                                   "them: delivered, failed, or dropped because too many waited.")
+                                                               .Register(registry);
+  prometheus::Family<prometheus::Gauge>& notifications_queued = prometheus::BuildGauge()
+                                                                    .Name("weir_notifications_queued")
+                                                                    .Help("Messages that wait for a receiver of notifications.")
+                                                                    .Register(registry);
   prometheus::Family<prometheus::Counter>& reload_family =
       prometheus::BuildCounter().Name("weir_config_reloads_total").Help("Reloads of the configuration.").Register(registry);
   std::array<prometheus::Counter*, 2> reloads{&reload_family.Add({{"outcome", kSuccesses[0]}}),
@@ -517,6 +527,14 @@ void Metrics::api_call(const ApiReport& report) {
       .Increment();
   if (report.outcome == "not_asked") return;
   impl_->api_call_duration.Add({{"api", report.api}}, call_buckets()).Observe(seconds(report.elapsed));
+}
+
+void Metrics::notification(const std::string& receiver, std::string_view result) {
+  impl_->notifications.Add({{"receiver", receiver}, {"result", std::string(result)}}).Increment();
+}
+
+void Metrics::notifications_queued(const std::string& receiver, std::size_t waiting) {
+  impl_->notifications_queued.Add({{"receiver", receiver}}).Set(static_cast<double>(waiting));
 }
 
 void Metrics::config_reload(Success success) { impl_->reloads[index(success)]->Increment(); }

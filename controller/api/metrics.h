@@ -58,6 +58,10 @@ class Metrics {
   void balancer_write(const std::string& group, Success success);
   /// An attempt at a call to a provider's or balancer's API.
   void api_call(const ApiReport& report);
+  /// What became of a message to a receiver of notifications: delivered, failed or dropped.
+  void notification(const std::string& receiver, std::string_view result);
+  /// How many messages wait for it.
+  void notifications_queued(const std::string& receiver, std::size_t waiting);
   void config_reload(Success success);
   void state_save_failed();
 

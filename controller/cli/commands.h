@@ -55,6 +55,14 @@ enum class OrphanAction { report, remove };
 /// some; 1 a provider could not be asked, or a removal did not come to its end.
 [[nodiscard]] Exit command_orphans(const CommonOptions& options, OrphanAction action);
 
+/// Sends a message that says it is a test. `receiver`: only this one; empty: all. `event`: which kind it pretends to be.
+struct NotifyTestArguments {
+  std::string receiver;
+  std::string event = "test";
+};
+/// Exit status: 0 all took it, 1 one did not, or there is none.
+[[nodiscard]] Exit command_notify_test(const CommonOptions& options, const NotifyTestArguments& arguments);
+
 /// `from`: hpa or asg. `file`: a path, or - for standard input.
 [[nodiscard]] Exit command_import(const std::string& from, const std::string& file, bool json);
 

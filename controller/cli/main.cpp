@@ -42,6 +42,7 @@ struct Arguments {
   weir::SimulateArguments simulate;
   weir::TuneArguments tune;
   std::vector<std::filesystem::path> tests;
+  weir::NotifyTestArguments notify;
 };
 
 using Command = std::function<Exit()>;
@@ -306,6 +307,18 @@ void add_import_command(CLI::App& app, Arguments& arguments, Command& chosen) {
   import->callback([&] { chosen = [&] { return weir::command_import(arguments.from, arguments.file, arguments.common.json); }; });
 }
 
+void add_notify_command(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* notify = app.add_subcommand("notify", "Notifications: try them");
+  notify->require_subcommand(1);
+  CLI::App* test =
+      add_command(*notify, arguments, "test",
+                  "Send every receiver a message that says it is a test, once, whatever the routes say. Exit status: 0 "
+                  "all took it, 1 one did not");
+  test->add_option("--receiver", arguments.notify.receiver, "Only this receiver");
+  test->add_option("--event", arguments.notify.event, "Which kind of event it pretends to be")->capture_default_str();
+  test->callback([&] { chosen = [&] { return weir::command_notify_test(arguments.common, arguments.notify); }; });
+}
+
 void add_manual_command(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* manual =
       app.add_subcommand("manual", "Print the manual: man pages, the reference of commands, or completion for a shell");
@@ -350,6 +363,7 @@ int main(int argc, char** argv) {
   add_order_commands(app, arguments, chosen);
   add_deploy_commands(app, arguments, chosen);
   add_orphans_command(app, arguments, chosen);
+  add_notify_command(app, arguments, chosen);
   add_import_command(app, arguments, chosen);
   add_manual_command(app, arguments, chosen);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return unknown_command(app, argv[1]);

@@ -12,6 +12,7 @@
 #include "controller/api/server.h"
 #include "controller/cli/assemble.h"
 #include "controller/cli/live.h"
+#include "controller/cli/notices.h"
 #include "controller/log/log.h"
 #include "controller/loop/loop.h"
 #include "controller/service/notify.h"
@@ -21,6 +22,9 @@ namespace weir {
 namespace {
 
 using namespace std::chrono_literals;
+
+/// How long receivers of notifications may take what they have not got yet when weir stops.
+constexpr Duration kNotificationPatience{3000};
 
 /// How long a child of a killed weir, made just then, may hold its port.
 constexpr Duration kPortPatience{5000};
@@ -115,6 +119,7 @@ class Service {
   ~Service() {
     outside_.probe.on_change({});
     stop_loop();
+    notifications_.stop(kNotificationPatience);
   }
   Service(const Service&) = delete;
   Service& operator=(const Service&) = delete;
@@ -129,7 +134,9 @@ class Service {
     const std::shared_ptr<Assembly> parts = std::move(*assembly);
     for (const Group& group : running->config.groups) metrics_.group(group);
     const Loop::Options options{.workers = running->config.controller.workers};
-    auto loop = Loop::start({outside_.clock, parts->metrics.get(), outside_.probe, store_, log_, &outside_.http}, options,
+    notifications_.configure(running->config.notifications, sources_in(running->config));
+    Notifier* notifier = running->config.notifications.routes.empty() ? nullptr : &notifications_;
+    auto loop = Loop::start({outside_.clock, parts->metrics.get(), outside_.probe, store_, log_, &outside_.http, notifier}, options,
                             events_for(metrics_), std::move(parts->groups), parts->providers);
     if (!loop) return std::unexpected(loop.error());
     running->loop = std::shared_ptr<Loop>(loop->release(), [parts](Loop* one) { delete one; });
@@ -148,6 +155,9 @@ class Service {
         fmt::format("{}:{}", listen.host, listen.port),
         [this](const ApiRequest& request) { return answer(request, data_, control_); }, {}, kPortPatience);
   }
+
+  /// Something of the controller itself, for those who want to know.
+  void tell(EventKind kind, const std::string& summary) { notifications_.tell(news_of_controller(kind, summary, clock_.now())); }
 
   [[nodiscard]] Result<void> alive() const { return data_.alive(); }
 
@@ -182,6 +192,8 @@ class Service {
     }
     metrics_.config_reload(Metrics::Success::yes);
     log_.info("reloaded", {{"config", source.string()}, {"groups", std::to_string(running_->config.groups.size())}});
+    tell(EventKind::config_reloaded,
+         fmt::format("the configuration was read again and is in force, with {} groups", running_->config.groups.size()));
   }
 
   [[nodiscard]] bool is_running() const { return running_ != nullptr; }
@@ -190,6 +202,8 @@ class Service {
   void refuse_reload(const std::string& error) {
     metrics_.config_reload(Metrics::Success::no);
     log_.error("reload_refused", {{"error", error}, {"consequence", "the configuration read before stays in force"}});
+    tell(EventKind::reload_refused,
+         fmt::format("the configuration was read again and refused: {}; the one before stays in force", error));
   }
 
   void stop_loop() {
@@ -225,6 +239,8 @@ class Service {
   std::unique_ptr<Running> running_;
   /// Goes first: only then is the last change of health reported, which looks at all of the above.
   Outside outside_;
+  /// Its receivers use the connections of the outside.
+  Notifications notifications_{{outside_.clock, outside_.network, outside_.waiting, log_, delivery_events(metrics_)}};
 };
 
 /// systemd not listening is no reason to stop, but one to say so.
@@ -249,6 +265,7 @@ int serve_signals(Service& service, const sigset_t& signals, const Log& log) {
     if (signal != SIGTERM && signal != SIGINT) continue;
     tell(log, systemd.stopping());
     log.info("stopping", {{"signal", signal == SIGTERM ? "SIGTERM" : "SIGINT"}});
+    service.tell(EventKind::controller_stopped, "weir was told to stop; servers and traffic stay as they are");
     return 0;
   }
   return 1;
@@ -280,6 +297,7 @@ int run_service(Config config) {
     return 1;
   }
   log.info("started", {{"config", source}, {"groups", groups}});
+  service.tell(EventKind::controller_started, fmt::format("weir " WEIR_VERSION " runs {} groups", groups));
   return serve_signals(service, signals, log);
 }
 

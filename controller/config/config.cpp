@@ -11,6 +11,7 @@
 
 #include "controller/config/deploy.h"
 #include "controller/config/keys.h"
+#include "controller/config/notifications.h"
 #include "controller/config/reader.h"
 #include "controller/config/values.h"
 #include "controller/config/yaml.h"
@@ -165,6 +166,7 @@ class ConfigBuilder {
     has_prometheus_ = find(root, "prometheus") != nullptr;
     read_providers(child(root, "providers"));
     read_groups(root);
+    read_notifications(settings.section("notifications"), {child(root, "notifications"), "notifications"});
   }
 
   void read_controller(const Settings& settings, const Place& place) {
@@ -212,6 +214,34 @@ class ConfigBuilder {
     if (settings.has("username") && !settings.has("password"))
       complain(settings, place, "username", "expected a password with the username");
     config_.prometheus = std::move(prometheus);
+  }
+
+  void read_notifications(const Settings& settings, const Place& place) {
+    if (place.node.kind != YamlNode::Kind::mapping) return;
+    config_.notifications.controller = settings.text("controller");
+    const Place list{child(place.node, "receivers"), join_path(place.path, "receivers")};
+    const auto items = reader_.items(list.node, list.path);
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < items.size(); ++i) read_receiver({items[i], join_path(list.path, i)}, names);
+    std::vector<std::string> groups;
+    for (const auto& [name, path] : group_names_) groups.push_back(name);
+    config_.notifications.routes = read_routes(settings, config_.notifications, names, groups, reader_);
+  }
+
+  /// `names` are those of all, also of those that cannot be used.
+  void read_receiver(const Place& place, std::vector<std::string>& names) {
+    const ReceiverType* type = read_type(catalogs_.receivers, place);
+    if (type == nullptr) return names.push_back(child(place.node, "name").text);
+    ReceiverSpec spec{.name = {}, .type = std::string(type->name), .settings = {}};
+    const std::size_t before = reader_.error_count();
+    spec.settings = reader_.read(place.node, whole_table(receiver_keys(), type->keys), place.path);
+    spec.name = spec.settings.text("name");
+    if (spec.settings.has("name") && !is_plain_name(spec.name)) complain(spec.settings, place, "name", kPlainName);
+    if (std::ranges::find(names, spec.name) != names.end())
+      complain(spec.settings, place, "name", fmt::format("'{}' is already the name of another receiver", spec.name));
+    names.push_back(spec.name);
+    if (reader_.error_count() == before && type->check != nullptr) complain_all(type->check(spec.settings), place);
+    config_.notifications.receivers.push_back(std::move(spec));
   }
 
   void read_providers(const YamlNode& node) {

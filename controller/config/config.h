@@ -11,12 +11,14 @@
 #include <vector>
 
 #include "balancers/balancer.h"
+#include "controller/delivery/rules.h"
 #include "model/error.h"
 #include "model/group.h"
 #include "model/time.h"
 #include "platform/http_client.h"
 #include "policies/policy.h"
 #include "providers/provider.h"
+#include "receivers/receiver.h"
 
 namespace weir {
 
@@ -64,6 +66,7 @@ struct Config {
   std::optional<PrometheusSettings> prometheus;  ///< absent only if no policy asks a query
   std::map<std::string, ProviderSpec> providers;
   std::vector<Group> groups;  ///< in the order of the file
+  NotificationRules notifications;
 };
 
 struct YamlNode;
@@ -107,6 +110,7 @@ struct Catalogs {
   std::span<const ProviderType> providers;
   std::span<const PolicyType> policies;
   std::span<const BalancerType> balancers;
+  std::span<const ReceiverType> receivers = receiver_catalog();
 };
 
 /// Everything this program has.

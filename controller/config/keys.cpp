@@ -4,6 +4,7 @@
 #include <array>
 
 #include "controller/config/deploy.h"
+#include "controller/config/notifications.h"
 #include "model/limits.h"
 #include "policies/constant.h"
 #include "policies/schedule.h"
@@ -286,18 +287,25 @@ constexpr Key kGroup[] = {
      .choices = kOrphanRules},
 };
 
-constexpr Key kRoot[] = {
-    {.name = "controller", .type = KeyType::section, .doc = "weir itself.", .fallback = "{}", .keys = kController},
-    {.name = "prometheus",
-     .type = KeyType::section,
-     .doc = "Where metrics come from; needed as soon as a policy has a query.",
-     .keys = kPrometheus},
-    {.name = "providers",
-     .type = KeyType::section,
-     .doc = "Where servers come from: a name of your choice for each.",
-     .required = true},
-    {.name = "groups", .type = KeyType::sections, .doc = "The fleets.", .required = true},
-};
+const std::array<Key, 5>& root() {
+  static const std::array<Key, 5> keys = {{
+      {.name = "controller", .type = KeyType::section, .doc = "weir itself.", .fallback = "{}", .keys = kController},
+      {.name = "prometheus",
+       .type = KeyType::section,
+       .doc = "Where metrics come from; needed as soon as a policy has a query.",
+       .keys = kPrometheus},
+      {.name = "providers",
+       .type = KeyType::section,
+       .doc = "Where servers come from: a name of your choice for each.",
+       .required = true},
+      {.name = "groups", .type = KeyType::sections, .doc = "The fleets.", .required = true},
+      {.name = "notifications",
+       .type = KeyType::section,
+       .doc = "Who is told of what happens (docs/notifications.md).",
+       .keys = notification_keys()},
+  }};
+  return keys;
+}
 
 constexpr Key kPolicy[] = {
     {.name = "name", .doc = "The policy's name, unique in its group, for people and metrics.", .required = true},
@@ -314,7 +322,7 @@ constexpr Key kBalancer[] = {
 
 }  // namespace
 
-std::span<const Key> root_keys() { return kRoot; }
+std::span<const Key> root_keys() { return root(); }
 std::span<const Key> group_keys() { return kGroup; }
 std::span<const Key> policy_keys() { return kPolicy; }
 std::span<const Key> balancer_keys() { return kBalancer; }

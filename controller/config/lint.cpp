@@ -7,6 +7,7 @@
 #include <ratio>
 
 #include "controller/config/config.h"
+#include "controller/config/notifications.h"
 #include "deploy/advance.h"
 #include "providers/provider.h"
 
@@ -320,6 +321,7 @@ std::vector<std::string> lint_config(const Config& config) {
     const auto found = std::ranges::find(types, type, &ProviderType::name);
     GroupLint(group, found != types.end() ? *found : ProviderType{}, warnings).run();
   }
+  lint_notifications(config, warnings);
   return warnings;
 }
 

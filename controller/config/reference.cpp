@@ -35,7 +35,7 @@ void write_table(std::string& text, std::span<const Key> table) {
   text += "\n";
 }
 
-/// `controller` and `prometheus`: the root's sections that have a table of their own.
+/// `controller`, `prometheus` and `notifications`: the root's sections that have a table of their own.
 void write_root(std::string& text) {
   for (const Key& key : root_keys()) {
     if (key.keys.empty()) continue;
@@ -57,8 +57,9 @@ void write_providers(std::string& text, std::span<const ProviderType> catalog) {
 }
 
 template <typename Type>
-void write_family(std::string& text, std::string_view title, std::span<const Key> common, std::span<const Type> catalog) {
-  text += fmt::format("## {}\n\nA list in a group; `type` says which keys each has.\n\n", title);
+void write_family(std::string& text, std::string_view title, std::string_view where, std::span<const Key> common,
+                  std::span<const Type> catalog) {
+  text += fmt::format("## {}\n\nA list in {}; `type` says which keys each has.\n\n", title, where);
   if (!common.empty()) write_table(text, common);
   for (const Type& type : catalog) {
     text += fmt::format("### type: {}\n\n{}\n\n", type.name, type.doc);
@@ -82,8 +83,9 @@ std::string config_reference(const Catalogs& catalogs) {
   write_providers(text, catalogs.providers);
   text += "## groups\n\nA list; each entry is one fleet.\n\n";
   write_table(text, group_keys());
-  write_family(text, "policies", policy_keys(), catalogs.policies);
-  write_family(text, "balancers", balancer_keys(), catalogs.balancers);
+  write_family(text, "policies", "a group", policy_keys(), catalogs.policies);
+  write_family(text, "balancers", "a group", balancer_keys(), catalogs.balancers);
+  write_family(text, "receivers", "`notifications`", receiver_keys(), catalogs.receivers);
   while (text.ends_with("\n\n")) text.pop_back();
   return text;
 }

@@ -225,6 +225,7 @@ Json definitions(const Catalogs& catalogs) {
       {"additionalProperties", family_schema(catalogs.providers, {}, [](const ProviderType& type) { return type.provider_keys; })}};
   defs["policies"] = family_schema(catalogs.policies, policy_keys(), [](const PolicyType& type) { return type.keys; });
   defs["balancers"] = family_schema(catalogs.balancers, balancer_keys(), [](const BalancerType& type) { return type.keys; });
+  defs["receivers"] = family_schema(catalogs.receivers, receiver_keys(), [](const ReceiverType& type) { return type.keys; });
   defs["groups"] = object_schema(group_keys());
   return defs;
 }

@@ -15,6 +15,7 @@
 #include "controller/loop/deploy_log.h"
 #include "controller/loop/executor.h"
 #include "controller/loop/hook.h"
+#include "controller/notifications/news.h"
 #include "controller/reconcile/classify.h"
 #include "controller/reconcile/orders.h"
 
@@ -359,7 +360,22 @@ class Loop::Impl {
     }
   }
 
+  /// Called without the mutex: the groups of a provider do not change.
+  void tell_of_list(const std::string& provider, const Result<std::vector<Server>>& answer) const {
+    if (ports_.notifier == nullptr || (!answer && answer.error().kind == ErrorKind::cancelled)) return;
+    std::vector<std::string> groups;
+    for (const auto& slot : slots_) {
+      if (!answer && slot->provider_name == provider) groups.push_back(slot->managed.group.name);
+    }
+    tell(news_of_provider(provider, answer ? "" : answer.error().message, std::move(groups), ports_.clock.now()));
+  }
+
+  void tell(News news) const {
+    if (ports_.notifier != nullptr) ports_.notifier->tell(std::move(news));
+  }
+
   void hand_out(const std::vector<Slot*>& waiting, Result<std::vector<Server>> answer) {
+    tell_of_list(waiting.front()->provider_name, answer);
     std::unordered_map<std::string, std::vector<Server>> by_group;
     if (answer) {
       for (Server& server : *answer) by_group[server.group].push_back(std::move(server));
@@ -399,6 +415,7 @@ class Loop::Impl {
             "no group configured for this provider owns them and they may cost money: configure it again or remove them"}});
     }
     known = std::move(names);
+    tell(news_of_orphans(provider, known, ports_.clock.now()));
     if (events_.orphans) events_.orphans(provider, orphans);
   }
 
@@ -478,6 +495,7 @@ class Loop::Impl {
                                            {"error", saved.error().message},
                                            {"consequence", "nothing is launched, drained or removed"}});
       if (events_.not_saved) events_.not_saved(managed.group);
+      tell(news_of_state(managed.group.name, saved.error().message, at));
       if (!only_traffic(record->record)) return finish(slot, nullptr, false);
       record->record.plan.notes.push_back("the state cannot be saved, so only traffic follows the health of servers: " +
                                           saved.error().message);
@@ -492,9 +510,21 @@ class Loop::Impl {
     remember(slot, record);
     note(slot, record->record);
     log_deploy(ports_.log, before, slot.memory, record->record);
+    if (ports_.notifier != nullptr) tell_of_turn(slot, before, record->record, turn);
     if (events_.by_hand) events_.by_hand(managed.group, slot.memory.manual);
     if (events_.judged) events_.judged(managed.group, turn.probe_suspected, turn.orphans);
     apply(slot, record);
+  }
+
+  void tell_of_turn(const Slot& slot, const Memory& before, const Record& record, const Turn& turn) const {
+    tell(news_of_state(record.group, "", record.at));
+    tell(news_of_turn({.group = slot.managed.group,
+                       .before = before,
+                       .after = slot.memory,
+                       .record = record,
+                       .asked = slot.asked,
+                       .probe_suspected = turn.probe_suspected,
+                       .orphans = turn.orphans}));
   }
 
   /// What of a plan may be done though it could not be saved: traffic that follows health needs no memory, for the same plan comes
@@ -554,6 +584,7 @@ class Loop::Impl {
   void apply(Slot& slot, const std::shared_ptr<Snapshot>& snapshot) {
     const Plan& plan = snapshot->record.plan;
     const bool write = may_write(slot, plan);
+    if (!plan.write_balancers && plan.refused.empty()) balancers_in_force(slot);
     auto applying = std::make_shared<Applying>();
     applying->balancers_written = write;
     if (write) applying->left += static_cast<int>(slot.managed.balancers.size());
@@ -571,6 +602,13 @@ class Loop::Impl {
       });
     }
     step_done(slot, snapshot, applying);
+  }
+
+  /// They say what they should, whoever brought it about.
+  void balancers_in_force(Slot& slot) const {
+    if (slot.balancer_error.empty()) return;
+    slot.balancer_error.clear();
+    tell(news_of_balancers(slot.managed.group.name, "", ports_.clock.now()));
   }
 
   /// No turn waits for it. When it ends, a turn is told.
@@ -671,6 +709,7 @@ class Loop::Impl {
     }
     if (!error.empty() && error != slot.balancer_error) ports_.log.error("balancer_failed", {{"group", group}, {"error", error}});
     slot.balancer_error = error;
+    tell(news_of_balancers(group, error, ports_.clock.now()));
     if (!error.empty()) return;
     std::string peers;
     for (const Peer& peer : record.plan.peers) peers += (peers.empty() ? "" : ",") + peer.address;
@@ -722,14 +761,10 @@ class Loop::Impl {
   void note(Slot& slot, const Record& record) {
     const Decision& decision = record.plan.decision;
     if (decision.desired != decision.previous) {
-      std::string why;
-      for (const Step& step : decision.steps) {
-        if (step.from != step.to) why += (why.empty() ? "" : "; ") + fmt::format("{}: {}", step.stage, step.why);
-      }
       ports_.log.info(decision.desired > decision.previous ? "scale_out" : "scale_in", {{"group", record.group},
                                                                                         {"from", std::to_string(decision.previous)},
                                                                                         {"to", std::to_string(decision.desired)},
-                                                                                        {"why", why}});
+                                                                                        {"why", reason_of_change(decision)}});
     }
     for (const Action& action : record.plan.actions) {
       if (action.why == kNotGoneYet) continue;

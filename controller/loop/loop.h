@@ -10,6 +10,7 @@
 
 #include "controller/log/log.h"
 #include "controller/loop/turn.h"
+#include "controller/ports/notifier.h"
 #include "controller/ports/ports.h"
 #include "platform/http_client.h"
 
@@ -60,6 +61,7 @@ class Loop {
     Store& store;
     const Log& log;
     HttpClient* http = nullptr;  ///< for hooks of deploys that have a URL
+    Notifier* notifier = nullptr;  ///< is told of what happens; nullptr: nobody is
   };
   struct Options {
     int workers = 2;

@@ -231,6 +231,17 @@ TEST(Metrics, tell_what_the_servers_cost_while_every_price_is_known) {
   EXPECT_EQ(value(metrics, R"(weir_cost_per_hour{group="app",currency="KRW"})"), "4") << "what the group says goes before";
 }
 
+TEST(Metrics, count_what_became_of_notifications_and_how_many_wait) {
+  Metrics metrics("0.1.0");
+  metrics.notification("chat", "delivered");
+  metrics.notification("chat", "delivered");
+  metrics.notification("chat", "dropped");
+  metrics.notifications_queued("chat", 7);
+  EXPECT_EQ(value(metrics, R"(weir_notifications_total{receiver="chat",result="delivered"})"), "2");
+  EXPECT_EQ(value(metrics, R"(weir_notifications_total{receiver="chat",result="dropped"})"), "1");
+  EXPECT_EQ(value(metrics, R"(weir_notifications_queued{receiver="chat"})"), "7");
+}
+
 TEST(Metrics, series_exist_only_for_what_is_configured) {
   Metrics metrics("0.1.0");
   metrics.group(group_named("app", {{"old", "threshold", {}}}));

@@ -133,6 +133,75 @@ TEST_F(Cli, help_of_deploy_is_complete) {
   }
 }
 
+/// Two receivers that a stub plays, and one that nobody does.
+class CliNotify : public Cli {
+ protected:
+  void write_receivers(const std::string& more = "") const {
+    write(fmt::format(R"(
+providers: {{fixed: {{type: static}}}}
+groups: [{{name: app, provider: fixed, server: {{addresses: ["127.0.0.1:1"]}}}}]
+notifications:
+  receivers:
+    - {{name: chat, type: slack, url: "{0}/services/secret"}}
+    - {{name: hook, type: webhook, url: "{0}/in"}}
+{1}
+  routes: [{{receiver: chat}}]
+)",
+                      stub_.url(), more));
+  }
+  HttpStub stub_;
+};
+
+TEST_F(CliNotify, test_tells_every_receiver_once_and_ends_with_0) {
+  write_receivers();
+  const CommandResult result = weir_here({"notify", "test"});
+  EXPECT_EQ(result.status, 0) << result.output;
+  EXPECT_THAT(result.output, AllOf(HasSubstr("chat      slack    delivered in "), HasSubstr("hook      webhook  delivered in ")));
+  ASSERT_EQ(stub_.requests().size(), 2U);
+  EXPECT_THAT(stub_.requests()[0].body, HasSubstr("a test of weir's notifications; nothing has happened."));
+}
+
+TEST_F(CliNotify, test_tells_one_receiver_of_the_event_it_is_given) {
+  write_receivers();
+  EXPECT_EQ(weir_here({"notify", "test", "--receiver", "hook", "--event", "at_max"}).status, 0);
+  ASSERT_EQ(stub_.requests().size(), 1U);
+  const auto sent = nlohmann::json::parse(stub_.requests()[0].body);
+  EXPECT_EQ(sent["events"][0]["event"], "at_max");
+  EXPECT_EQ(sent["events"][0]["group"], "app");
+}
+
+TEST_F(CliNotify, test_ends_with_1_if_one_does_not_take_it_and_keeps_its_secret) {
+  write_receivers(fmt::format("    - {{name: gone, type: discord, url: \"http://127.0.0.1:{}/api/secret\"}}", free_port()));
+  const CommandResult result = weir_here({"notify", "test", "--json"});
+  EXPECT_EQ(result.status, 1);
+  const auto receivers = json_of(result)["receivers"];
+  ASSERT_EQ(receivers.size(), 3U);
+  EXPECT_EQ(receivers[0]["delivered"], true);
+  EXPECT_EQ(receivers[2]["receiver"], "gone");
+  EXPECT_EQ(receivers[2]["delivered"], false);
+  EXPECT_THAT(receivers[2]["error"].get<std::string>(), AllOf(HasSubstr("refused"), Not(HasSubstr("secret"))));
+}
+
+TEST_F(CliNotify, test_says_what_there_is_instead_of_what_there_is_not) {
+  write_receivers();
+  const CommandResult receiver = weir_here({"notify", "test", "--receiver", "pager"});
+  EXPECT_EQ(receiver.status, 1);
+  EXPECT_THAT(receiver.output, HasSubstr("no receiver 'pager'; there are chat, hook"));
+  const CommandResult event = weir_here({"notify", "test", "--event", "doom"});
+  EXPECT_EQ(event.status, 1);
+  EXPECT_THAT(event.output, HasSubstr("no event 'doom'; there are scaled_out, "));
+  write_fixed({"127.0.0.1:1"});
+  EXPECT_THAT(weir_here({"notify", "test"}).output, HasSubstr("has no receivers"));
+  EXPECT_TRUE(stub_.requests().empty());
+}
+
+TEST_F(CliNotify, help_is_complete) {
+  const CommandResult help = weir({"notify", "test", "--help"});
+  EXPECT_EQ(help.status, 0);
+  for (const char* option : {"--config", "--json", "--receiver", "--event", "Exit status"})
+    EXPECT_THAT(help.output, HasSubstr(option));
+}
+
 TEST_F(Cli, version_is_told) {
   const CommandResult version = weir({"--version"});
   EXPECT_EQ(version.status, 0);

@@ -177,6 +177,8 @@ TEST(ConfigReference, names_every_key_of_every_table) {
   for (const auto& type : catalogs.providers) expect_keys(type.server_keys);
   for (const auto& type : catalogs.policies) expect_keys(type.keys);
   for (const auto& type : catalogs.balancers) expect_keys(type.keys);
+  for (const auto& type : catalogs.receivers) expect_keys(type.keys);
+  EXPECT_THAT(text, testing::HasSubstr("| `routes[].quiet_hours.timezone` | time zone | `UTC` |"));
   EXPECT_THAT(text, testing::HasSubstr("| `health.unhealthy_after` | whole number, 1 to 1000 | `3` |"));
   EXPECT_THAT(text, testing::HasSubstr("| `scale_out.limits[].per` | duration, 1s to 1d | **required** |"));
   EXPECT_THAT(text, testing::HasSubstr("| `token` | secret, or `token_file` with the path of a file |"));

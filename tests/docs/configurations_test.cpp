@@ -19,7 +19,11 @@ namespace {
 /// Whatever a configuration takes from outside is there.
 Environment complete_environment() {
   return {.variable = [](const std::string&) { return std::optional<std::string>("value"); },
-          .read_file = [](const std::filesystem::path&) { return Result<std::string>("secret"); }};
+          .read_file =
+              [](const std::filesystem::path& file) {
+                // A secret may be a URL that nobody is to know.
+                return Result<std::string>(file.extension() == ".url" ? "https://example.com/secret" : "secret");
+              }};
 }
 
 TEST(ShownConfigurations, are_valid) {
@@ -53,6 +57,38 @@ TEST(ProviderPages, answer_what_a_user_asks) {
     const std::string page = "docs/providers/" + std::string(type.name) + ".md";
     const auto headings = anchors(read_text(std::filesystem::path(WEIR_SOURCE_DIR) / page));
     for (const auto& question : kQuestions) EXPECT_TRUE(has_one_of(headings, question)) << page << " has no " << question.front();
+  }
+}
+
+/// Groups for a section that is shown without any.
+constexpr const char* kSomeGroups = R"(
+providers: {here: {type: process}}
+groups:
+  - {name: app, provider: here, version: v1, server: {command: [/srv/app, "{port}"], ports: "9000-9099"}, min: 2, max: 2}
+)";
+
+TEST(ShownConfigurations, sections_of_notifications_are_valid_and_sound) {
+  const Catalogs catalogs = builtin_catalogs();
+  int shown = 0;
+  for (const std::string& file : markdown_files(WEIR_SOURCE_DIR)) {
+    for (const Block& block : fenced_blocks(file, read_text(std::filesystem::path(WEIR_SOURCE_DIR) / file))) {
+      if (block.language != "yaml" || !block.text.starts_with("notifications:")) continue;
+      ++shown;
+      SCOPED_TRACE(block.file + ", from line " + std::to_string(block.line));
+      const ConfigResult config = parse_config(block.text + kSomeGroups, block.file, complete_environment(), catalogs);
+      if (config) EXPECT_THAT(lint_config(*config), testing::IsEmpty());
+      if (config) continue;
+      for (const ConfigError& error : config.error()) ADD_FAILURE() << to_string(error);
+    }
+  }
+  EXPECT_GE(shown, 6);
+}
+
+/// docs/notifications.md tells of every kind of event there is.
+TEST(ShownEvents, are_all_there_are) {
+  const std::string page = read_text(std::filesystem::path(WEIR_SOURCE_DIR) / "docs/notifications.md");
+  for (const EventType& type : event_types()) {
+    if (type.kind != EventKind::test) EXPECT_NE(page.find("`" + std::string(type.name) + "`"), std::string::npos) << type.name;
   }
 }
 

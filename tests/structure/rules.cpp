@@ -25,20 +25,22 @@ const std::vector<Arrow>& arrows() {
       {"platform", {"model"}},
       {"providers", {"model", "platform"}},
       {"balancers", {"model", "platform"}},
+      {"receivers", {"model", "platform"}},
       {"controller/reconcile", {"model", "policies", "deploy"}},
       {"controller/ports", {"model"}},
-      {"controller", {"model", "policies", "deploy", "platform", "providers", "balancers"}},
-      {"examples", {"model", "policies", "deploy", "platform", "providers", "balancers", "controller"}},
-      {"benchmarks", {"model", "policies", "deploy", "platform", "providers", "balancers", "controller", "tests"}},
-      {"tests", {"model", "policies", "deploy", "platform", "providers", "balancers", "controller", "examples"}},
+      {"controller/notifications", {"model", "controller/ports"}},
+      {"controller", {"model", "policies", "deploy", "platform", "providers", "balancers", "receivers"}},
+      {"examples", {"model", "policies", "deploy", "platform", "providers", "balancers", "receivers", "controller"}},
+      {"benchmarks", {"model", "policies", "deploy", "platform", "providers", "balancers", "receivers", "controller", "tests"}},
+      {"tests", {"model", "policies", "deploy", "platform", "providers", "balancers", "receivers", "controller", "examples"}},
   };
   return all;
 }
 
 /// Families of which one member never includes another. Their root (the port, the catalog) knows all members.
-constexpr Text kFamilies[] = {"providers", "balancers"};
+constexpr Text kFamilies[] = {"providers", "balancers", "receivers"};
 
-constexpr Text kPureFolders[] = {"model", "policies", "deploy", "controller/reconcile"};
+constexpr Text kPureFolders[] = {"model", "policies", "deploy", "controller/reconcile", "controller/notifications"};
 constexpr Text kImpureHeaders[] = {
     "thread",     "stop_token", "fstream",  "filesystem",         "random",    "iostream", "mutex",   "shared_mutex", "atomic",
     "ctime",      "future",     "time.h",   "condition_variable", "semaphore", "latch",    "barrier", "unistd.h",     "sys/time.h",
@@ -66,7 +68,8 @@ constexpr Text kPublicHeaders[] = {"model/",
                                    "policies/decide.h",
                                    "deploy/deploy.h",
                                    "providers/provider.h",
-                                   "balancers/balancer.h"};
+                                   "balancers/balancer.h",
+                                   "receivers/receiver.h"};
 
 constexpr Text kSharedTestFolders[] = {"fakes",  "properties", "scenarios", "contract", "faults",   "e2e",       "fuzz",
                                        "golden", "structure",  "docs",      "support",  "examples", "monitoring"};
