@@ -14,7 +14,7 @@ namespace {
 /// Whatever a configuration takes from outside is there.
 Environment complete_environment() {
   return {.variable = [](const std::string&) { return std::optional<std::string>("value"); },
-          .read_file = [](const std::filesystem::path&) { return Result<std::string>("secret"); }};
+          .read_file = [](const std::filesystem::path& path) { return Result<std::string>("what is in " + path.string()); }};
 }
 
 TEST(ShownConfigurations, are_valid) {
