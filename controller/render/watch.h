@@ -18,6 +18,7 @@ struct WatchedTurn {
   int desired = 0;
   int in_service = 0;
 };
+/// The same, of the turn's record.
 [[nodiscard]] WatchedTurn watched_turn(const Record& record);
 
 /// One group on the table.
