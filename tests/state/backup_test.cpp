@@ -6,7 +6,6 @@
 #include <sqlite3.h>
 
 #include <atomic>
-#include <cstdlib>
 #include <fstream>
 #include <thread>
 
@@ -221,71 +220,73 @@ TEST_F(BackupTest, only_a_whole_copy_of_a_known_schema_is_restored) {
 
 // ---- files of every schema there ever was -------------------------------------------------------------------------------
 
-/// tests/data/state/vN.db: a state as a weir of schema N left it. `WEIR_UPDATE_GOLDEN=1 state_test` makes the newest if it is not
-/// there.
-class OldStates : public testing::Test {
- protected:
-  static files::path golden(std::int64_t schema) {
-    return files::path(WEIR_SOURCE_DIR) / "tests/data/state" / ("v" + std::to_string(schema) + ".db");
-  }
-  TempDirectory directory_;
+/// tests/data/state/vN.db: a state as a weir of schema N left it, and what that weir told of it. A new schema needs one more.
+struct OldState {
+  std::int64_t schema = 0;
+  std::string nonce;  ///< of group app
+  int desired = 0;
+  int held = 0;
+  std::size_t turns = 0;
+  std::size_t changes = 0;
 };
 
-TEST_F(OldStates, there_is_one_of_every_schema) {
-  const files::path newest = golden(newest_schema());
-  if (std::getenv("WEIR_UPDATE_GOLDEN") != nullptr && !files::exists(newest)) {
-    files::create_directories(newest.parent_path());
-    const files::path made = directory_.path() / "state.db";
-    {
-      const auto store = open_store(made);
-      ASSERT_TRUE(store);
-      ASSERT_TRUE((*store)->save("app", memory_with(3), changing_turn("app", 1), Durability::durable));
-      ASSERT_TRUE((*store)->save("app", memory_with(3), quiet_turn("app", 2), Durability::durable));
-      ASSERT_TRUE((*store)->save("worker", memory_with(5), quiet_turn("worker", 1), Durability::durable));
-    }
-    ASSERT_TRUE(backup_state(made, newest, Existing::keep));
-    files::permissions(newest,
-                       files::perms::owner_read | files::perms::owner_write | files::perms::group_read | files::perms::others_read);
-  }
-  for (std::int64_t schema = 1; schema <= newest_schema(); ++schema) EXPECT_TRUE(files::exists(golden(schema))) << golden(schema);
+std::vector<OldState> old_states() {
+  return {{.schema = 1, .nonce = "884e5b", .desired = 2, .held = 3, .turns = 11, .changes = 2}};
 }
 
-TEST_F(OldStates, are_brought_up_to_date_and_lose_nothing) {
-  for (std::int64_t schema = 1; schema <= newest_schema(); ++schema) {
-    SCOPED_TRACE(schema);
-    const files::path path = directory_.path() / ("v" + std::to_string(schema)) / "state.db";
+files::path golden(std::int64_t schema) {
+  return files::path(WEIR_SOURCE_DIR) / "tests/data/state" / ("v" + std::to_string(schema) + ".db");
+}
+
+TEST(OldStates, there_is_one_of_every_schema) {
+  std::int64_t next = 1;
+  for (const OldState& old : old_states()) {
+    EXPECT_EQ(old.schema, next++);
+    EXPECT_TRUE(files::exists(golden(old.schema))) << golden(old.schema);
+  }
+  EXPECT_EQ(next, newest_schema() + 1);
+}
+
+TEST(OldStates, are_brought_up_to_date_and_lose_nothing) {
+  const TempDirectory directory;
+  for (const OldState& old : old_states()) {
+    SCOPED_TRACE(old.schema);
+    const files::path path = directory.path() / std::to_string(old.schema) / "state.db";
     files::create_directories(path.parent_path());
-    files::copy_file(golden(schema), path);
+    files::copy_file(golden(old.schema), path);
     const auto store = open_store(path);
     ASSERT_TRUE(store) << store.error().message;
     const auto memory = (*store)->load("app");
     ASSERT_TRUE(memory) << memory.error().message;
-    EXPECT_EQ(memory->desired, 3);
-    EXPECT_EQ(memory->nonce, "a1b2c3") << "or servers of before would be strangers";
-    EXPECT_EQ((*store)->load("worker")->desired, 5);
-    const auto history = (*store)->reader().history("app", 10);
-    ASSERT_TRUE(history) << history.error().message;
-    ASSERT_EQ(history->size(), 2U);
-    EXPECT_FALSE((*history)[0].change);
-    EXPECT_TRUE((*history)[1].change);
-    const auto record = parse_record((*history)[1].json);
-    ASSERT_TRUE(record) << record.error().message;
-    EXPECT_EQ(record->record.plan.decision.desired, 3);
+    EXPECT_EQ(memory->nonce, old.nonce) << "or servers of before would be strangers";
+    EXPECT_EQ(memory->desired, old.desired);
+    EXPECT_EQ(memory->manual.hold.value_or(Manual::Hold{}).servers, old.held);
+    EXPECT_EQ(memory->servers.size(), static_cast<std::size_t>(old.desired));
+    const StateReader& reader = (*store)->reader();
+    EXPECT_EQ(reader.groups().value(), (std::vector<std::string>{"app", "worker"}));
+    const auto turns = reader.history("app", 100);
+    ASSERT_TRUE(turns) << turns.error().message;
+    EXPECT_EQ(turns->size(), old.turns);
+    for (const KeptRecord& turn : *turns) EXPECT_TRUE(parse_record(turn.json)) << turn.json;
+    EXPECT_EQ(reader.history("app", 100, {}, StateReader::Which::changes)->size(), old.changes);
     ASSERT_TRUE((*store)->save("app", memory_with(4), changing_turn("app", 3), Durability::durable));
-    EXPECT_EQ((*store)->reader().history("app", 10)->size(), 3U);
-    const auto copied = backup_state(path, directory_.path() / ("copy" + std::to_string(schema)), Existing::keep);
-    ASSERT_TRUE(copied);
+    EXPECT_EQ(reader.history("app", 100)->size(), old.turns + 1);
+    const auto copied = backup_state(path, path.string() + ".copy", Existing::keep);
+    ASSERT_TRUE(copied) << copied.error().message;
     EXPECT_EQ(copied->schema, newest_schema());
   }
 }
 
-TEST_F(OldStates, can_be_restored_from_and_read_before_anybody_ran) {
-  for (std::int64_t schema = 1; schema <= newest_schema(); ++schema) {
-    const files::path path = directory_.path() / ("r" + std::to_string(schema)) / "state.db";
-    const auto done = restore_state(golden(schema), path, kAt);
+TEST(OldStates, can_be_restored_from) {
+  const TempDirectory directory;
+  for (const OldState& old : old_states()) {
+    const files::path path = directory.path() / std::to_string(old.schema) / "state.db";
+    const auto done = restore_state(golden(old.schema), path, kAt);
     ASSERT_TRUE(done) << done.error().message;
     EXPECT_EQ(done->summary.groups, 2);
-    EXPECT_TRUE(open_store(path));
+    const auto store = open_store(path);
+    ASSERT_TRUE(store) << store.error().message;
+    EXPECT_EQ((*store)->load("app")->nonce, old.nonce);
   }
 }
 
