@@ -281,7 +281,9 @@ TEST(OldStates, can_be_restored_from) {
   const TempDirectory directory;
   for (const OldState& old : old_states()) {
     const files::path path = directory.path() / std::to_string(old.schema) / "state.db";
-    const auto done = restore_state(golden(old.schema), path, kAt);
+    const files::path copy = directory.path() / ("v" + std::to_string(old.schema) + ".db");
+    files::copy_file(golden(old.schema), copy);
+    const auto done = restore_state(copy, path, kAt);
     ASSERT_TRUE(done) << done.error().message;
     EXPECT_EQ(done->summary.groups, 2);
     const auto store = open_store(path);
