@@ -64,7 +64,9 @@ struct Order {
   bool in = true;                         ///< pause only: scaling in
   std::optional<TimePoint> until;         ///< absent: until resume
   TimePoint at{};
-  std::string by;  ///< who, for the record
+  std::string by;          ///< who, for the record
+  std::string token = {};  ///< the name of the token it came with; empty if it came without the API
+  std::string from = {};   ///< the address it came from; likewise
   bool operator==(const Order&) const = default;
 };
 

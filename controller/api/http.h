@@ -26,8 +26,12 @@ struct ApiResponse {
   std::vector<std::pair<std::string, std::string>> headers = {};
 };
 
-/// Answers a request. Called on the server's few threads, several at once: it must not block, and it does not throw.
-using ApiHandler = std::function<ApiResponse(const ApiRequest&)>;
+/// Sends the answer to a request; to be called once, by any thread, and without effect once the server is gone.
+using ApiReply = std::function<void(ApiResponse)>;
+
+/// Answers a request, at once or later. Called on the server's few threads, several at once: it must not block, and it does not
+/// throw.
+using ApiHandler = std::function<void(const ApiRequest&, ApiReply)>;
 
 /// An error answer: an RFC 9457 problem document. `detail` is for people and holds no secret.
 [[nodiscard]] ApiResponse problem(int status, const std::string& detail);

@@ -359,6 +359,16 @@ struct Metrics::Impl {
       prometheus::BuildCounter().Name("weir_config_reloads_total").Help("Reloads of the configuration.").Register(registry);
   std::array<prometheus::Counter*, 2> reloads{&reload_family.Add({{"outcome", kSuccesses[0]}}),
                                               &reload_family.Add({{"outcome", kSuccesses[1]}})};
+  prometheus::Counter& wrong_tokens = prometheus::BuildCounter()
+                                          .Name("weir_api_wrong_tokens_total")
+                                          .Help("Requests of the API that showed a wrong token.")
+                                          .Register(registry)
+                                          .Add({});
+  prometheus::Counter& limited = prometheus::BuildCounter()
+                                     .Name("weir_api_limited_total")
+                                     .Help("Requests of the API that were answered 429: their peer asked too often.")
+                                     .Register(registry)
+                                     .Add({});
   prometheus::Counter& save_failures = prometheus::BuildCounter()
                                            .Name("weir_state_save_failures_total")
                                            .Help("Turns whose memory could not be written; their plans were not applied.")
@@ -538,6 +548,8 @@ void Metrics::notifications_queued(const std::string& receiver, std::size_t wait
 }
 
 void Metrics::config_reload(Success success) { impl_->reloads[index(success)]->Increment(); }
+void Metrics::wrong_token() { impl_->wrong_tokens.Increment(); }
+void Metrics::request_limited() { impl_->limited.Increment(); }
 void Metrics::state_save_failed() { impl_->save_failures.Increment(); }
 
 std::string Metrics::text() const {

@@ -64,6 +64,10 @@ class Metrics {
   void notifications_queued(const std::string& receiver, std::size_t waiting);
   void config_reload(Success success);
   void state_save_failed();
+  /// A request of the API showed a wrong token.
+  void wrong_token();
+  /// A request of the API was answered 429.
+  void request_limited();
 
   /// Everything, in Prometheus' text format.
   [[nodiscard]] std::string text() const;

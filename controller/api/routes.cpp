@@ -7,6 +7,7 @@
 #include <string_view>
 #include <utility>
 
+#include "controller/api/access.h"
 #include "controller/api/page.h"
 #include "controller/render/deploys.h"
 #include "controller/render/json.h"
@@ -157,27 +158,35 @@ ApiResponse get(const ApiRequest& request, const ApiData& data) {
   return group_answer(request, name, tail.substr(name.size()), data);
 }
 
-/// Nothing if orders are not taken at this path.
-std::optional<ApiResponse> post(const ApiRequest& request, ApiControl& control) {
+/// get(), for those who may.
+ApiResponse read(const ApiRequest& request, const ApiData& data, ApiControl& control) {
+  if (is_public(request.path)) return get(request, data);
+  auto token = allowed(request, ApiRole::read, control);
+  return token ? get(request, data) : std::move(token.error());
+}
+
+ApiResponse nothing_to_post() { return not_allowed("GET, HEAD", "only GET and HEAD are answered here"); }
+
+void post(const ApiRequest& request, ApiControl& control, const ApiReply& reply) {
   constexpr std::string_view groups = "/v1/groups/";
   const std::string_view path = request.path;
-  if (!path.starts_with(groups)) return std::nullopt;
+  if (!path.starts_with(groups)) return reply(nothing_to_post());
   const std::string_view tail = path.substr(groups.size());
   const std::string_view encoded = tail.substr(0, tail.find('/'));
   const std::optional<Order::Kind> kind = order_at(tail.substr(encoded.size()));
-  if (!kind) return std::nullopt;
+  if (!kind) return reply(nothing_to_post());
   const std::optional<std::string> name = decoded(encoded);
-  if (!name) return problem(400, "the path has a broken percent-encoding");
-  return take_order(request, *name, *kind, control);
+  if (!name) return reply(problem(400, "the path has a broken percent-encoding"));
+  take_order(request, *name, *kind, control, reply);
 }
 
 }  // namespace
 
-ApiResponse answer(const ApiRequest& request, const ApiData& data, ApiControl& control) {
-  if (request.method == "GET") return get(request, data);
-  std::optional<ApiResponse> ordered;
-  if (request.method == "POST") ordered = post(request, control);
-  return ordered ? std::move(*ordered) : not_allowed("GET, HEAD", "only GET and HEAD are answered here");
+void answer(const ApiRequest& request, const ApiData& data, ApiControl& control, const ApiReply& reply) {
+  if (const auto wait = control.admit(request.remote)) return reply(too_many(*wait, "too many requests from this address"));
+  if (request.method == "GET") return reply(read(request, data, control));
+  if (request.method == "POST") return post(request, control, reply);
+  reply(nothing_to_post());
 }
 
 }  // namespace weir

@@ -40,7 +40,7 @@ class ApiData {
   [[nodiscard]] virtual Result<void> ready() const = 0;
 };
 
-/// Answers one request of the HTTP API.
-[[nodiscard]] ApiResponse answer(const ApiRequest& request, const ApiData& data, ApiControl& control);
+/// Answers one request of the HTTP API: at once, or an order when it is saved. `control` must be there until then.
+void answer(const ApiRequest& request, const ApiData& data, ApiControl& control, const ApiReply& reply);
 
 }  // namespace weir

@@ -11,8 +11,11 @@
 #include <charconv>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <exception>
+#include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string_view>
@@ -92,13 +95,12 @@ ApiRequest request_of(const http::http_request& message) {
   return request;
 }
 
-ApiResponse response_to(const http::http_request& message, std::string body, const ApiHandler& handler) {
+/// Nothing where it cannot be decoded: cpprestsdk throws.
+Result<ApiRequest> try_request_of(const http::http_request& message) {
   try {
-    ApiRequest request = request_of(message);
-    request.body = std::move(body);
-    return handler(request);
-  } catch (const std::exception& error) {  // cpprestsdk throws on what it cannot decode
-    return problem(400, fmt::format("the request cannot be read: {}", error.what()));
+    return request_of(message);
+  } catch (const std::exception& error) {
+    return failure(ErrorKind::invalid, fmt::format("the request cannot be read: {}", error.what()));
   }
 }
 
@@ -153,12 +155,41 @@ void reply_to_nobody(const http::http_request& message) {
   }
 }
 
+/// The requests that were handed on and have no answer yet. The library must not hear of a request once its server is gone, so what
+/// is answered too late goes nowhere. Thread-safe.
+class Unanswered {
+ public:
+  std::uint64_t add(const http::http_request& message) {
+    const std::lock_guard lock(mutex_);
+    messages_.emplace(++last_, message);
+    return last_;
+  }
+  void answer(std::uint64_t number, ApiResponse response) {
+    const std::lock_guard lock(mutex_);
+    const auto found = messages_.find(number);
+    if (found == messages_.end()) return;
+    reply(found->second, std::move(response));
+    messages_.erase(found);
+  }
+  void answer_all(const ApiResponse& response) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& [number, message] : messages_) reply(message, response);
+    messages_.clear();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::uint64_t last_ = 0;
+  std::map<std::uint64_t, http::http_request> messages_;
+};
+
 bool is_in_use(const Error& error) { return error.message.ends_with(std::strerror(EADDRINUSE)); }
 
 }  // namespace
 
 struct ApiServer::Impl {
-  Impl(const web::uri& uri, ApiHandler answering) : handler(std::move(answering)), listener(uri) {
+  Impl(const web::uri& uri, ApiHandler answering, const std::shared_ptr<const TlsIdentity>& tls)
+      : handler(std::move(answering)), listener(uri, configuration(tls)) {
     const auto answer = [this](const http::http_request& message) { take(message); };
     listener.support(answer);
     // These two it would answer by itself, TRACE with everything the request carried.
@@ -166,9 +197,19 @@ struct ApiServer::Impl {
     listener.support(http::methods::TRCE, answer);
   }
 
-  static Result<std::unique_ptr<Impl>> open(const std::string& listen, const ApiHandler& handler) {
+  /// The library makes a context for each connection, so a certificate that was read again is shown from the next one on.
+  static http::experimental::listener::http_listener_config configuration(const std::shared_ptr<const TlsIdentity>& tls) {
+    http::experimental::listener::http_listener_config made;
+    // A context without a certificate ends the connection in its handshake.
+    if (tls)
+      made.set_ssl_context_callback([tls](boost::asio::ssl::context& context) { (void)tls->use_in(context.native_handle()); });
+    return made;
+  }
+
+  static Result<std::unique_ptr<Impl>> open(const std::string& listen, const ApiHandler& handler,
+                                            const std::shared_ptr<const TlsIdentity>& tls) {
     try {
-      auto impl = std::make_unique<Impl>(web::uri("http://" + listen), handler);
+      auto impl = std::make_unique<Impl>(web::uri((tls ? "https://" : "http://") + listen), handler, tls);
       impl->listener.open().get();
       return impl;
     } catch (const std::exception& error) {
@@ -178,17 +219,27 @@ struct ApiServer::Impl {
 
   void take(const http::http_request& message) const {
     if (std::optional<ApiResponse> refused = refusal_of(message)) return reply(message, std::move(*refused));
-    if (message.headers().content_length() == 0) return reply(message, response_to(message, {}, handler));
+    if (message.headers().content_length() == 0) return hand_on(message, {});
     // No thread waits for the body: the library reads it, at most as much as refusal_of() lets pass and no longer than the guard.
     message.extract_vector().then([this, message](const pplx::task<std::vector<unsigned char>>& read) {
       const std::optional<std::string> body = text_of(read);
       // Without its body the client is gone, and this server perhaps too; with it the connection is open, which keeps the server.
       if (!body) return reply_to_nobody(message);
-      reply(message, response_to(message, *body, handler));
+      hand_on(message, *body);
+    });
+  }
+
+  void hand_on(const http::http_request& message, std::string body) const {
+    Result<ApiRequest> request = try_request_of(message);
+    if (!request) return reply(message, problem(400, request.error().message));
+    request->body = std::move(body);
+    handler(*request, [unanswered = unanswered, number = unanswered->add(message)](ApiResponse response) {
+      unanswered->answer(number, std::move(response));
     });
   }
 
   ApiHandler handler;
+  std::shared_ptr<Unanswered> unanswered = std::make_shared<Unanswered>();
   http_listener listener;
   std::unique_ptr<ConnectionGuard> guard;
 };
@@ -198,8 +249,10 @@ ApiServer::ApiServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 ApiServer::~ApiServer() {
   // cpprestsdk frees a listener while its threads may still be at work on a connection that was just accepted or just ended, and
   // crashes. So it is closed only when there is none and all its threads are known to be idle.
+  const ApiResponse ended = problem(503, "weir is stopping and cannot tell what became of this request; look when it runs again");
   bool empty = false;
   for (int round = 0; round < 100 && !empty; ++round) {
+    impl_->unanswered->answer_all(ended);
     empty = impl_->guard->close_all();
     wait_for_idle_threads();
   }
@@ -210,7 +263,7 @@ ApiServer::~ApiServer() {
 }
 
 Result<std::unique_ptr<ApiServer>> ApiServer::start(const std::string& listen, const ApiHandler& handler, ConnectionLimits limits,
-                                                    Duration patience) {
+                                                    Duration patience, std::shared_ptr<const TlsIdentity> tls) {
   const std::optional<int> port = port_of(listen);
   if (!port) {
     return failure(ErrorKind::invalid,
@@ -218,10 +271,10 @@ Result<std::unique_ptr<ApiServer>> ApiServer::start(const std::string& listen, c
   }
   size_thread_pool();
   const auto until = std::chrono::steady_clock::now() + patience;
-  Result<std::unique_ptr<Impl>> opened = Impl::open(listen, handler);
+  Result<std::unique_ptr<Impl>> opened = Impl::open(listen, handler, tls);
   while (!opened && is_in_use(opened.error()) && std::chrono::steady_clock::now() < until) {
     std::this_thread::sleep_for(kPause);
-    opened = Impl::open(listen, handler);
+    opened = Impl::open(listen, handler, tls);
   }
   if (!opened) return std::unexpected(opened.error());
   std::unique_ptr<Impl> impl = std::move(*opened);

@@ -2,17 +2,18 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <openssl/crypto.h>
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <utility>
 #include <vector>
 
+#include "controller/api/access.h"
 #include "controller/config/values.h"
 #include "controller/render/orders.h"
 #include "model/limits.h"
@@ -28,24 +29,6 @@ constexpr std::size_t kLongestQuote = 60;
 constexpr std::string_view kNobody = "api";
 constexpr std::array kOrderKinds{Order::Kind::scale,  Order::Kind::pause,   Order::Kind::resume,
                                  Order::Kind::deploy, Order::Kind::promote, Order::Kind::abort};
-
-/// Takes as long whatever the first wrong byte is.
-bool is_same_secret(std::string_view shown, std::string_view wanted) {
-  return shown.size() == wanted.size() && CRYPTO_memcmp(shown.data(), wanted.data(), wanted.size()) == 0;
-}
-
-/// The token of `Authorization: Bearer TOKEN`; empty without one.
-std::string_view shown_token(const ApiRequest& request) {
-  const auto header = request.headers.find("authorization");
-  if (header == request.headers.end()) return {};
-  constexpr std::string_view scheme = "bearer ";
-  const std::string_view text = header->second;
-  const bool bearer = std::ranges::equal(text.substr(0, scheme.size()), scheme, {},
-                                         [](char letter) { return letter >= 'A' && letter <= 'Z' ? letter + 32 : letter; });
-  if (!bearer) return {};
-  const std::size_t begin = text.find_first_not_of(' ', scheme.size());
-  return begin == std::string_view::npos ? std::string_view{} : text.substr(begin);
-}
 
 /// What was found instead, short enough for a message.
 std::string found(const json& value) {
@@ -151,36 +134,26 @@ int status_of(ErrorKind kind) {
   return kind == ErrorKind::invalid ? 409 : 503;
 }
 
-/// The same as take_order(), with what there is to tell of it in `write`.
-ApiResponse answer_order(const ApiRequest& request, Order::Kind kind, ApiControl& control, ApiWrite& write) {
-  const auto refuse = [&write](ApiResponse response, std::string why) {
-    write.refusal = std::move(why);
-    return response;
-  };
-  if (auto refused = unauthorized(request, control.token()))
-    return refuse(*refused, refused->status == 403 ? "no token is configured" : "no token or a wrong one was shown");
-  const Result<Order> order = parse_order(kind, request.body, control.now());
-  if (!order) return refuse(problem(400, order.error().message), order.error().message);
-  write.by = order->by;
-  write.order = order_text(*order);
-  const Result<void> taken = control.order(write.group, *order);
-  if (!taken) return refuse(problem(status_of(taken.error().kind), taken.error().message), taken.error().message);
-  return {202, "application/json", order_json(write.group, *order), {}};
+std::string why_refused(int status) {
+  if (status == 403) return "no token is configured, or one was shown that may only read";
+  return status == 429 ? "too many wrong tokens were shown" : "no token or a wrong one was shown";
 }
+
+/// One order on its way to its answer.
+struct Taking {
+  ApiWrite write;
+  ApiControl& control;
+  ApiReply reply;
+
+  void answer(ApiResponse response, std::string refusal) {
+    write.status = response.status;
+    write.refusal = std::move(refusal);
+    control.written(write);
+    reply(std::move(response));
+  }
+};
 
 }  // namespace
-
-std::optional<ApiResponse> unauthorized(const ApiRequest& request, std::string_view token) {
-  if (token.empty()) {
-    return problem(403,
-                   "no write is allowed, because no token is configured: set controller.token_file to a file with a secret, reload "
-                   "weir, and send the secret as Authorization: Bearer");
-  }
-  if (is_same_secret(shown_token(request), token)) return std::nullopt;
-  ApiResponse refused = problem(401, "a write needs the token of controller.token_file, sent as Authorization: Bearer TOKEN");
-  refused.headers.emplace_back("WWW-Authenticate", R"(Bearer realm="weir")");
-  return refused;
-}
 
 std::string_view order_path(Order::Kind kind) {
   switch (kind) {
@@ -222,13 +195,31 @@ Result<Order> parse_order(Order::Kind kind, std::string_view body, TimePoint now
   return order;
 }
 
-ApiResponse take_order(const ApiRequest& request, const std::string& group, Order::Kind kind, ApiControl& control) {
-  ApiWrite write{
-      .what = std::string(to_string(kind)), .group = group, .remote = request.remote, .by = {}, .order = {}, .refusal = {}};
-  ApiResponse response = answer_order(request, kind, control, write);
-  write.status = response.status;
-  control.written(write);
-  return response;
+void take_order(const ApiRequest& request, const std::string& group, Order::Kind kind, ApiControl& control, const ApiReply& reply) {
+  auto taking = std::make_shared<Taking>(ApiWrite{.what = std::string(to_string(kind)),
+                                                  .group = group,
+                                                  .remote = request.remote,
+                                                  .token = {},
+                                                  .by = {},
+                                                  .order = {},
+                                                  .refusal = {}},
+                                         control, reply);
+  auto token = allowed(request, ApiRole::operate, control);
+  if (!token) {
+    const std::string why = why_refused(token.error().status);
+    return taking->answer(std::move(token.error()), why);
+  }
+  taking->write.token = *token;
+  Result<Order> order = parse_order(kind, request.body, control.now());
+  if (!order) return taking->answer(problem(400, order.error().message), order.error().message);
+  order->token = *token;
+  order->from = request.remote;
+  taking->write.by = order->by;
+  taking->write.order = order_text(*order);
+  control.order(group, *order, [taking, order = *order](const Result<void>& taken) {
+    if (!taken) return taking->answer(problem(status_of(taken.error().kind), taken.error().message), taken.error().message);
+    taking->answer({202, "application/json", order_json(taking->write.group, order), {}}, {});
+  });
 }
 
 }  // namespace weir

@@ -9,10 +9,12 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 
+#include "controller/cli/connection.h"
 #include "controller/cli/console.h"
 #include "controller/cli/look.h"
 #include "controller/cli/questions.h"
 #include "controller/cli/run.h"
+#include "controller/cli/watch.h"
 #include "controller/loop/hook.h"
 #include "controller/reconcile/orders.h"
 #include "controller/render/json.h"
@@ -272,17 +274,16 @@ bool wait_a_second() {
   return sigtimedwait(&interrupts, nullptr, &second) < 0;
 }
 
-Exit watch_status(const Config& config, bool json) {
+Exit watch_as_json(const Config& config) {
   sigset_t interrupts;
   sigemptyset(&interrupts);
   sigaddset(&interrupts, SIGINT);
   sigaddset(&interrupts, SIGTERM);
   (void)pthread_sigmask(SIG_BLOCK, &interrupts, nullptr);
-  const bool terminal = ::isatty(STDOUT_FILENO) == 1;
   do {
-    const auto page = status_page(config, json);
+    const auto page = status_page(config, true);
     if (!page) return complain(page.error().message);
-    print((terminal ? "\x1b[H\x1b[2J" : "") + *page);
+    print(*page);
   } while (wait_a_second());
   return Exit::ok;
 }
@@ -371,10 +372,31 @@ Exit command_apply(const CommonOptions& options, const std::filesystem::path& pl
   return apply_plans(*config, stored->plans, options.json);
 }
 
+namespace {
+
+Exit status_elsewhere(const CommonOptions& options, bool watch) {
+  auto connection = connection_to(options.connection);
+  if (!connection) return complain(connection.error().message);
+  if (options.json && watch) return complain("--watch --json works on the state of this machine only; leave out --url");
+  if (options.json) {
+    HttpClient http;
+    const auto groups = get_from(http, *connection, "/v1/groups");
+    if (!groups) return complain(groups.error().message);
+    print(*groups);
+    return Exit::ok;
+  }
+  const auto source = watch_controller(std::move(*connection));
+  return watch ? show_live(*source) : show_once(*source);
+}
+
+}  // namespace
+
 Exit command_status(const CommonOptions& options, bool watch) {
+  if (!options.connection.url.empty()) return status_elsewhere(options, watch);
   const auto config = load_for_questions(options);
   if (!config) return Exit::error;
-  if (watch) return watch_status(*config, options.json);
+  if (watch && !options.json) return show_live(*watch_state(*config));
+  if (watch) return watch_as_json(*config);
   const auto page = status_page(*config, options.json);
   if (!page) return complain(page.error().message);
   print(*page);

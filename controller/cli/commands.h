@@ -10,10 +10,20 @@ namespace weir {
 /// Exit statuses that scripts rely on.
 enum class Exit { ok = 0, error = 1, changes = 2, refused = 3 };
 
+/// Which running controller is meant, and how it is reached, where that is not as the configuration says.
+struct ConnectionOptions {
+  std::string url;          ///< empty: as the configuration says
+  std::string token_file;   ///< empty: a token of the configuration
+  std::string ca;           ///< PEM file of the authorities to trust
+  std::string certificate;  ///< PEM files, for a controller that asks for a certificate
+  std::string key;
+};
+
 /// What the commands have in common.
 struct CommonOptions {
   std::filesystem::path config = "/etc/weir/weir.yaml";
   bool json = false;
+  ConnectionOptions connection = {};
 };
 
 /// Each runs one command of the command line, writes to standard output and error, and returns its exit status.

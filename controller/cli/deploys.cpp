@@ -119,19 +119,17 @@ std::string detail_of(const HttpResponse& response) {
   return fmt::format("HTTP {}", response.status);
 }
 
-Exit wait_for_deploy(const ControllerSettings& controller, const TakenDeploy& taken, bool as_json) {
+Exit wait_for_deploy(const Connection& connection, const TakenDeploy& taken, bool as_json) {
   HttpClient http;
-  const std::string url =
-      fmt::format("http://{}/v1/groups/{}/deploys/current", address_of(controller.listen), url_encoded(taken.group));
+  const std::string path = fmt::format("/v1/groups/{}/deploys/current", url_encoded(taken.group));
   Follower follower(taken);
   std::string told;
   std::string trouble = "it has not begun";
   auto heard_at = std::chrono::steady_clock::now();
   for (;;) {
-    const auto answer = http.fetch({.url = url, .timeout = 10s});
+    const auto answer = get_from(http, connection, path);
     if (!answer) trouble = answer.error().message;
-    if (answer && answer->status != 200) trouble = detail_of(*answer);
-    const json deploy = answer && answer->status == 200 ? json::parse(answer->body, nullptr, false) : json();
+    const json deploy = answer ? json::parse(*answer, nullptr, false) : json();
     if (deploy.is_object()) {
       const Follower::Verdict verdict = follower.look(deploy);
       const bool over = verdict != Follower::Verdict::not_yet && verdict != Follower::Verdict::under_way;
@@ -149,7 +147,26 @@ Exit wait_for_deploy(const ControllerSettings& controller, const TakenDeploy& ta
   }
 }
 
+namespace {
+
+Exit deploy_status_elsewhere(const CommonOptions& options, const std::string& group) {
+  const auto connection = connection_to(options.connection);
+  if (!connection) return complain(connection.error().message);
+  HttpClient http;
+  const auto deploy = get_from(http, *connection, fmt::format("/v1/groups/{}/deploys/current", url_encoded(group)));
+  if (!deploy) return complain(deploy.error().message);
+  if (options.json) return print(*deploy), Exit::ok;
+  const json told = json::parse(*deploy, nullptr, false);
+  if (!told.is_object()) return complain(fmt::format("weir at {} answers no deploy", connection->url));
+  const bool over = text_of(told, "end") != "none";
+  print(over ? printable(fmt::format("{}: {}", group, ending(told, Follower::Verdict::as_ordered))) : progress_line(group, told));
+  return Exit::ok;
+}
+
+}  // namespace
+
 Exit command_deploy_status(const CommonOptions& options, const std::string& group) {
+  if (!options.connection.url.empty()) return deploy_status_elsewhere(options, group);
   const auto config = load_for_questions(options);
   if (!config) return Exit::error;
   const auto reader = reader_for(*config, group);

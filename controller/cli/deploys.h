@@ -3,6 +3,7 @@
 #include <string>
 
 #include "controller/cli/commands.h"
+#include "controller/cli/connection.h"
 #include "controller/config/config.h"
 #include "model/observation.h"
 #include "platform/http_client.h"
@@ -25,6 +26,6 @@ struct TakenDeploy {
 /// Asks the controller once a second until the deploy has ended, and is the exit status for it: ok if it ended as was ordered
 /// (done, or back for an abort and for a deploy of the version it came from), else an error with the reason. Says on standard error
 /// what it is doing whenever that changes. A controller that is restarted meanwhile is waited for.
-[[nodiscard]] Exit wait_for_deploy(const ControllerSettings& controller, const TakenDeploy& taken, bool json);
+[[nodiscard]] Exit wait_for_deploy(const Connection& connection, const TakenDeploy& taken, bool json);
 
 }  // namespace weir

@@ -19,6 +19,8 @@ constexpr Duration kLongestSilence = 10s;
 
 /// More points than this no screen of a chart shows.
 constexpr int kSeriesSlices = 300;
+/// However many wrong tokens come, the log has one line so often.
+constexpr Duration kBetweenWrongTokens = 10s;
 
 /// Of what a client sent, in a line of the log.
 constexpr std::size_t kLongestField = 200;
@@ -51,6 +53,16 @@ GroupStatus status_of(const Group& group, const Snapshot* last) {
   status.spend = spend_of(group, *last);
   status.why = turn_reason(last->record.plan);
   return status;
+}
+
+/// Errors: not_found, or what check_order() says.
+Result<void> check_possible(const Loop& loop, const std::string& group, const Order& order) {
+  const auto groups = loop.groups();
+  const auto found = std::ranges::find(groups, group, [](const Group* one) { return one->name; });
+  if (found == groups.end()) {
+    return failure(ErrorKind::not_found, fmt::format("there is no group {}; GET /v1/groups lists them", group));
+  }
+  return check_order(order, **found, loop.memory(group).value_or(Memory{}));
 }
 
 }  // namespace
@@ -140,45 +152,65 @@ Result<void> LiveData::ready() const {
   return failure(ErrorKind::unavailable, "not every group has had its first turn");
 }
 
-void LiveControl::follow(std::shared_ptr<Loop> loop, const std::string& token) {
+void LiveControl::follow(std::shared_ptr<Loop> loop) {
   std::shared_ptr<Loop> old;  // ends, if it does, when nobody waits for the mutex
   const std::lock_guard lock(mutex_);
   old = std::exchange(loop_, std::move(loop));
-  token_ = token;
 }
 
-std::string LiveControl::token() const {
+void LiveControl::admit(ApiAccess access, const ApiRates& rates) {
+  rates_.limit(rates);
   const std::lock_guard lock(mutex_);
-  return token_;
+  access_ = std::make_shared<const ApiAccess>(std::move(access));
 }
 
-Result<void> LiveControl::order(const std::string& group, const Order& order) {
+std::shared_ptr<const ApiAccess> LiveControl::access() const {
+  const std::lock_guard lock(mutex_);
+  return access_;
+}
+
+std::optional<Duration> LiveControl::admit(const std::string& remote) {
+  const auto wait = rates_.request(remote, clock_.steady());
+  if (wait) metrics_.request_limited();
+  return wait;
+}
+
+std::optional<Duration> LiveControl::wrong_token(const std::string& remote) {
+  metrics_.wrong_token();
+  const auto now = clock_.steady();
+  const auto wait = rates_.wrong_token(remote, now);
+  if (wait) metrics_.request_limited();
+  const std::lock_guard lock(mutex_);
+  ++wrong_tokens_unlogged_;
+  if (wrong_token_logged_ && now - *wrong_token_logged_ < kBetweenWrongTokens) return wait;
+  wrong_token_logged_ = now;
+  log_.warning("wrong_token", {{"from", remote}, {"count", std::to_string(std::exchange(wrong_tokens_unlogged_, 0))}});
+  return wait;
+}
+
+void LiveControl::order(const std::string& group, const Order& order, Ordered ordered) {
   std::shared_ptr<Loop> loop;
   {
     const std::lock_guard lock(mutex_);
     loop = loop_;
   }
-  if (!loop) return failure(ErrorKind::unavailable, "weir is starting or reads its configuration; ask again in a moment");
-  const auto groups = loop->groups();
-  const auto found = std::ranges::find(groups, group, [](const Group* one) { return one->name; });
-  if (found == groups.end()) {
-    return failure(ErrorKind::not_found, fmt::format("there is no group {}; GET /v1/groups lists them", group));
-  }
-  const auto memory = loop->memory(group);
-  if (auto possible = check_order(order, **found, memory.value_or(Memory{})); !possible) return possible;
-  if (loop->order(group, order)) return {};
-  return failure(ErrorKind::unavailable, "weir is stopping or reads its configuration; ask again in a moment");
+  if (!loop) return ordered(failure(ErrorKind::unavailable, "weir is starting or reads its configuration; ask again in a moment"));
+  if (auto possible = check_possible(*loop, group, order); !possible) return ordered(possible);
+  if (loop->order(group, order, ordered)) return;
+  ordered(failure(ErrorKind::unavailable, "weir is stopping or reads its configuration; ask again in a moment"));
 }
 
 void LiveControl::written(const ApiWrite& write) {
   const std::string group = write.group.substr(0, kLongestField);
   const std::string status = std::to_string(write.status);
   if (write.refusal.empty()) {
-    return log_.info("order", {{"group", group}, {"order", write.order}, {"by", write.by}, {"from", write.remote}});
+    return log_.info("order",
+                     {{"group", group}, {"order", write.order}, {"by", write.by}, {"token", write.token}, {"from", write.remote}});
   }
   log_.warning("order_refused", {{"group", group},
                                  {"order", write.order.empty() ? write.what : write.order},
                                  {"by", write.by},
+                                 {"token", write.token},
                                  {"from", write.remote},
                                  {"status", status},
                                  {"error", write.refusal}});

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "controller/api/metrics.h"
+#include "controller/api/rates.h"
 #include "controller/api/routes.h"
 #include "controller/api/writes.h"
 #include "controller/log/log.h"
@@ -44,22 +47,30 @@ class LiveData final : public ApiData {
 /// Hands what the API is told to do to the loop in force, and writes it into the log. Thread-safe.
 class LiveControl final : public ApiControl {
  public:
-  LiveControl(const Clock& clock, const Log& log) : clock_(clock), log_(log) {}
+  LiveControl(const Clock& clock, const Log& log, Metrics& metrics) : clock_(clock), log_(log), metrics_(metrics) {}
 
-  /// The loop in force from now on, and the token of its configuration; nullptr while it is being changed.
-  void follow(std::shared_ptr<Loop> loop, const std::string& token);
+  /// The loop in force from now on; nullptr while it is being changed.
+  void follow(std::shared_ptr<Loop> loop);
+  /// Who may do what from now on, and how often.
+  void admit(ApiAccess access, const ApiRates& rates);
 
-  [[nodiscard]] std::string token() const override;
+  [[nodiscard]] std::shared_ptr<const ApiAccess> access() const override;
+  [[nodiscard]] std::optional<Duration> admit(const std::string& remote) override;
+  [[nodiscard]] std::optional<Duration> wrong_token(const std::string& remote) override;
   [[nodiscard]] TimePoint now() const override { return clock_.now(); }
-  [[nodiscard]] Result<void> order(const std::string& group, const Order& order) override;
+  void order(const std::string& group, const Order& order, Ordered ordered) override;
   void written(const ApiWrite& write) override;
 
  private:
   const Clock& clock_;
   const Log& log_;
+  Metrics& metrics_;
+  PeerRates rates_;
   mutable std::mutex mutex_;
   std::shared_ptr<Loop> loop_;
-  std::string token_;
+  std::shared_ptr<const ApiAccess> access_ = std::make_shared<ApiAccess>(ApiAccess{.tokens = {}, .reading_is_open = false});
+  std::optional<std::chrono::steady_clock::time_point> wrong_token_logged_;
+  int wrong_tokens_unlogged_ = 0;
 };
 
 }  // namespace weir

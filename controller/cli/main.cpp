@@ -13,6 +13,7 @@
 #include "controller/cli/describe.h"
 #include "controller/cli/manual.h"
 #include "controller/cli/simulate.h"
+#include "controller/cli/state.h"
 #include "controller/cli/test.h"
 #include "controller/cli/tune.h"
 #include "controller/config/values.h"
@@ -37,6 +38,7 @@ struct Arguments {
   bool reference = false;
   bool watch = false;
   bool remove = false;
+  bool replace = false;
   int limit = 20;
   weir::OrderArguments order;
   weir::SimulateArguments simulate;
@@ -54,6 +56,16 @@ CLI::App* add_command(CLI::App& app, Arguments& arguments, const std::string& na
       ->capture_default_str();
   command->add_flag("--json", arguments.common.json, "Write JSON instead of text");
   return command;
+}
+
+/// For the commands that a controller which runs can answer.
+void add_connection_options(CLI::App& command, Arguments& arguments) {
+  weir::ConnectionOptions& told = arguments.common.connection;
+  command.add_option("--url", told.url, "The controller: https://HOST:PORT; without it the one of the configuration");
+  command.add_option("--token-file", told.token_file, "The file of the API token; without it as the configuration says");
+  command.add_option("--ca", told.ca, "PEM file of the authorities to trust");
+  command.add_option("--certificate", told.certificate, "PEM file to show to a controller that asks who we are; with --key");
+  command.add_option("--key", told.key, "PEM file of its private key");
 }
 
 void add_service_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
@@ -191,7 +203,8 @@ void add_test_command(CLI::App& app, Arguments& arguments, Command& chosen) {
 
 void add_question_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* status = add_command(app, arguments, "status", "What every group is doing");
-  status->add_flag("-w,--watch", arguments.watch, "Again every second, until interrupted");
+  status->add_flag("-w,--watch", arguments.watch, "A live table with the load and sizes of late, until interrupted");
+  add_connection_options(*status, arguments);
   status->callback([&] { chosen = [&] { return weir::command_status(arguments.common, arguments.watch); }; });
 
   CLI::App* explain = add_command(app, arguments, "explain", "Why a group has the size it has: the last turn in full");
@@ -220,6 +233,7 @@ void add_orphans_command(CLI::App& app, Arguments& arguments, Command& chosen) {
 CLI::App* add_order(CLI::App& app, Arguments& arguments, weir::Order::Kind kind, const std::string& name, const std::string& what,
                     Command& chosen) {
   CLI::App* order = add_command(app, arguments, name, what);
+  add_connection_options(*order, arguments);
   order->add_option("group", arguments.order.group, "The group's name")->required();
   order->callback([&arguments, &chosen, kind] {
     arguments.order.kind = kind;
@@ -250,6 +264,7 @@ void add_order_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
 CLI::App* add_deploy_order(CLI::App& deploy, Arguments& arguments, weir::Order::Kind kind, const std::string& name,
                            const std::string& what, Command& chosen) {
   CLI::App* order = add_command(deploy, arguments, name, what);
+  add_connection_options(*order, arguments);
   order->add_option("--group", arguments.order.group, "The group's name")->type_name("GROUP")->required();
   order->callback([&arguments, &chosen, kind] {
     arguments.order.kind = kind;
@@ -285,6 +300,7 @@ void add_deploy_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
 
   CLI::App* status = add_command(*deploy, arguments, "status", "How far a group's deploy is, or how the last one ended");
   status->add_option("--group", arguments.group, "The group's name")->type_name("GROUP")->required();
+  add_connection_options(*status, arguments);
   status->callback([&] { chosen = [&] { return weir::command_deploy_status(arguments.common, arguments.group); }; });
 
   CLI::App* promote = add_deploy_order(*deploy, arguments, weir::Order::Kind::promote, "promote",
@@ -294,6 +310,20 @@ void add_deploy_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   CLI::App* abort = add_deploy_order(*deploy, arguments, weir::Order::Kind::abort, "abort",
                                      "Let the deploy go back: all servers run the version before it again", chosen);
   abort->add_flag("--wait", arguments.order.wait, "Wait until it has. Exit status: 0 it went back, 1 it was done, or an error");
+}
+
+void add_state_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
+  CLI::App* state = app.add_subcommand("state", "Copy the state file, and put a copy back");
+  state->require_subcommand(1);
+  CLI::App* backup = add_command(*state, arguments, "backup", "Write a checked copy of the state to a file, also while weir runs");
+  backup->add_option("file", arguments.file, "The file to make")->required();
+  backup->add_flag("--replace", arguments.replace, "Take the place of a file that exists");
+  backup->callback(
+      [&] { chosen = [&] { return weir::command_state_backup(arguments.common, arguments.file, arguments.replace); }; });
+  CLI::App* restore =
+      add_command(*state, arguments, "restore", "Put a copy in the place of the state, which is kept; refuses while weir runs");
+  restore->add_option("file", arguments.file, "A file that `weir state backup` made")->required();
+  restore->callback([&] { chosen = [&] { return weir::command_state_restore(arguments.common, arguments.file); }; });
 }
 
 void add_import_command(CLI::App& app, Arguments& arguments, Command& chosen) {
@@ -364,6 +394,7 @@ int main(int argc, char** argv) {
   add_deploy_commands(app, arguments, chosen);
   add_orphans_command(app, arguments, chosen);
   add_notify_command(app, arguments, chosen);
+  add_state_commands(app, arguments, chosen);
   add_import_command(app, arguments, chosen);
   add_manual_command(app, arguments, chosen);
   if (argc > 1 && argv[1][0] != '-' && !is_command(app, argv[1])) return unknown_command(app, argv[1]);

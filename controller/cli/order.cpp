@@ -16,6 +16,7 @@
 #include "controller/api/writes.h"
 #include "controller/cli/assemble.h"
 #include "controller/cli/commands.h"
+#include "controller/cli/connection.h"
 #include "controller/cli/console.h"
 #include "controller/cli/deploys.h"
 #include "controller/config/values.h"
@@ -96,24 +97,26 @@ std::string body_of(const Order& order, const OrderArguments& arguments) {
   return body.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-Exit tell_controller(const ControllerSettings& controller, const OrderArguments& arguments, const Order& order, bool json,
+/// `why_not_directly`: why the order is not written down here; empty where nobody thought of that.
+Exit tell_controller(const Connection& connection, const OrderArguments& arguments, const Order& order, bool json,
                      const std::string& why_not_directly) {
-  const std::string address = address_of(controller.listen);
   HttpClient http;
   HttpRequest request{
       .method = "POST",
-      .url = fmt::format("http://{}/v1/groups/{}{}", address, url_encoded(arguments.group), order_path(arguments.kind)),
+      .url = fmt::format("{}/v1/groups/{}{}", connection.url, url_encoded(arguments.group), order_path(arguments.kind)),
       .body = body_of(order, arguments),
       .content_type = "application/json",
-      .access = {.bearer_token = controller.token},
+      .access = connection.access,
       .timeout = std::chrono::seconds(10)};
   const auto answer = http.fetch(std::move(request));
+  const std::string advice = advice_for(connection, answer);
   if (!answer) {
-    return complain(fmt::format("nothing was ordered: {}; and no controller answers at {}: {}", why_not_directly, address,
-                                answer.error().message));
+    return complain(fmt::format("nothing was ordered as far as is known: {}{}no controller answers at {}: {}{}", why_not_directly,
+                                why_not_directly.empty() ? "" : "; and ", connection.url, answer.error().message, advice));
   }
   if (answer->status != 202) {
-    return complain(fmt::format("nothing was ordered: weir at {} refused ({}): {}", address, answer->status, detail_of(*answer)));
+    return complain(fmt::format("nothing was ordered: weir at {} refused ({}): {}{}", connection.url, answer->status,
+                                detail_of(*answer), advice));
   }
   const std::string taken = fmt::format("{}: {}; the weir that runs acts on it now", arguments.group, order_text(order));
   if (!arguments.wait) {
@@ -123,7 +126,15 @@ Exit tell_controller(const ControllerSettings& controller, const OrderArguments&
   if (!json) print(taken);
   const nlohmann::json told = nlohmann::json::parse(answer->body, nullptr, false);
   const std::string at = told.is_object() ? told.value("at", "") : "";
-  return wait_for_deploy(controller, {arguments.group, order.kind, order.version, at}, json);
+  return wait_for_deploy(connection, {arguments.group, order.kind, order.version, at}, json);
+}
+
+Exit order_elsewhere(const CommonOptions& options, const OrderArguments& arguments) {
+  const auto connection = connection_to(options.connection);
+  if (!connection) return complain("nothing was ordered: " + connection.error().message);
+  const auto order = order_of(arguments, SystemClock().now());
+  if (!order) return complain(order.error().message);
+  return tell_controller(*connection, arguments, *order, options.json, "");
 }
 
 // ---- to the next controller -----------------------------------------------------------------------------------------------
@@ -149,6 +160,7 @@ Result<void> write_down(SqliteStore& store, const Group& group, const Order& ord
 }  // namespace
 
 Exit command_order(const CommonOptions& options, const OrderArguments& arguments) {
+  if (!options.connection.url.empty()) return order_elsewhere(options, arguments);
   const ConfigDraft draft = load_draft(options.config, process_environment(), builtin_catalogs());
   for (const ConfigError& error : draft.errors) (void)std::fprintf(stderr, "%s\n", to_string(error).c_str());
   if (!draft.tells_of_the_controller()) return Exit::error;
@@ -163,8 +175,11 @@ Exit command_order(const CommonOptions& options, const OrderArguments& arguments
   }
   const auto store = SqliteStore::open({.path = controller.state, .retention = {.age = controller.history_retention}});
   // A controller that runs can be told although the file was spoilt since.
-  if (!store && store.error().kind == ErrorKind::denied)
-    return tell_controller(controller, arguments, *order, options.json, store.error().message);
+  if (!store && store.error().kind == ErrorKind::denied) {
+    const auto connection = connection_to(controller, options.connection);
+    if (!connection) return complain("nothing was ordered: " + connection.error().message);
+    return tell_controller(*connection, arguments, *order, options.json, store.error().message);
+  }
   if (!store) return complain("nothing was ordered: " + store.error().message);
   if (!valid) return complain(fmt::format("nothing was ordered: {} is not valid and no controller runs", options.config.string()));
   if (arguments.wait) return complain("nothing was ordered: no controller runs that could be waited for; order it without --wait");

@@ -141,7 +141,9 @@ class Service {
     if (!loop) return std::unexpected(loop.error());
     running->loop = std::shared_ptr<Loop>(loop->release(), [parts](Loop* one) { delete one; });
     data_.follow(running->loop);
-    control_.follow(running->loop, running->config.controller.token);
+    const ControllerSettings& controller = running->config.controller;
+    control_.admit(controller.access, controller.rates);
+    control_.follow(running->loop);
     const std::lock_guard lock(mutex_);
     running_ = std::move(running);
     return {};
@@ -149,11 +151,17 @@ class Service {
 
   /// The API of this service; before start() it says that nothing runs yet.
   [[nodiscard]] Result<std::unique_ptr<ApiServer>> serve(const ControllerSettings& settings) {
-    control_.follow(nullptr, settings.token);
+    control_.admit(settings.access, settings.rates);
+    if (settings.tls.wanted()) {
+      auto identity = TlsIdentity::load(settings.tls);
+      if (!identity) return std::unexpected(identity.error());
+      tls_ = std::move(*identity);
+    }
     const Listen& listen = settings.listen;
     return ApiServer::start(
         fmt::format("{}:{}", listen.host, listen.port),
-        [this](const ApiRequest& request) { return answer(request, data_, control_); }, {}, kPortPatience);
+        [this](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control_, reply); }, {}, kPortPatience,
+        tls_);
   }
 
   /// Something of the controller itself, for those who want to know.
@@ -175,11 +183,17 @@ class Service {
     if (config->controller.listen != running_->config.controller.listen) {
       return refuse_reload("controller.listen cannot change while weir runs: restart it");
     }
+    if (config->controller.tls.wanted() != running_->config.controller.tls.wanted()) {
+      return refuse_reload("controller.tls cannot be switched on or off while weir runs: restart it");
+    }
     if (config->controller.history_retention != running_->config.controller.history_retention) {
       return refuse_reload("controller.history_retention cannot change while weir runs: restart it");
     }
     if (config->controller.log_format != running_->config.controller.log_format) {
       return refuse_reload("controller.log_format cannot change while weir runs: restart it");
+    }
+    if (tls_) {
+      if (const auto read = tls_->reload(config->controller.tls); !read) return refuse_reload(read.error().message);
     }
     // Two loops must never run the same groups: the old one ends first, and comes back if the new one cannot start.
     const Config old = running_->config;
@@ -198,6 +212,9 @@ class Service {
 
   [[nodiscard]] bool is_running() const { return running_ != nullptr; }
 
+  /// Ends the turns. What was ordered until then is saved, and whoever ordered it is told so while the API can.
+  void stop() { stop_loop(); }
+
  private:
   void refuse_reload(const std::string& error) {
     metrics_.config_reload(Metrics::Success::no);
@@ -208,7 +225,7 @@ class Service {
 
   void stop_loop() {
     data_.follow(nullptr);
-    control_.follow(nullptr, running_ ? running_->config.controller.token : "");
+    control_.follow(nullptr);
     std::unique_ptr<Running> old;
     {
       const std::lock_guard lock(mutex_);
@@ -233,7 +250,8 @@ class Service {
   Metrics metrics_{WEIR_VERSION};
   LiveData data_{store_.reader(), metrics_};
   SystemClock clock_;
-  LiveControl control_{clock_, log_};
+  LiveControl control_{clock_, log_, metrics_};
+  std::shared_ptr<TlsIdentity> tls_;  ///< null: plain HTTP
   std::atomic<bool> log_calls_ = false;
   std::mutex mutex_;
   std::unique_ptr<Running> running_;
@@ -283,6 +301,7 @@ int run_service(Config config) {
     log.error("start_failed", {{"error", store.error().message}});
     return 1;
   }
+  for (const std::string& warning : exposed_secrets(config)) log.warning("secret_exposed", {{"warning", warning}});
   Service service(log, **store);
   const std::string source = config.source.string();
   const std::string groups = std::to_string(config.groups.size());
@@ -298,7 +317,9 @@ int run_service(Config config) {
   }
   log.info("started", {{"config", source}, {"groups", groups}});
   service.tell(EventKind::controller_started, fmt::format("weir " WEIR_VERSION " runs {} groups", groups));
-  return serve_signals(service, signals, log);
+  const int status = serve_signals(service, signals, log);
+  service.stop();
+  return status;
 }
 
 }  // namespace weir

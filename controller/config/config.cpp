@@ -173,7 +173,6 @@ class ConfigBuilder {
     ControllerSettings& controller = config_.controller;
     controller.interval = settings.duration("interval");
     controller.state = settings.text("state");
-    controller.token = settings.text("token");
     controller.log_format = settings.text("log_format") == "json" ? LogFormat::json : LogFormat::text;
     controller.log_calls = settings.boolean("log_calls");
     controller.workers = settings.integer("workers");
@@ -182,10 +181,69 @@ class ConfigBuilder {
     if (other_store)
       complain(settings, place, "state", "expected the path of a file: other stores are not supported by this version");
     if (settings.has("state") && settings.text("state").empty()) complain(settings, place, "state", "expected the path of a file");
-    if (!settings.has("listen")) return;
-    auto listen = parse_listen(settings.text("listen"));
-    if (!listen) return complain(settings, place, "listen", listen.error().expected);
-    controller.listen = *std::move(listen);
+    if (settings.has("listen")) {
+      auto listen = parse_listen(settings.text("listen"));
+      if (listen) controller.listen = *std::move(listen);
+      if (!listen) complain(settings, place, "listen", listen.error().expected);
+    }
+    const Settings& rates = settings.section("rate_limit");
+    controller.rates = {.requests_per_second = rates.number("requests_per_second"),
+                        .burst = rates.integer("burst"),
+                        .wrong_tokens_per_minute = rates.integer("wrong_tokens_per_minute")};
+    const Settings& tls = settings.section("tls");
+    controller.tls = {.certificate = tls.text("certificate"), .key = tls.text("key"), .client_ca = tls.text("client_ca")};
+    read_access(settings, place);
+    check_exposure(settings, place);
+  }
+
+  void read_access(const Settings& settings, const Place& place) {
+    ControllerSettings& controller = config_.controller;
+    ApiAccess& access = controller.access;
+    if (settings.has("token")) access.tokens.push_back({"token", ApiRole::operate, settings.text("token")});
+    note_secret_file(place.node);
+    const YamlNode& nodes = child(place.node, "tokens");
+    for (const YamlNode& node : nodes.items) note_secret_file(node);
+    if (controller.tls.wanted()) controller.secret_files.push_back(controller.tls.key);
+    std::size_t index = 0;
+    for (const Settings& one : settings.sections("tokens")) {
+      const std::string path = join_path(join_path(place.path, "tokens"), index++);
+      const ApiToken token{one.text("name"), one.text("role") == "operate" ? ApiRole::operate : ApiRole::read, one.text("token")};
+      const auto complain_of = [&](std::string_view key, std::string message) {
+        reader_.complain(one.mark(key), join_path(path, key), std::move(message));
+      };
+      if (one.has("name") && !is_plain_name(token.name)) complain_of("name", kPlainName);
+      for (const ApiToken& other : access.tokens) {
+        if (other.name == token.name) complain_of("name", fmt::format("there is already a token called {}", token.name));
+        if (other.secret == token.secret && !token.secret.empty())
+          complain_of("token", fmt::format("expected a secret of its own, found that of token {}", other.name));
+      }
+      access.tokens.push_back(token);
+    }
+    const bool read_tokens = std::ranges::any_of(access.tokens, [](const ApiToken& one) { return one.role == ApiRole::read; });
+    const bool reached = !is_loopback(controller.listen.host) && !access.tokens.empty();
+    access.reading_is_open = settings.has("read") ? settings.text("read") == "open" : !read_tokens && !reached;
+    if (!access.reading_is_open && access.tokens.empty()) {
+      complain(settings, place, "read", "expected a token with it: set token_file or tokens, or nobody could read");
+    }
+  }
+
+  void note_secret_file(const YamlNode& node) {
+    const YamlNode& file = child(node, "token_file");
+    if (file.kind == YamlNode::Kind::scalar) config_.controller.secret_files.push_back(file.text);
+  }
+
+  /// What others reach needs both: a token is no secret without TLS, and TLS keeps nobody out.
+  void check_exposure(const Settings& settings, const Place& place) {
+    const ControllerSettings& controller = config_.controller;
+    if (is_loopback(controller.listen.host) || controller.listen.host.empty() || settings.boolean("insecure_listen")) return;
+    std::vector<std::string_view> missing;
+    if (controller.access.tokens.empty()) missing.push_back("a token (controller.token_file or controller.tokens)");
+    if (!controller.tls.wanted()) missing.push_back("controller.tls");
+    if (missing.empty()) return;
+    complain(settings, place, "listen",
+             fmt::format("{} can be reached from other machines, which needs {}; or listen on 127.0.0.1, or set "
+                         "controller.insecure_listen: true if something else guards it",
+                         controller.listen.host, fmt::join(missing, " and ")));
   }
 
   void read_prometheus(const Settings& settings, const Place& place) {

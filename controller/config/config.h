@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "balancers/balancer.h"
+#include "controller/config/access.h"
 #include "controller/delivery/rules.h"
 #include "model/error.h"
 #include "model/group.h"
@@ -37,7 +38,10 @@ struct ControllerSettings {
   Duration interval{15'000};  ///< for groups without their own
   std::filesystem::path state;
   Listen listen;
-  std::string token;  ///< bearer token of every API write; empty: no writes. Secret
+  ApiAccess access;  ///< that of `token` is called "token". Secret
+  ApiRates rates;
+  TlsFiles tls;
+  std::vector<std::string> secret_files;  ///< of the tokens and of TLS
   LogFormat log_format = LogFormat::text;
   bool log_calls = false;         ///< one line for every call to an API
   int workers = 4;                ///< turns at the same time
@@ -133,6 +137,9 @@ struct Catalogs {
 
 /// What is allowed and yet hardly meant: policies that work against each other, rules that cannot act. For people.
 [[nodiscard]] std::vector<std::string> lint_config(const Config& config);
+
+/// What is wrong with the permissions of the files that hold the API's secrets. For people.
+[[nodiscard]] std::vector<std::string> exposed_secrets(const Config& config);
 
 /// The JSON Schema (draft 2020-12) of the file, for editors.
 [[nodiscard]] std::string config_schema(const Catalogs& catalogs);

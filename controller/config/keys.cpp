@@ -19,6 +19,46 @@ constexpr std::array<std::string_view, 2> kLogFormats = {"text", "json"};
 constexpr std::array<std::string_view, 3> kSelects = {"max", "min", "disabled"};
 constexpr std::array<std::string_view, 3> kOrphanRules = {"adopt", "report", "remove"};
 
+constexpr std::array<std::string_view, 2> kApiRoles = {"read", "operate"};
+constexpr std::array<std::string_view, 2> kReading = {"open", "token"};
+
+constexpr Key kTokens[] = {
+    {.name = "name", .doc = "What the log and the history call it.", .required = true},
+    {.name = "role",
+     .type = KeyType::choice,
+     .doc = "read: may ask; operate: may order as well.",
+     .required = true,
+     .choices = kApiRoles},
+    {.name = "token", .type = KeyType::secret, .doc = "The bearer token.", .required = true},
+};
+
+constexpr Key kTls[] = {
+    {.name = "certificate", .doc = "PEM file of its certificate, followed by intermediate ones.", .required = true},
+    {.name = "key", .doc = "PEM file of its private key, without a passphrase.", .required = true},
+    {.name = "client_ca", .doc = "PEM file of authorities: clients must show a certificate that one of them signed."},
+};
+
+constexpr Key kRateLimit[] = {
+    {.name = "requests_per_second",
+     .type = KeyType::number,
+     .doc = "Of one address; what is more is answered 429.",
+     .fallback = "200",
+     .minimum = 0.1,
+     .maximum = 100'000},
+    {.name = "burst",
+     .type = KeyType::integer,
+     .doc = "So many at once after a pause.",
+     .fallback = "400",
+     .minimum = 1,
+     .maximum = 1'000'000},
+    {.name = "wrong_tokens_per_minute",
+     .type = KeyType::integer,
+     .doc = "Of one address; what is more is answered 429 instead of 401.",
+     .fallback = "10",
+     .minimum = 1,
+     .maximum = 100'000},
+};
+
 constexpr Key kController[] = {
     {.name = "interval",
      .type = KeyType::duration,
@@ -32,7 +72,24 @@ constexpr Key kController[] = {
      .fallback = "127.0.0.1:8600"},
     {.name = "token",
      .type = KeyType::secret,
-     .doc = "Bearer token that every write to the API needs; without one, none is allowed."},
+     .doc = "Bearer token with the role operate: every write to the API needs one; without one, none is allowed."},
+    {.name = "tokens", .type = KeyType::sections, .doc = "Further bearer tokens of the API.", .keys = kTokens},
+    {.name = "read",
+     .type = KeyType::choice,
+     .doc = "Who may read the API: whoever reaches it, or only with a token; by default with a token as soon as one has the role "
+            "read, or one is configured and listen is not loopback.",
+     .choices = kReading},
+    {.name = "tls", .type = KeyType::section, .doc = "The API speaks TLS, 1.2 at least, and nothing else.", .keys = kTls},
+    {.name = "insecure_listen",
+     .type = KeyType::boolean,
+     .doc =
+         "true: listen may be an address that others reach although tokens or tls are missing, because something else guards it.",
+     .fallback = "false"},
+    {.name = "rate_limit",
+     .type = KeyType::section,
+     .doc = "How often one address may ask the API.",
+     .fallback = "{}",
+     .keys = kRateLimit},
     {.name = "log_format", .type = KeyType::choice, .doc = "key=value lines or JSON.", .fallback = "text", .choices = kLogFormats},
     {.name = "log_calls",
      .type = KeyType::boolean,

@@ -2,12 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <filesystem>
 #include <iterator>
 #include <optional>
 #include <ratio>
 
 #include "controller/config/config.h"
 #include "controller/config/notifications.h"
+#include "controller/config/values.h"
 #include "deploy/advance.h"
 #include "providers/provider.h"
 
@@ -296,7 +298,23 @@ class GroupLint {
   std::vector<std::string>& warnings_;
 };
 
-bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+constexpr std::size_t kShortSecret = 16;
+
+void lint_api(const ControllerSettings& controller, std::vector<std::string>& warnings) {
+  const std::string& host = controller.listen.host;
+  if (!is_loopback(host) && !controller.tls.wanted()) {
+    warnings.push_back(
+        fmt::format("controller.listen: {} can be reached from other machines without TLS; put nginx in front of it", host));
+  }
+  if (!is_loopback(host) && controller.access.reading_is_open) {
+    warnings.push_back(fmt::format("controller.read: whoever reaches {} may read everything; give them tokens", host));
+  }
+  for (const ApiToken& token : controller.access.tokens) {
+    if (token.secret.size() >= kShortSecret) continue;
+    warnings.push_back(
+        fmt::format("controller: token {} has fewer than {} characters and can be guessed", token.name, kShortSecret));
+  }
+}
 
 bool makes_servers_at(const Group& group, const std::string& provider) {
   return group.provider == provider || (group.overflow && group.overflow->provider == provider);
@@ -304,13 +322,22 @@ bool makes_servers_at(const Group& group, const std::string& provider) {
 
 }  // namespace
 
+std::vector<std::string> exposed_secrets(const Config& config) {
+  std::vector<std::string> warnings;
+  for (const std::string& file : config.controller.secret_files) {
+    std::error_code error;
+    const auto status = std::filesystem::status(file, error);
+    const bool all_read = (status.permissions() & std::filesystem::perms::others_read) != std::filesystem::perms::none;
+    if (error || status.type() != std::filesystem::file_type::regular || !all_read) continue;
+    warnings.push_back(fmt::format("{}: everybody on this machine may read this secret: chmod o= {}", file, file));
+  }
+  return warnings;
+}
+
 std::vector<std::string> lint_config(const Config& config) {
   std::vector<std::string> warnings;
-  const Listen& listen = config.controller.listen;
-  if (!is_loopback(listen.host)) {
-    warnings.push_back(
-        fmt::format("controller.listen: {} can be reached from other machines without TLS; put nginx in front of it", listen.host));
-  }
+  lint_api(config.controller, warnings);
+  std::ranges::move(exposed_secrets(config), std::back_inserter(warnings));
   for (const auto& [name, provider] : config.providers) {
     const bool used = std::ranges::any_of(config.groups, [&](const Group& group) { return makes_servers_at(group, name); });
     if (!used) warnings.push_back(fmt::format("provider {}: no group uses it", name));

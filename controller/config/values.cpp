@@ -307,4 +307,6 @@ std::expected<std::string, std::string> substitute(std::string_view text, const 
   }
 }
 
+bool is_loopback(const std::string& host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+
 }  // namespace weir

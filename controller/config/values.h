@@ -47,4 +47,7 @@ using Parsed = std::expected<T, Mismatch>;
 /// Replaces `${NAME}` by the variable's value and `$${` by `${`. The error is a message: it names what is missing.
 [[nodiscard]] std::expected<std::string, std::string> substitute(std::string_view text, const Environment& environment);
 
+/// Whether only this machine reaches that host.
+[[nodiscard]] bool is_loopback(const std::string& host);
+
 }  // namespace weir

@@ -35,6 +35,44 @@ struct LaunchMark {
   TimePoint decided_at;
 };
 
+/// An order on its way to disk.
+struct Ordered {
+  Order order;
+  Loop::Answered answered;  ///< empty once told
+  Steady::time_point until;
+};
+
+std::vector<Order> plain(const std::vector<Ordered>& ordered) {
+  std::vector<Order> orders;
+  orders.reserve(ordered.size());
+  for (const Ordered& one : ordered) orders.push_back(one.order);
+  return orders;
+}
+
+/// What somebody is to be told, once no mutex is held.
+struct Answer {
+  Loop::Answered answered;
+  Result<void> result;
+};
+
+void tell(std::vector<Answer> answers) {
+  for (Answer& answer : answers) answer.answered(std::move(answer.result));
+}
+
+std::vector<Answer> answers_for(std::vector<Ordered> ordered, const Result<void>& result) {
+  std::vector<Answer> answers;
+  for (Ordered& one : ordered) {
+    if (one.answered) answers.push_back({std::move(one.answered), result});
+  }
+  return answers;
+}
+
+/// How a turn ended whose group is still writing down orders.
+struct Ending {
+  bool changed = false;
+  Steady::time_point next;
+};
+
 /// One group on its way round. Everything below `memory` belongs to the turn that runs; the rest is under the loop's mutex.
 struct Slot {
   Managed managed;
@@ -54,9 +92,13 @@ struct Slot {
   Answers answers;
   Steady::time_point answered;
   std::vector<Outcome> outcomes;
-  std::vector<Order> orders;
-  std::vector<Order> obeying;   // by the turn that runs, until it is saved
-  std::set<std::string> hooks;  // tokens of those that run
+  std::vector<Ordered> orders;
+  std::vector<Ordered> obeying;  // what is being saved
+  std::set<std::string> hooks;   // tokens of those that run
+  /// Of a turn that is saved and being carried out: orders are written down beside it, and its memory stands still but for them.
+  std::shared_ptr<const Snapshot> carried_out;
+  bool writing = false;          // orders, beside a turn
+  std::optional<Ending> ending;  // of that turn, which waits for the writing
   std::shared_ptr<const Memory> saved;
   std::shared_ptr<const Snapshot> last;
 
@@ -140,7 +182,7 @@ class Loop::Impl {
       std::unique_lock lock(mutex_);
       idle_.wait(lock, [this] { return std::ranges::none_of(slots_, [](const auto& slot) { return slot->running; }); });
     }
-    for (const auto& slot : slots_) write_down_orders(*slot);
+    for (const auto& slot : slots_) write_orders(*slot, slot->last.get());
   }
 
   void wake(const std::string& group) {
@@ -151,13 +193,16 @@ class Loop::Impl {
     start_turn_if_due(*found->second);
   }
 
-  bool order(const std::string& group, Order order) {
+  bool order(const std::string& group, Order order, Answered answered) {
     const std::lock_guard lock(mutex_);
     const auto found = by_name_.find(group);
     if (found == by_name_.end() || stopping_) return false;
-    found->second->orders.push_back(std::move(order));
-    found->second->wake_wanted = true;
-    start_turn_if_due(*found->second);
+    Slot& slot = *found->second;
+    slot.orders.push_back({std::move(order), std::move(answered), now() + options_.order_deadline});
+    first_overdue_ = std::min(first_overdue_, slot.orders.back().until);
+    slot.wake_wanted = true;
+    start_turn_if_due(slot);
+    write_down_if_due(slot);
     return true;
   }
 
@@ -167,8 +212,8 @@ class Loop::Impl {
     if (found == by_name_.end()) return std::nullopt;
     const Slot& slot = *found->second;
     Memory memory = *slot.saved;
-    obey_orders(slot.obeying, slot.managed.group, ports_.clock.now(), memory);
-    obey_orders(slot.orders, slot.managed.group, ports_.clock.now(), memory);
+    obey_orders(plain(slot.obeying), slot.managed.group, ports_.clock.now(), memory);
+    obey_orders(plain(slot.orders), slot.managed.group, ports_.clock.now(), memory);
     return memory;
   }
 
@@ -218,17 +263,109 @@ class Loop::Impl {
     Steady::time_point idle_due;  // under the mutex
   };
 
-  /// What was accepted and no turn came to obey. Nothing runs any more.
-  void write_down_orders(Slot& slot) {
-    if (slot.orders.empty()) return;
-    const std::string& group = slot.managed.group.name;
+  // ---- orders -------------------------------------------------------------------------------------------------------------
+
+  /// Called under the mutex.
+  void write_down_if_due(Slot& slot) {
+    if (!slot.carried_out || slot.writing || slot.orders.empty() || stopping_) return;
+    slot.writing = true;
+    workers_->submit([this, &slot](std::stop_token) { write_down(slot); });
+  }
+
+  /// What came while a turn is carried out, which may take long: whoever gave it does not wait for that.
+  void write_down(Slot& slot) {
+    std::shared_ptr<const Snapshot> turn;
+    {
+      const std::lock_guard lock(mutex_);
+      turn = slot.carried_out ? slot.carried_out : slot.last;
+    }
+    write_orders(slot, turn.get());
+    const std::lock_guard lock(mutex_);
+    slot.writing = false;
+    if (const auto ending = std::exchange(slot.ending, {})) return end_turn(slot, *ending);
+    write_down_if_due(slot);
+  }
+
+  /// Saves what was ordered without a turn. `last` is the newest turn, or nullptr.
+  void write_orders(Slot& slot, const Snapshot* last) {
+    std::vector<Order> orders;
+    {
+      const std::lock_guard lock(mutex_);
+      slot.obeying = std::exchange(slot.orders, {});
+      orders = plain(slot.obeying);
+    }
+    if (orders.empty()) return;
+    const Group& group = slot.managed.group;
     const TimePoint at = ports_.clock.now();
-    Memory memory = slot.memory;
-    obey_orders(slot.orders, slot.managed.group, at, memory);
-    const Record record = record_of_orders(group, slot.orders, memory, slot.last ? &slot.last->record : nullptr, at);
-    const auto saved = ports_.store.save(group, memory, record, Store::Durability::durable);
-    if (!saved) ports_.log.error("orders_lost", {{"group", group}, {"error", saved.error().message}});
-    slot.orders.clear();
+    auto memory = std::make_shared<Memory>(slot.memory);
+    obey_orders(orders, group, at, *memory);
+    const Record record = record_of_orders(group.name, std::move(orders), *memory, last != nullptr ? &last->record : nullptr, at);
+    const auto saved = ports_.store.save(group.name, *memory, record, Store::Durability::durable);
+    if (!saved) return refuse_orders(slot, saved.error());
+    log_deploy(ports_.log, slot.memory, *memory, record);
+    if (events_.by_hand) events_.by_hand(group, memory->manual);
+    std::vector<Ordered> obeyed;
+    {
+      const std::lock_guard lock(mutex_);
+      slot.memory = *memory;
+      slot.saved = std::move(memory);
+      obeyed = std::exchange(slot.obeying, {});
+    }
+    tell(answers_for(std::move(obeyed), {}));
+  }
+
+  /// What could not be saved is not done later by surprise: who ordered it is told, and orders it again.
+  void refuse_orders(Slot& slot, const Error& error) {
+    std::vector<Ordered> refused;
+    {
+      const std::lock_guard lock(mutex_);
+      refused = std::exchange(slot.obeying, {});
+    }
+    if (refused.empty()) return;
+    const std::string& group = slot.managed.group.name;
+    ports_.log.error("orders_not_accepted", {{"group", group},
+                                             {"count", std::to_string(refused.size())},
+                                             {"error", error.message},
+                                             {"consequence", "they are forgotten; whoever gave them has been told"}});
+    const Error told{ErrorKind::unavailable,
+                     fmt::format("the order was not accepted, because it cannot be saved: {}; nothing changes "
+                                 "for group {}; give it again once that is mended",
+                                 error.message, group)};
+    tell(answers_for(std::move(refused), std::unexpected(told)));
+  }
+
+  /// Nobody waits longer than the deadline. Called under the mutex.
+  std::vector<Answer> overdue_orders(Steady::time_point at) {
+    std::vector<Answer> answers;
+    if (at < first_overdue_) return answers;
+    first_overdue_ = Steady::time_point::max();
+    for (const auto& slot : slots_) {
+      const std::string& group = slot->managed.group.name;
+      for (Ordered& one : slot->obeying) {
+        if (one.until > at || !one.answered) continue;
+        answers.push_back(
+            {std::exchange(one.answered, {}),
+             failure(ErrorKind::unavailable,
+                     fmt::format("the order has been on its way to the disk for {}, which does not answer: it holds if that write "
+                                 "still succeeds, and is forgotten if it fails; see what holds for group {} before ordering again",
+                                 format_duration(options_.order_deadline), group))});
+      }
+      std::erase_if(slot->orders, [&](Ordered& one) {
+        if (one.until > at) return false;
+        answers.push_back({std::move(one.answered),
+                           failure(ErrorKind::unavailable,
+                                   fmt::format("the order was not accepted: group {} has not come to it for {}, because its "
+                                               "balancers or the state's disk do not answer; nothing changes; give it again later",
+                                               group, format_duration(options_.order_deadline)))});
+        return true;
+      });
+      for (const auto* waiting : {&slot->obeying, &slot->orders}) {
+        for (const Ordered& one : *waiting) {
+          if (one.answered) first_overdue_ = std::min(first_overdue_, one.until);
+        }
+      }
+    }
+    return answers;
   }
 
   // ---- scheduling -------------------------------------------------------------------------------------------------------
@@ -237,6 +374,11 @@ class Loop::Impl {
     std::unique_lock lock(mutex_);
     while (!stop.stop_requested()) {
       came_round_ = now();
+      if (auto late = overdue_orders(came_round_); !late.empty()) {
+        lock.unlock();
+        tell(std::move(late));
+        lock.lock();
+      }
       poll_due(came_round_);
       const Steady::time_point latest = came_round_ + options_.longest_rest;
       const Steady::time_point next = queue_.empty() ? latest : std::min(queue_.top().first, latest);
@@ -466,8 +608,8 @@ class Loop::Impl {
       const std::lock_guard lock(mutex_);
       seen.outcomes = std::exchange(slot.outcomes, {});
       seen.hooks.assign(slot.hooks.begin(), slot.hooks.end());
-      seen.orders = std::exchange(slot.orders, {});
-      slot.obeying = seen.orders;
+      slot.obeying = std::exchange(slot.orders, {});
+      seen.orders = plain(slot.obeying);
     }
     report_lost(managed.group, seen.balancers);
     const TimePoint at = seen.at;
@@ -490,7 +632,7 @@ class Loop::Impl {
       // Nothing is done that could be forgotten: the same plan comes up again next turn, from the same facts.
       slot.memory = std::move(before);
       keep_outcomes(slot, std::move(turn.observation.outcomes));
-      keep_orders(slot, std::move(turn.observation.orders));
+      refuse_orders(slot, saved.error());
       ports_.log.error("state_not_saved", {{"group", managed.group.name},
                                            {"error", saved.error().message},
                                            {"consequence", "nothing is launched, drained or removed"}});
@@ -513,6 +655,11 @@ class Loop::Impl {
     if (ports_.notifier != nullptr) tell_of_turn(slot, before, record->record, turn);
     if (events_.by_hand) events_.by_hand(managed.group, slot.memory.manual);
     if (events_.judged) events_.judged(managed.group, turn.probe_suspected, turn.orphans);
+    {
+      const std::lock_guard lock(mutex_);
+      slot.carried_out = record;
+      write_down_if_due(slot);
+    }
     apply(slot, record);
   }
 
@@ -544,16 +691,13 @@ class Loop::Impl {
   static std::string not_in_force(const Slot& slot) { return "traffic does not follow yet: " + slot.balancer_error; }
 
   void remember(Slot& slot, const std::shared_ptr<const Snapshot>& snapshot) {
-    const std::lock_guard lock(mutex_);
-    slot.saved = {snapshot, &snapshot->memory};
-    slot.obeying.clear();
-  }
-
-  /// Before those that came meanwhile.
-  void keep_orders(Slot& slot, std::vector<Order> orders) {
-    const std::lock_guard lock(mutex_);
-    slot.obeying.clear();
-    slot.orders.insert(slot.orders.begin(), std::make_move_iterator(orders.begin()), std::make_move_iterator(orders.end()));
+    std::vector<Ordered> obeyed;
+    {
+      const std::lock_guard lock(mutex_);
+      slot.saved = {snapshot, &snapshot->memory};
+      obeyed = std::exchange(slot.obeying, {});
+    }
+    tell(answers_for(std::move(obeyed), {}));
   }
 
   void keep_outcomes(Slot& slot, std::vector<Outcome> outcomes) {
@@ -739,10 +883,21 @@ class Loop::Impl {
     const Steady::time_point next = snapshot ? next_look(slot, snapshot->record.plan) : Steady::time_point::max();
     const std::lock_guard lock(mutex_);
     if (snapshot) slot.last = std::move(snapshot);
+    slot.carried_out.reset();
+    const Ending ending{changed, next};
+    if (slot.writing) {
+      slot.ending = ending;
+    } else {
+      end_turn(slot, ending);
+    }
+  }
+
+  /// Called under the mutex.
+  void end_turn(Slot& slot, const Ending& ending) {
     ask_as_remembered(slot);
     turns_.fetch_add(1);
     slot.running = false;
-    if (!slot.polling) set_due(slot, changed ? now() : std::min({slot.due, slot.metrics_due, next}));
+    if (!slot.polling) set_due(slot, ending.changed ? now() : std::min({slot.due, slot.metrics_due, ending.next}));
     start_turn_if_due(slot);
     idle_.notify_all();
   }
@@ -819,6 +974,7 @@ class Loop::Impl {
   std::condition_variable idle_;
   std::priority_queue<Entry, std::vector<Entry>, std::greater<>> queue_;
   Steady::time_point came_round_;
+  Steady::time_point first_overdue_ = Steady::time_point::max();  ///< no order waits longer than its deadline before then
   bool stopping_ = false;
   std::atomic<std::size_t> turns_ = 0;
 
@@ -840,7 +996,9 @@ Result<std::unique_ptr<Loop>> Loop::start(Ports ports, Options options, LoopEven
 }
 
 void Loop::wake(const std::string& group) { impl_->wake(group); }
-bool Loop::order(const std::string& group, Order order) { return impl_->order(group, std::move(order)); }
+bool Loop::order(const std::string& group, Order order, Answered answered) {
+  return impl_->order(group, std::move(order), std::move(answered));
+}
 std::optional<Memory> Loop::memory(const std::string& group) const { return impl_->memory(group); }
 std::shared_ptr<const Snapshot> Loop::snapshot(const std::string& group) const { return impl_->snapshot(group); }
 std::vector<const Group*> Loop::groups() const { return impl_->groups(); }

@@ -72,6 +72,8 @@ class Loop {
     Duration longest_balancer_retry{30'000};
     Duration longest_rest{1000};              ///< the scheduler looks at its clock at least so often
     Duration idle_provider_interval{60'000};  ///< how often a provider without groups is asked for servers left behind
+    /// Whoever gives an order hears of it after this long, and the scheduler's rest, at the latest.
+    Duration order_deadline{5000};
   };
 
   /// Loads every group's memory. `providers` has all that are configured, by name: those without groups may still have servers.
@@ -88,9 +90,14 @@ class Loop {
   /// Starts a turn of the group soon, with the facts at hand, and another when the provider has been asked again.
   void wake(const std::string& group);
 
-  /// Hands a person's order to the group's next turn, which starts soon and writes it into memory; if it never comes, stop() does.
-  /// False: there is no such group, or the loop stops.
-  [[nodiscard]] bool order(const std::string& group, Order order);
+  /// Told once what became of an order: it is on disk and outlives whatever happens, or why not. Unavailable: it could not be
+  /// saved, and is forgotten; or the disk has not answered in time, and it holds if it still does. Called from the loop's threads,
+  /// or before stop() returns; must not block.
+  using Answered = std::function<void(Result<void>)>;
+
+  /// Writes a person's order into the group's memory and wakes a turn. False: there is no such group, or the loop stops; then
+  /// nobody is told.
+  [[nodiscard]] bool order(const std::string& group, Order order, Answered answered);
 
   /// What a group will remember once everything ordered so far has been obeyed: what a further order is to be checked against.
   /// Absent: there is no such group.

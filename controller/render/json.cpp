@@ -344,6 +344,8 @@ void write(JsonWriter& out, const Order& order) {
   out.field_if("until", order.until);
   out.field("at", order.at);
   out.field_if("by", order.by);
+  out.field_if("token", order.token);
+  out.field_if("from", order.from);
 }
 
 void write_status(JsonWriter& out, const GroupStatus& status) {
@@ -759,6 +761,8 @@ void read(Fields& in, Order& order) {
   in.read("until", order.until);
   in.read("at", order.at);
   in.read("by", order.by);
+  in.read("token", order.token);
+  in.read("from", order.from);
 }
 
 void read(Fields& in, Record& record) {

@@ -116,6 +116,27 @@ Result<std::int64_t> Database::number(const char* sql) {
   return *row ? statement->integer(0) : 0;
 }
 
+Result<void> Database::copy_from(Database& other) {
+  sqlite3_backup* copy = sqlite3_backup_init(database_.get(), "main", other.database_.get(), "main");
+  if (copy == nullptr) return sqlite_failure(database_.get(), "copy into it");
+  const int code = sqlite3_backup_step(copy, -1);
+  (void)sqlite3_backup_finish(copy);
+  if (code == SQLITE_DONE) return {};
+  const char* from = sqlite3_db_filename(other.database_.get(), "main");
+  return failure(kind_of(code), fmt::format("state {}: cannot copy it: {}", from != nullptr ? from : "", sqlite3_errstr(code)));
+}
+
+Result<void> Database::check_integrity() {
+  Result<Statement> statement = prepare("PRAGMA integrity_check(1)");
+  if (!statement) return std::unexpected(statement.error());
+  const Result<bool> row = statement->step();
+  if (!row) return std::unexpected(row.error());
+  if (*row && statement->text(0) == "ok") return {};
+  const char* file = sqlite3_db_filename(database_.get(), "main");
+  return failure(ErrorKind::invalid, fmt::format("state {}: damaged: {}", file != nullptr ? file : "",
+                                                 *row ? statement->text(0) : std::string_view("it cannot be looked through")));
+}
+
 std::int64_t Database::last_row() const { return sqlite3_last_insert_rowid(database_.get()); }
 
 }  // namespace weir

@@ -50,6 +50,10 @@ class Database {
   /// The single number that `sql` asks for.
   [[nodiscard]] Result<std::int64_t> number(const char* sql);
   [[nodiscard]] std::int64_t last_row() const;
+  /// Makes this one a copy of all of `other` as it is at one instant, while others may write that.
+  [[nodiscard]] Result<void> copy_from(Database& other);
+  /// Reads all of it. Errors: invalid, with the first thing that is wrong.
+  [[nodiscard]] Result<void> check_integrity();
 
  private:
   struct Close {

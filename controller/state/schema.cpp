@@ -48,6 +48,8 @@ Result<Marks> read_marks(Database& database) {
 
 }  // namespace
 
+std::int64_t newest_schema() { return static_cast<std::int64_t>(kSteps.size()); }
+
 Result<void> check_schema(Database& database, const std::filesystem::path& path) {
   // All at one instant: another process may be making it.
   if (const Result<void> begun = database.execute("BEGIN"); !begun) return begun;

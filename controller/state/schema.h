@@ -5,6 +5,9 @@
 
 namespace weir {
 
+/// The version of the schema that this program writes.
+[[nodiscard]] std::int64_t newest_schema();
+
 /// Refuses a file that is not weir's or that a newer weir wrote. A file with nothing in it passes.
 [[nodiscard]] Result<void> check_schema(Database& database, const std::filesystem::path& path);
 

@@ -95,10 +95,24 @@ class FakeApiData final : public ApiData {
 /// Takes orders for `app`, which has 2 to 10 servers of v1, and remembers what it was told.
 class FakeControl final : public ApiControl {
  public:
-  [[nodiscard]] std::string token() const override { return secret; }
-  [[nodiscard]] TimePoint now() const override { return full_record().at; }
-  [[nodiscard]] Result<void> order(const std::string& group, const Order& order) override {
+  [[nodiscard]] std::shared_ptr<const ApiAccess> access() const override {
+    auto access = std::make_shared<ApiAccess>();
+    access->reading_is_open = reading_is_open;
+    if (!secret.empty()) access->tokens.push_back({"token", ApiRole::operate, secret});
+    if (!read_secret.empty()) access->tokens.push_back({"grafana", ApiRole::read, read_secret});
+    return access;
+  }
+  [[nodiscard]] std::optional<Duration> admit(const std::string& /*remote*/) override { return ask_later; }
+  [[nodiscard]] std::optional<Duration> wrong_token(const std::string& remote) override {
     const std::lock_guard lock(mutex_);
+    wrong_tokens.push_back(remote);
+    return guess_later;
+  }
+  [[nodiscard]] TimePoint now() const override { return full_record().at; }
+  void order(const std::string& group, const Order& order, Ordered ordered) override { ordered(take(group, order)); }
+  [[nodiscard]] Result<void> take(const std::string& group, const Order& order) {
+    const std::lock_guard lock(mutex_);
+    if (broken_disk) return failure(ErrorKind::unavailable, "the order was not accepted, because it cannot be saved: disk full");
     if (busy) return failure(ErrorKind::unavailable, "weir reads its configuration");
     if (group != "app") return failure(ErrorKind::not_found, "there is no group " + group);
     const bool fits = order.kind != Order::Kind::scale || (order.servers >= 2 && order.servers <= 10);
@@ -114,7 +128,13 @@ class FakeControl final : public ApiControl {
   }
 
   std::string secret = "hunter2-of-the-test";
+  std::string read_secret;
+  bool reading_is_open = true;
+  std::optional<Duration> ask_later;
+  std::optional<Duration> guess_later;
+  std::vector<std::string> wrong_tokens;  ///< where they came from
   bool busy = false;
+  bool broken_disk = false;
   bool deployless = false;  ///< promote and abort make no sense
   std::vector<Order> taken;
   std::vector<ApiWrite> writes;
@@ -122,5 +142,12 @@ class FakeControl final : public ApiControl {
  private:
   std::mutex mutex_;
 };
+
+/// The same as the route's answer(), for a control that answers at once.
+inline ApiResponse answer(const ApiRequest& request, const ApiData& data, ApiControl& control) {
+  ApiResponse given{.status = 0};
+  answer(request, data, control, [&given](ApiResponse response) { given = std::move(response); });
+  return given;
+}
 
 }  // namespace weir

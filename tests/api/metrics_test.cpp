@@ -98,6 +98,9 @@ TEST(Metrics, counts_actions_failures_and_losses) {
   metrics.decision_to_serving(90s);
   metrics.config_reload(Metrics::Success::no);
   metrics.state_save_failed();
+  metrics.wrong_token();
+  metrics.request_limited();
+  metrics.request_limited();
   EXPECT_EQ(value(metrics, R"(weir_actions_total{group="app",kind="launch",outcome="done"})"), "1");
   EXPECT_EQ(value(metrics, R"(weir_actions_total{group="app",kind="launch",outcome="failed"})"), "1");
   EXPECT_EQ(value(metrics, R"(weir_sample_failures_total{group="app",policy="cpu",status="empty"})"), "1");
@@ -113,6 +116,8 @@ TEST(Metrics, counts_actions_failures_and_losses) {
   EXPECT_EQ(value(metrics, "weir_decision_to_serving_seconds_sum"), "90");
   EXPECT_EQ(value(metrics, R"(weir_config_reloads_total{outcome="failed"})"), "1");
   EXPECT_EQ(value(metrics, "weir_state_save_failures_total"), "1");
+  EXPECT_EQ(value(metrics, "weir_api_wrong_tokens_total"), "1");
+  EXPECT_EQ(value(metrics, "weir_api_limited_total"), "2");
   EXPECT_EQ(value(metrics, R"(weir_build_info{version="0.1.0"})"), "1");
 }
 

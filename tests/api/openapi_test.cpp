@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "controller/api/limits.h"
 #include "tests/api/fake_api_data.h"
 
 namespace weir {
@@ -105,9 +106,17 @@ class OpenApiTest : public testing::Test {
   }
   void expect_documented(const std::string& documented, const std::string& method, const std::string& path,
                          const ApiResponse& response) {
-    const YAML::Node described =
-        document_.resolve(document_.operation(documented, method)["responses"][std::to_string(response.status)]);
+    const YAML::Node responses = document_.operation(documented, method)["responses"];
+    // What no handler answers, and so says nothing of the operation, is described once.
+    const bool malformed = response.status == 405 || response.status == 411 || response.status == 413 || response.status == 414 ||
+                           response.status == 431 || (response.status == 400 && !responses["400"]);
+    const YAML::Node described = document_.resolve(responses[malformed ? "default" : std::to_string(response.status)]);
     ASSERT_TRUE(described) << path << " answers " << response.status << ", which is not documented";
+    for (const auto& header : described["headers"]) {
+      const auto name = header.first.as<std::string>();
+      EXPECT_TRUE(std::ranges::any_of(response.headers, [&](const auto& sent) { return sent.first == name; }))
+          << path << " answers " << response.status << " without " << name;
+    }
     const std::string type = response.content_type.substr(0, response.content_type.find(';'));
     const YAML::Node content = described["content"][type];
     ASSERT_TRUE(content) << path << " answers " << type << ", which is not documented";
@@ -182,6 +191,63 @@ TEST_F(OpenApiTest, every_answer_to_an_order_is_as_documented) {
     control_.secret = secret;
   }
   EXPECT_EQ(documented_orders, orders.size());
+}
+
+TEST_F(OpenApiTest, every_operation_says_which_tokens_it_takes_and_how_it_refuses) {
+  control_.read_secret = "only-to-read-of-the-test";
+  control_.reading_is_open = false;
+  for (const std::string& documented : document_.paths()) {
+    std::string path = documented;
+    if (const std::size_t parameter = path.find("{group}"); parameter != std::string::npos) path.replace(parameter, 7, "app");
+    for (const std::string method : {"get", "post"}) {
+      const YAML::Node operation = document_.operation(documented, method);
+      if (!operation) continue;
+      const auto ask = [&](const std::string& token, int status) {
+        std::map<std::string, std::string> headers;
+        if (!token.empty()) headers["authorization"] = "Bearer " + token;
+        const ApiResponse response = answer({method == "get" ? "GET" : "POST", path, {}, headers, "[]"}, data_, control_);
+        EXPECT_EQ(response.status, status) << method << " " << path;
+        expect_documented(documented, method, path, response);
+      };
+      const bool is_public = operation["security"] && operation["security"].size() == 0;
+      ask("", is_public ? 200 : 401);
+      ask("guess", is_public ? 200 : 401);
+      if (method == "post") ask(control_.read_secret, 403);
+      control_.guess_later = Duration(1000);
+      ask("guess", is_public ? 200 : 429);
+      control_.guess_later.reset();
+      control_.ask_later = Duration(1000);
+      ask(control_.secret, 429);
+      control_.ask_later.reset();
+      const std::string secret = std::exchange(control_.secret, "");
+      const std::string read_secret = std::exchange(control_.read_secret, "");
+      ask("anything", is_public ? 200 : 403);
+      control_.secret = secret;
+      control_.read_secret = read_secret;
+    }
+  }
+}
+
+TEST_F(OpenApiTest, what_is_malformed_is_refused_as_documented) {
+  const std::pair<RequestSize, int> cases[] = {{{.uri = 9000}, 414},
+                                               {{.headers = 101}, 431},
+                                               {{.header_bytes = 20'000}, 431},
+                                               {{.has_content_length = true, .has_transfer_encoding = true}, 400},
+                                               {{.has_transfer_encoding = true}, 413},
+                                               {{.has_transfer_encoding = true, .most_body = 9}, 411},
+                                               {{.content_length = 10, .most_body = 9}, 413}};
+  for (const std::string& documented : document_.paths()) {
+    for (const std::string method : {"get", "post"}) {
+      if (!document_.operation(documented, method)) continue;
+      for (const auto& [size, status] : cases) {
+        const auto refused = refusal(size);
+        ASSERT_TRUE(refused);
+        EXPECT_EQ(refused->status, status);
+        if (status != 400) expect_documented(documented, method, documented, *refused);
+      }
+      expect_documented(documented, method, documented, answer({"PUT", "/v1/groups", {}, {}}, data_, control_));
+    }
+  }
 }
 
 TEST_F(OpenApiTest, failures_are_as_documented) {

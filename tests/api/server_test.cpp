@@ -4,8 +4,8 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,12 +14,14 @@
 #include <atomic>
 #include <cerrno>
 #include <cstdlib>
+#include <mutex>
 #include <thread>
 
 #include "controller/api/connections.h"
 #include "controller/api/routes.h"
 #include "tests/api/fake_api_data.h"
 #include "tests/support/free_port.h"
+#include "tests/support/raw_client.h"
 #include "tests/support/wait_until.h"
 
 namespace weir {
@@ -27,73 +29,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-/// A connection to the server, for bytes as they come.
-class Client {
- public:
-  explicit Client(int port) : file_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    connected_ = ::connect(file_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-    const timeval limit{20, 0};  // a server that hangs fails the test, not the whole run
-    (void)::setsockopt(file_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    (void)::setsockopt(file_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  }
-  ~Client() { ::close(file_); }
-  Client(const Client&) = delete;
-  Client& operator=(const Client&) = delete;
-
-  [[nodiscard]] bool connected() const { return connected_; }
-  /// False: the server closed the connection while we were sending.
-  bool send(std::string_view text) {
-    while (!text.empty()) {
-      const ssize_t sent = ::send(file_, text.data(), text.size(), MSG_NOSIGNAL);
-      if (sent <= 0) return false;
-      text.remove_prefix(static_cast<std::size_t>(sent));
-    }
-    return true;
-  }
-  /// Sends no more: a server that has answered and waits for the next request closes.
-  void send_no_more() { (void)::shutdown(file_, SHUT_WR); }
-  /// Reads until `end` has come.
-  std::string read_until(std::string_view end) {
-    std::string text;
-    while (text.find(end) == std::string::npos && read_some(text)) {
-    }
-    return text;
-  }
-  /// Reads until the server closes.
-  std::string read_all() {
-    std::string text;
-    while (read_some(text)) {
-    }
-    return text;
-  }
-  /// The server has closed the connection by now.
-  [[nodiscard]] bool at_end() const {
-    char byte = 0;
-    return ::recv(file_, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
-  }
-  /// The server closed or reset the connection (and did not just stay silent).
-  [[nodiscard]] bool closed_by_server() {
-    std::string rest;
-    errno = 0;
-    while (read_some(rest)) {
-    }
-    return errno != EAGAIN && errno != EWOULDBLOCK;
-  }
-
- private:
-  bool read_some(std::string& text) {
-    std::array<char, 65536> part{};
-    const ssize_t count = ::recv(file_, part.data(), part.size(), 0);
-    if (count > 0) text.append(part.data(), static_cast<std::size_t>(count));
-    return count > 0;
-  }
-  int file_;
-  bool connected_ = false;
-};
+using Client = RawClient;
 
 /// Another program that has a port.
 class Listener {
@@ -129,8 +65,8 @@ ConnectionLimits quick() {
 class ApiServerTest : public testing::Test {
  protected:
   void start(ConnectionLimits limits) {
-    auto started =
-        ApiServer::start(address(), [this](const ApiRequest& request) { return answer(request, data_, control_); }, limits);
+    auto started = ApiServer::start(
+        address(), [this](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control_, reply); }, limits);
     ASSERT_TRUE(started) << started.error().message;
     server_ = std::move(*started);
   }
@@ -257,6 +193,79 @@ TEST_F(ApiServerTest, refuses_bodies_that_are_too_large_or_do_not_say_how_large_
   EXPECT_TRUE(control_.taken.empty());
 }
 
+/// Keeps orders until somebody answers them.
+class SlowControl final : public ApiControl {
+ public:
+  [[nodiscard]] std::shared_ptr<const ApiAccess> access() const override {
+    return std::make_shared<ApiAccess>(ApiAccess{.tokens = {{"token", ApiRole::operate, "secret"}}});
+  }
+  [[nodiscard]] std::optional<Duration> admit(const std::string&) override { return {}; }
+  [[nodiscard]] std::optional<Duration> wrong_token(const std::string&) override { return {}; }
+  [[nodiscard]] TimePoint now() const override { return {}; }
+  void order(const std::string&, const Order&, Ordered ordered) override {
+    const std::lock_guard lock(mutex_);
+    waiting_.push_back(std::move(ordered));
+  }
+  void written(const ApiWrite&) override {}
+  [[nodiscard]] std::size_t waiting() const {
+    const std::lock_guard lock(mutex_);
+    return waiting_.size();
+  }
+  void answer_all(const Result<void>& result) {
+    std::vector<Ordered> waiting;
+    {
+      const std::lock_guard lock(mutex_);
+      waiting.swap(waiting_);
+    }
+    for (const Ordered& ordered : waiting) ordered(result);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<Ordered> waiting_;
+};
+
+constexpr const char* kPause =
+    "POST /v1/groups/app/pause HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer secret\r\nContent-Length: 2\r\n\r\n{}";
+
+// Found by killing it: the answer came before the order was saved.
+TEST_F(ApiServerTest, an_order_is_answered_when_it_is_saved_and_holds_up_nobody_until_then) {
+  SlowControl control;
+  server_.reset();
+  auto started = ApiServer::start(
+      address(), [&](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control, reply); }, quick());
+  ASSERT_TRUE(started);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int count = 0; count < 12; ++count) {
+    clients.push_back(std::make_unique<Client>(port_));
+    ASSERT_TRUE(clients.back()->send(kPause));
+  }
+  ASSERT_TRUE(wait_until(20s, [&] { return control.waiting() == 12; })) << "more than there are threads";
+  EXPECT_TRUE(answers());
+  for (const auto& client : clients) EXPECT_TRUE(client->silent());
+  control.answer_all({});
+  for (const auto& client : clients) EXPECT_TRUE(client->read_until("\"by\":\"api\"}").starts_with("HTTP/1.1 202 "));
+  Client refused(port_);
+  ASSERT_TRUE(refused.send(kPause));
+  ASSERT_TRUE(wait_until(20s, [&] { return control.waiting() == 1; }));
+  control.answer_all(failure(ErrorKind::unavailable, "disk full"));
+  EXPECT_TRUE(refused.read_until("disk full").starts_with("HTTP/1.1 503 "));
+}
+
+TEST_F(ApiServerTest, a_server_that_goes_answers_what_waits_and_an_answer_that_comes_too_late_goes_nowhere) {
+  SlowControl control;
+  server_.reset();
+  auto started = ApiServer::start(
+      address(), [&](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control, reply); }, quick());
+  ASSERT_TRUE(started);
+  Client client(port_);
+  ASSERT_TRUE(client.send(kPause));
+  ASSERT_TRUE(wait_until(20s, [&] { return control.waiting() == 1; }));
+  started->reset();
+  control.answer_all({});
+  EXPECT_EQ(client.read_all().find(" 202 "), std::string::npos);
+}
+
 TEST_F(ApiServerTest, a_body_that_ends_too_soon_orders_nothing) {
   ConnectionLimits limits = quick();
   limits.answer = 50ms;
@@ -363,6 +372,83 @@ TEST_F(ApiServerTest, endless_headers_and_bodies_are_cut_off) {
   EXPECT_TRUE(answers());
 }
 
+TEST_F(ApiServerTest, a_body_that_drips_is_cut_off_and_orders_nothing) {
+  ConnectionLimits limits = quick();
+  limits.answer = 100ms;
+  server_.reset();
+  start(limits);
+  Client client(port_);
+  client.send("POST /v1/groups/app/pause HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + control_.secret +
+              "\r\nContent-Length: 60000\r\n\r\n{");
+  EXPECT_TRUE(wait_until(20s, [&] { return !client.send(" "); }));
+  EXPECT_TRUE(control_.taken.empty());
+  EXPECT_TRUE(answers());
+}
+
+// Each of these has an outcome of its own, and none of them is an order.
+TEST_F(ApiServerTest, what_is_malformed_has_a_defined_outcome) {
+  const std::string host = " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n";
+  const std::string token = "Authorization: Bearer " + control_.secret + "\r\n";
+  const std::string pause = "POST /v1/groups/app/pause" + host + token;
+  const auto sized = [](const std::string& body) { return "Content-Length: " + std::to_string(body.size()) + "\r\n\r\n" + body; };
+  const std::pair<std::string, std::string> cases[] = {
+      {"BREW /v1/groups" + host + "\r\n", "405"},
+      {"GET /v1/groups/%zz" + host + "\r\n", "400"},
+      {"GET /v1/groups/%00" + host + "\r\n", "404"},
+      {"GET /v1/groups/%ff%fe" + host + "\r\n", "404"},
+      {"GET /" + std::string(8'300, 'a') + host + "\r\n", "414"},
+      {pause + sized(std::string(60'000, '[')), "400"},
+      {pause + sized("{\"by\": \"\xff\xfe\"}"), "400"},
+      {pause + sized(std::string("{\"by\": \"\0\"}", 11)), "400"},
+      {pause + sized(R"({"by": "a", "by": 7})"), "400"},
+      {pause + "Transfer-Encoding: chunked\r\n\r\nzz\r\n", "411"},
+      {pause + "Transfer-Encoding: gzip\r\n\r\n", "411"},
+      {"POST /v1/groups/app/pause" + host + "Authorization: Bearer \xff\r\n" + sized("{}"), "401"},
+  };
+  for (const auto& [request, status] : cases) {
+    Client client(port_);
+    client.send(request);
+    client.send_no_more();
+    const std::string text = client.read_all();
+    EXPECT_TRUE(text.starts_with("HTTP/1.1 " + status + " ")) << request.substr(0, 300) << "\n→ " << text;
+  }
+  EXPECT_TRUE(control_.taken.empty());
+}
+
+TEST_F(ApiServerTest, requests_that_come_at_once_are_answered_one_after_the_other) {
+  Client client(port_);
+  client.send(
+      "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/groups HTTP/1.1\r\nHost: x\r\n\r\nGET /readyz HTTP/1.1\r\nHost: "
+      "x\r\nConnection: close\r\n\r\n");
+  const std::string text = client.read_all();
+  const std::size_t groups = text.find("{\"groups\"");
+  ASSERT_NE(groups, std::string::npos) << text;
+  EXPECT_LT(text.find("ok\n"), groups);
+  EXPECT_GT(text.rfind("ok\n"), groups);
+}
+
+TEST_F(ApiServerTest, a_thousand_connections_do_not_lock_others_out) {
+  const rlimit many{8192, 8192};
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  const rlimit more{std::min<rlim_t>(many.rlim_cur, before.rlim_max), before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &more), 0);
+  {
+    const char* beginnings[] = {"", "GET / HTTP/1.1\r\nX: ", "POST /v1/groups/app/pause HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"};
+    std::vector<std::unique_ptr<Client>> crowd;
+    for (int count = 0; count < 1000; ++count) {
+      crowd.push_back(std::make_unique<Client>(port_));
+      ASSERT_TRUE(crowd.back()->connected()) << count;
+      crowd.back()->send(beginnings[count % 3]);
+    }
+    EXPECT_TRUE(answers());
+    const auto open = [&crowd] { return std::ranges::count_if(crowd, [](const auto& client) { return client->silent(); }); };
+    EXPECT_TRUE(wait_until(60s, [&] { return open() <= 64; })) << open();
+    EXPECT_TRUE(answers());
+  }
+  ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 TEST_F(ApiServerTest, a_crowd_of_silent_connections_does_not_lock_others_out) {
   ConnectionLimits limits = quick();
   limits.connections = 5;
@@ -395,7 +481,7 @@ TEST_F(ApiServerTest, waits_for_a_port_that_is_held_a_moment_longer) {
     auto other = std::make_unique<Listener>();
     const std::string address = other->address();
     const auto start = [&](Duration patience) {
-      return ApiServer::start(address, [](const ApiRequest&) { return ApiResponse{}; }, {}, patience);
+      return ApiServer::start(address, [](const ApiRequest&, const ApiReply& reply) { reply({}); }, {}, patience);
     };
     ASSERT_FALSE(start(0ms));
     const std::jthread holder([&] { other.reset(); });
@@ -406,7 +492,7 @@ TEST_F(ApiServerTest, waits_for_a_port_that_is_held_a_moment_longer) {
 
 TEST_F(ApiServerTest, says_why_it_cannot_listen) {
   const auto refuse = [](const std::string& listen) {
-    return ApiServer::start(listen, [](const ApiRequest&) { return ApiResponse{}; });
+    return ApiServer::start(listen, [](const ApiRequest&, const ApiReply& reply) { reply({}); });
   };
   const Listener other;
   const auto second = refuse(other.address());

@@ -23,6 +23,12 @@ class WritesTest : public testing::Test {
   ApiResponse post(const std::string& path, const std::string& body, std::map<std::string, std::string> headers) {
     return answer({"POST", path, {}, std::move(headers), body, "10.0.0.9"}, data_, control_);
   }
+  /// As it arrives: with the token it came with and where from.
+  static Order arrived(Order order) {
+    order.token = "token";
+    order.from = "10.0.0.9";
+    return order;
+  }
   static std::string detail(const ApiResponse& response) { return json::parse(response.body).at("detail"); }
 
   FakeApiData data_;
@@ -37,7 +43,7 @@ TEST_F(WritesTest, scale_is_taken_and_answered_as_it_was_taken) {
       "until": "2026-03-01T11:00:00.250Z", "at": "2026-03-01T09:30:00.250Z", "by": "ops"})"));
   const Order wanted{.kind = Order::Kind::scale, .servers = 3, .until = now_ + 90min, .at = now_, .by = "ops"};
   ASSERT_THAT(control_.taken, SizeIs(1));
-  EXPECT_EQ(control_.taken[0], wanted);
+  EXPECT_EQ(control_.taken[0], arrived(wanted));
 }
 
 TEST_F(WritesTest, pause_takes_the_directions_it_is_told) {
@@ -51,13 +57,13 @@ TEST_F(WritesTest, pause_takes_the_directions_it_is_told) {
   for (const auto& [body, out, in] : cases) {
     EXPECT_EQ(post("/v1/groups/app/pause", body).status, 202) << body;
     const Order wanted{.kind = Order::Kind::pause, .out = out, .in = in, .at = now_, .by = "api"};
-    EXPECT_EQ(control_.taken.back(), wanted) << body;
+    EXPECT_EQ(control_.taken.back(), arrived(wanted)) << body;
   }
 }
 
 TEST_F(WritesTest, resume_needs_nothing) {
   EXPECT_EQ(post("/v1/groups/%61pp/resume", "").status, 202);
-  EXPECT_EQ(control_.taken.back(), (Order{.kind = Order::Kind::resume, .at = now_, .by = "api"}));
+  EXPECT_EQ(control_.taken.back(), arrived(Order{.kind = Order::Kind::resume, .at = now_, .by = "api"}));
 }
 
 TEST_F(WritesTest, a_deploy_is_taken_and_answered_as_it_was_taken) {
@@ -68,7 +74,7 @@ TEST_F(WritesTest, a_deploy_is_taken_and_answered_as_it_was_taken) {
       "at": "2026-03-01T09:30:00.250Z", "by": "ops"})"));
   const Order wanted{.kind = Order::Kind::deploy, .version = "v2", .strategy = Strategy::blue_green, .at = now_, .by = "ops"};
   ASSERT_THAT(control_.taken, SizeIs(1));
-  EXPECT_EQ(control_.taken[0], wanted);
+  EXPECT_EQ(control_.taken[0], arrived(wanted));
   EXPECT_EQ(control_.writes[0].what, "deploy");
   EXPECT_EQ(control_.writes[0].order, "deploy of v2 (blue_green) by ops");
 }
@@ -78,14 +84,14 @@ TEST_F(WritesTest, a_deploy_without_a_strategy_leaves_it_to_the_group) {
   EXPECT_EQ(response.status, 202) << response.body;
   EXPECT_FALSE(json::parse(response.body).contains("strategy"));
   EXPECT_EQ(control_.taken.at(0),
-            (Order{.kind = Order::Kind::deploy, .version = "registry/app@sha256:0f3a", .at = now_, .by = "api"}));
+            arrived(Order{.kind = Order::Kind::deploy, .version = "registry/app@sha256:0f3a", .at = now_, .by = "api"}));
 }
 
 TEST_F(WritesTest, promote_and_abort_are_taken_at_the_current_deploy) {
   EXPECT_EQ(post("/v1/groups/app/deploys/current/promote", "").status, 202);
   EXPECT_EQ(post("/v1/groups/app/deploys/current/abort", R"({"by": "ops"})").status, 202);
-  EXPECT_EQ(control_.taken.at(0), (Order{.kind = Order::Kind::promote, .at = now_, .by = "api"}));
-  EXPECT_EQ(control_.taken.at(1), (Order{.kind = Order::Kind::abort, .at = now_, .by = "ops"}));
+  EXPECT_EQ(control_.taken.at(0), arrived(Order{.kind = Order::Kind::promote, .at = now_, .by = "api"}));
+  EXPECT_EQ(control_.taken.at(1), arrived(Order{.kind = Order::Kind::abort, .at = now_, .by = "ops"}));
   control_.deployless = true;
   const ApiResponse refused = post("/v1/groups/app/deploys/current/promote", "");
   EXPECT_EQ(refused.status, 409);

@@ -2,9 +2,14 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <array>
 #include <atomic>
+#include <csignal>
+#include <cstdlib>
 #include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -13,8 +18,10 @@
 #include "controller/state/sqlite_store.h"
 #include "platform/command.h"
 #include "platform/file.h"
+#include "tests/support/certificates.h"
 #include "tests/support/free_port.h"
 #include "tests/support/http_stub.h"
+#include "tests/support/raw_client.h"
 #include "tests/support/temp_directory.h"
 #include "tests/support/wait_until.h"
 
@@ -83,8 +90,8 @@ groups:
 TEST_F(Cli, help_names_every_command_and_ends_with_0) {
   const CommandResult help = weir({"--help"});
   EXPECT_EQ(help.status, 0);
-  for (const char* command :
-       {"run", "validate", "plan", "apply", "status", "explain", "history", "scale", "pause", "resume", "deploy", "import"}) {
+  for (const char* command : {"run", "validate", "plan", "apply", "status", "explain", "history", "scale", "pause", "resume",
+                              "deploy", "state", "import"}) {
     EXPECT_THAT(help.output, HasSubstr(command));
   }
 }
@@ -107,9 +114,10 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(HelpCase{"run", {"--config", "--log-format", "SIGHUP", "SIGTERM"}},
                     HelpCase{"validate", {"--config", "--schema", "--reference"}},
                     HelpCase{"plan", {"--config", "--group", "--out", "Exit status"}}, HelpCase{"apply", {"plan", "3"}},
-                    HelpCase{"status", {"--config", "--watch"}}, HelpCase{"explain", {"--config", "group"}},
-                    HelpCase{"history", {"--config", "group", "--limit"}}, HelpCase{"test", {"files", "--json"}},
-                    HelpCase{"scale", {"--config", "group", "servers", "--for"}},
+                    HelpCase{"status", {"--config", "--watch", "--url", "--token-file", "--ca"}},
+                    HelpCase{"explain", {"--config", "group"}}, HelpCase{"history", {"--config", "group", "--limit"}},
+                    HelpCase{"test", {"files", "--json"}},
+                    HelpCase{"scale", {"--config", "group", "servers", "--for", "--url", "--token-file", "--ca"}},
                     HelpCase{"pause", {"--config", "group", "--out", "--in", "--for"}}, HelpCase{"resume", {"--config", "group"}},
                     HelpCase{"import", {"hpa", "asg", "file", "standard input"}}),
     [](const auto& tested) { return std::string(tested.param.command); });
@@ -590,11 +598,20 @@ groups:
     });
   }
   void kill_controller() { controller_ = {}; }
+  /// By SIGKILL, which nothing can be done about.
+  void kill_controller_at_once() {
+    int pid = 0;
+    std::ifstream(file("state.db.lock")) >> pid;
+    ASSERT_GT(pid, 1);
+    ASSERT_EQ(::kill(pid, SIGKILL), 0);
+    kill_controller();
+  }
   [[nodiscard]] std::string log() const { return read_file(file("weir.log")).value_or(""); }
   [[nodiscard]] nlohmann::json status() const { return json_of(weir_here({"status", "--json"}))["groups"][0]; }
 
- private:
   int port_ = free_port();
+
+ private:
   std::jthread controller_;
 };
 
@@ -676,6 +693,201 @@ TEST_F(CliOrders, a_controller_without_a_token_or_with_another_refuses_and_says_
   const CommandResult closed = weir_here({"pause", "app"});
   EXPECT_EQ(closed.status, 1);
   EXPECT_THAT(closed.output, AllOf(HasSubstr("403"), HasSubstr("no token is configured")));
+}
+
+// Turns are the loop's own: nobody who hangs on the API is waited for.
+TEST_F(CliOrders, turns_go_on_and_orders_are_taken_while_connections_hang) {
+  ASSERT_TRUE(run_controller()) << log();
+  std::vector<std::unique_ptr<RawClient>> crowd;
+  const char* beginnings[] = {"", "GET / HTTP/1.1\r\nX: ", "\x16\x03\x01",
+                              "POST /v1/groups/app/pause HTTP/1.1\r\nContent-Length: 9\r\n\r\n{",
+                              "GET /v1/groups HTTP/1.1\r\nHost: x\r\n\r\n"};
+  for (int count = 0; count < 400; ++count) {
+    crowd.push_back(std::make_unique<RawClient>(port_));
+    crowd.back()->send(beginnings[count % 5]);
+  }
+  std::string last = status()["last_turn"];
+  for (int turn = 0; turn < 10; ++turn) {
+    for (const auto& client : crowd) client->send("a");
+    ASSERT_TRUE(wait_until(60s, [&] { return status()["last_turn"] != last; })) << log();
+    last = status()["last_turn"];
+  }
+  const CommandResult scaled = weir_here({"scale", "app", "3"});
+  EXPECT_EQ(scaled.status, 0) << scaled.output;
+  EXPECT_TRUE(wait_until(60s, [&] { return status()["servers"].size() == 3; })) << log();
+}
+
+// Found by killing it: an order was answered before it was saved.
+TEST_F(CliOrders, an_order_that_was_taken_outlives_a_kill_right_after) {
+  for (int servers = 2; servers <= 4; ++servers) {
+    ASSERT_TRUE(run_controller()) << log();
+    const CommandResult scaled = weir_here({"scale", "app", std::to_string(servers)});
+    kill_controller_at_once();
+    ASSERT_EQ(scaled.status, 0) << scaled.output;
+    EXPECT_EQ(status()["hold"]["servers"], servers);
+  }
+}
+
+TEST_F(CliOrders, with_tls_and_tokens_it_is_reached_by_its_configuration_and_from_elsewhere) {
+  Certificates certificates;
+  ASSERT_EQ(certificates.make(), "");
+  std::ofstream(file("token")) << "secret-of-the-test\n";
+  std::ofstream(file("reader")) << "only-to-read-of-the-test\n";
+  write_group(fmt::format(
+      "tls: {{certificate: \"{}\", key: \"{}\"}}, token_file: \"{}\", tokens: [{{name: grafana, role: read, "
+      "token_file: \"{}\"}}]",
+      certificates.file("server.pem"), certificates.file("server.key"), file("token").string(), file("reader").string()));
+  ASSERT_TRUE(run_controller()) << log();
+  const CommandResult here = weir_here({"scale", "app", "3"});
+  EXPECT_EQ(here.status, 0) << here.output;
+  EXPECT_TRUE(wait_until(60s, [&] { return status()["hold"]["servers"] == 3; }));
+  EXPECT_THAT(log(), AllOf(HasSubstr("event=order group=app"), HasSubstr("token=token from=127.0.0.1")));
+  EXPECT_EQ(json_of(weir_here({"history", "app", "--json"}))["changes"].dump().contains(R"("from":"127.0.0.1")"), true);
+
+  const std::string url = fmt::format("https://127.0.0.1:{}", port_);
+  const std::string authority = certificates.file("authority.pem");
+  const auto elsewhere = [&](std::vector<std::string> arguments, const std::string& token) {
+    arguments.insert(arguments.end(), {"--url", url, "--ca", authority});
+    if (!token.empty()) arguments.insert(arguments.end(), {"--token-file", file(token).string()});
+    return weir(arguments);
+  };
+  const CommandResult resumed = elsewhere({"resume", "app"}, "token");
+  EXPECT_EQ(resumed.status, 0) << resumed.output;
+  const CommandResult watched = elsewhere({"status"}, "reader");
+  EXPECT_EQ(watched.status, 0) << watched.output;
+  EXPECT_THAT(watched.output, AllOf(HasSubstr("IN_SERVICE"), HasSubstr("app ")));
+  EXPECT_EQ(json_of(elsewhere({"status", "--json"}, "reader"))["groups"][0]["name"], "app");
+
+  const CommandResult reader = elsewhere({"pause", "app"}, "reader");
+  EXPECT_EQ(reader.status, 1);
+  EXPECT_THAT(reader.output,
+              AllOf(HasSubstr("nothing was ordered"), HasSubstr("403"), HasSubstr("token grafana has the role read")));
+  const CommandResult nobody = elsewhere({"status"}, "");
+  EXPECT_EQ(nobody.status, 1);
+  EXPECT_THAT(nobody.output, AllOf(HasSubstr("401"), HasSubstr("--token-file")));
+  const CommandResult distrusting = weir({"status", "--url", url});
+  EXPECT_EQ(distrusting.status, 1);
+  EXPECT_THAT(distrusting.output, HasSubstr("--ca"));
+  const CommandResult plain = weir({"status", "--url", fmt::format("http://127.0.0.1:{}", port_)});
+  EXPECT_EQ(plain.status, 1);
+  EXPECT_THAT(weir({"status", "--url", "127.0.0.1"}).output, HasSubstr("expected http://HOST:PORT or https://HOST:PORT"));
+}
+
+TEST_F(CliOrders, a_backup_is_taken_while_it_runs_and_restored_when_it_does_not) {
+  ASSERT_TRUE(run_controller()) << log();
+  EXPECT_EQ(weir_here({"scale", "app", "3"}).status, 0);
+  const std::string copy = file("copy.db").string();
+  const CommandResult made = weir_here({"state", "backup", copy});
+  EXPECT_EQ(made.status, 0) << made.output;
+  EXPECT_THAT(made.output, HasSubstr("a checked copy of"));
+  EXPECT_EQ(weir_here({"state", "backup", copy}).status, 1);
+  EXPECT_EQ(json_of(weir_here({"state", "backup", copy, "--replace", "--json"}))["groups"], 1);
+  EXPECT_EQ(weir_here({"resume", "app"}).status, 0);
+  const CommandResult held = weir_here({"state", "restore", copy});
+  EXPECT_EQ(held.status, 1);
+  EXPECT_THAT(held.output, AllOf(HasSubstr("nothing was restored"), HasSubstr("pid"), HasSubstr("stop it first")));
+  kill_controller();
+  EXPECT_FALSE(status().contains("hold"));
+  const nlohmann::json restored = json_of(weir_here({"state", "restore", copy, "--json"}));
+  EXPECT_EQ(status()["hold"]["servers"], 3);
+  EXPECT_TRUE(std::filesystem::exists(std::string(restored["kept"])));
+  ASSERT_TRUE(run_controller()) << log();
+  EXPECT_EQ(status()["hold"]["servers"], 3);
+}
+
+TEST_F(Cli, the_state_of_another_store_is_not_copied) {
+  write(
+      "controller: {state: \"etcd://127.0.0.1:2379/weir\"}\nproviders: {cloud: {type: memory}}\ngroups: [{name: app, provider: "
+      "cloud, server: {}, min: 1, max: 3}]\n");
+  for (const char* word : {"backup", "restore"}) {
+    const CommandResult refused = weir_here({"state", word, file("copy.db").string()});
+    EXPECT_EQ(refused.status, 1);
+    EXPECT_THAT(refused.output, HasSubstr("is no file"));
+  }
+}
+
+/// A program on a terminal of so many characters.
+class OnTerminal {
+ public:
+  OnTerminal(std::vector<std::string> arguments, unsigned short width, const std::map<std::string, std::string>& environment) {
+    const winsize size{24, width, 0, 0};
+    child_ = ::forkpty(&file_, nullptr, nullptr, &size);
+    if (child_ != 0) return;
+    for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
+    std::vector<char*> words;
+    for (std::string& argument : arguments) words.push_back(argument.data());
+    words.push_back(nullptr);
+    ::execv(words[0], words.data());
+    ::_exit(127);
+  }
+  ~OnTerminal() {
+    if (child_ > 0) ::kill(child_, SIGKILL);
+    if (child_ > 0) (void)::waitpid(child_, nullptr, 0);
+    ::close(file_);
+  }
+  OnTerminal(const OnTerminal&) = delete;
+  OnTerminal& operator=(const OnTerminal&) = delete;
+
+  /// What it has written when that has come, or when it has ended.
+  std::string read_until(const std::string& text) {
+    while (!seen_.contains(text) && read_some()) {
+    }
+    return seen_;
+  }
+  void press_ctrl_c() { (void)!::write(file_, "\x03", 1); }
+  int wait() {
+    while (read_some()) {
+    }
+    int status = -1;
+    (void)::waitpid(std::exchange(child_, -1), &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  [[nodiscard]] const std::string& seen() const { return seen_; }
+
+ private:
+  bool read_some() {
+    std::array<char, 4096> part{};
+    const ssize_t count = ::read(file_, part.data(), part.size());
+    if (count > 0) seen_.append(part.data(), static_cast<std::size_t>(count));
+    return count > 0;
+  }
+  int file_ = -1;
+  pid_t child_ = -1;
+  std::string seen_;
+};
+
+TEST_F(CliOrders, watch_draws_in_place_and_ends_cleanly_with_ctrl_c) {
+  ASSERT_TRUE(run_controller()) << log();
+  const std::vector<std::string> watch{WEIR_PROGRAM, "status", "--watch", "-c", config().string()};
+  OnTerminal terminal(watch, 70, {{"TERM", "xterm"}, {"LC_ALL", "C.UTF-8"}});
+  EXPECT_THAT(terminal.read_until("app "), HasSubstr("\x1b[?25l"));
+  EXPECT_THAT(terminal.read_until("▁"), HasSubstr("▁"));
+  terminal.press_ctrl_c();
+  EXPECT_EQ(terminal.wait(), 0);
+  EXPECT_TRUE(terminal.seen().contains("\x1b[?25h")) << "the cursor is back";
+
+  OnTerminal dumb(watch, 70, {{"TERM", "dumb"}, {"LC_ALL", "C.UTF-8"}});
+  (void)dumb.read_until("app ");
+  (void)dumb.read_until("\n");
+  dumb.press_ctrl_c();
+  EXPECT_EQ(dumb.wait(), 0);
+  EXPECT_FALSE(dumb.seen().contains("\x1b")) << dumb.seen();
+  EXPECT_FALSE(dumb.seen().contains("▁")) << dumb.seen();
+
+  OnTerminal plain(watch, 70, {{"TERM", "xterm"}, {"LC_ALL", "C"}, {"NO_COLOR", "1"}});
+  (void)plain.read_until("app ");
+  plain.press_ctrl_c();
+  EXPECT_EQ(plain.wait(), 0);
+  EXPECT_FALSE(plain.seen().contains("\x1b[2m")) << plain.seen();
+}
+
+TEST_F(CliOrders, watch_without_a_terminal_appends_pictures) {
+  ASSERT_TRUE(run_controller()) << log();
+  const auto watched = run_command(
+      {"sh", "-c", fmt::format("'{}' status --watch -c '{}' | {{ grep -m3 GROUP; }}", WEIR_PROGRAM, config().string())}, 60s);
+  ASSERT_TRUE(watched) << watched.error().message;
+  EXPECT_FALSE(watched->output.contains("\x1b"));
+  EXPECT_EQ(std::ranges::count(watched->output, '\n'), 3);
 }
 
 TEST_F(CliOrders, a_state_that_is_held_by_something_that_does_not_answer_is_left_alone) {

@@ -141,13 +141,50 @@ TEST(Config, the_example_sets_up_the_controller_prometheus_and_providers) {
   EXPECT_EQ(config.controller.interval, 15s);
   EXPECT_EQ(config.controller.state, "/var/lib/weir/state.db");
   EXPECT_EQ(config.controller.listen, (Listen{"127.0.0.1", 8600}));
-  EXPECT_EQ(config.controller.token, "abc");
+  EXPECT_THAT(config.controller.access.tokens, testing::ElementsAre(ApiToken{"token", ApiRole::operate, "abc"}));
+  EXPECT_TRUE(config.controller.access.reading_is_open);
   ASSERT_TRUE(config.prometheus.has_value());
   EXPECT_EQ(config.prometheus->url, "http://127.0.0.1:9090");
   EXPECT_EQ(config.prometheus->timeout, 5s);
   EXPECT_TRUE(config.prometheus->access.verify);
   ASSERT_TRUE(config.providers.contains("local"));
   EXPECT_EQ(config.providers.at("local").type, "process");
+}
+
+std::string with_controller(const std::string& controller) {
+  return "controller: {" + controller +
+         "}\nproviders: {fixed: {type: static}}\ngroups: [{name: app, provider: fixed, server: {addresses: "
+         "[\"10.0.0.5:3000\"]}}]\n";
+}
+
+TEST(Config, who_may_read_follows_from_the_tokens_and_the_address_unless_it_is_said) {
+  const std::string tls = R"(tls: {certificate: a, key: b}, )";
+  const std::pair<std::string, bool> cases[] = {
+      {"token: abc", true},
+      {"tokens: [{name: grafana, role: read, token: abc}]", false},
+      {"tokens: [{name: ann, role: operate, token: abc}]", true},
+      {"tokens: [{name: grafana, role: read, token: abc}], read: open", true},
+      {"token: abc, read: token", false},
+      {tls + "token: abc, listen: \"0.0.0.0:8600\"", false},
+      {tls + "token: abc, listen: \"0.0.0.0:8600\", read: open", true},
+      {"listen: \"0.0.0.0:8600\", insecure_listen: true", true},
+      {"listen: \"0.0.0.0:8600\", insecure_listen: true, token: abc", false},
+  };
+  for (const auto& [controller, open] : cases) {
+    EXPECT_EQ(good(with_controller(controller)).controller.access.reading_is_open, open) << controller;
+  }
+}
+
+TEST(Config, tokens_have_names_roles_and_secrets) {
+  const ControllerSettings controller =
+      good(with_controller("token: abc, tokens: [{name: ann, role: operate, token: def}, {name: grafana, role: read, token: ghi}], "
+                           "tls: {certificate: /c, key: /k, client_ca: /a}, rate_limit: {burst: 7}"))
+          .controller;
+  EXPECT_THAT(controller.access.tokens,
+              testing::ElementsAre(ApiToken{"token", ApiRole::operate, "abc"}, ApiToken{"ann", ApiRole::operate, "def"},
+                                   ApiToken{"grafana", ApiRole::read, "ghi"}));
+  EXPECT_EQ(controller.tls, (TlsFiles{.certificate = "/c", .key = "/k", .client_ca = "/a"}));
+  EXPECT_EQ(controller.rates, (ApiRates{200, 7, 10}));
 }
 
 TEST(Config, policies_can_be_made_of_what_was_read) {
@@ -167,7 +204,10 @@ groups:
   EXPECT_EQ(config.controller.interval, 15s);
   EXPECT_EQ(config.controller.state, "/var/lib/weir/state.db");
   EXPECT_EQ(config.controller.listen, (Listen{"127.0.0.1", 8600}));
-  EXPECT_EQ(config.controller.token, "");
+  EXPECT_THAT(config.controller.access.tokens, testing::IsEmpty());
+  EXPECT_TRUE(config.controller.access.reading_is_open);
+  EXPECT_FALSE(config.controller.tls.wanted());
+  EXPECT_EQ(config.controller.rates, (ApiRates{200, 400, 10}));
   EXPECT_EQ(config.controller.log_format, LogFormat::text);
   EXPECT_EQ(config.controller.workers, 4);
   EXPECT_EQ(config.controller.history_retention, 7 * 24h);
@@ -430,7 +470,12 @@ TEST_F(LoadConfig, reads_the_file_and_the_secrets_beside_it) {
   const auto config = load_config(file, process_environment(), builtin_catalogs());
   ASSERT_TRUE(config.has_value()) << complaints(config);
   EXPECT_EQ(config->source, file);
-  EXPECT_EQ(config->controller.token, "s3cret");
+  EXPECT_THAT(config->controller.access.tokens, testing::ElementsAre(ApiToken{"token", ApiRole::operate, "s3cret"}));
+  EXPECT_THAT(
+      exposed_secrets(*config),
+      testing::ElementsAre(secret.string() + ": everybody on this machine may read this secret: chmod o= " + secret.string()));
+  std::filesystem::permissions(secret, std::filesystem::perms::others_all, std::filesystem::perm_options::remove);
+  EXPECT_THAT(exposed_secrets(*config), testing::IsEmpty());
 }
 
 TEST_F(LoadConfig, a_file_that_is_not_there_is_one_error) {

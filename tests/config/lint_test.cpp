@@ -144,14 +144,15 @@ TEST(Lint, knows_the_directions_of_steps) {
 
 TEST(Lint, sees_providers_nobody_uses_and_an_open_api) {
   const auto config = parse_test_config(R"(
-controller: {listen: "0.0.0.0:8600"}
+controller: {listen: "0.0.0.0:8600", insecure_listen: true, token: short}
 providers: {fixed: {type: static}, spare: {type: memory}}
 groups: [{name: app, provider: fixed, server: {addresses: ["10.0.0.5:3000"]}}]
 )");
   ASSERT_TRUE(config.has_value()) << complaints(config);
-  EXPECT_THAT(lint_config(*config),
-              ElementsAre("controller.listen: 0.0.0.0 can be reached from other machines without TLS; put nginx in front of it",
-                          "provider spare: no group uses it"));
+  EXPECT_THAT(
+      lint_config(*config),
+      ElementsAre("controller.listen: 0.0.0.0 can be reached from other machines without TLS; put nginx in front of it",
+                  "controller: token token has fewer than 16 characters and can be guessed", "provider spare: no group uses it"));
 }
 
 TEST(Lint, takes_the_provider_of_an_overflow_as_used) {

@@ -22,7 +22,7 @@ Environment complete_environment() {
           .read_file =
               [](const std::filesystem::path& file) {
                 // A secret may be a URL that nobody is to know.
-                return Result<std::string>(file.extension() == ".url" ? "https://example.com/secret" : "secret");
+                return Result<std::string>(file.extension() == ".url" ? "https://example.com/secret" : "what is in " + file.string());
               }};
 }
 

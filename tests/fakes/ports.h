@@ -157,9 +157,11 @@ class FakeProbe final : public HealthProbe {
   std::map<std::string, std::set<std::string>> watched_;
 };
 
-/// Keeps memory and the newest record of each group; fails when told. Thread-safe.
+/// Keeps memory and the newest record of each group; fails when told, and holds saves at its gate. Thread-safe.
 class FakeStore final : public Store {
  public:
+  Gate gate;
+
   Result<Memory> load(const std::string& group) override {
     const std::lock_guard lock(mutex_);
     if (load_error_) return std::unexpected(*load_error_);
@@ -170,6 +172,7 @@ class FakeStore final : public Store {
     return fresh;
   }
   Result<void> save(const std::string& group, const Memory& memory, const Record& record, Durability durability) override {
+    (void)gate.pass({});
     const std::lock_guard lock(mutex_);
     if (save_error_) {
       ++refused_;

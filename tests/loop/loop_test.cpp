@@ -47,6 +47,30 @@ class HeldClock final : public Clock {
   std::atomic<TimePoint> now_{TimePoint(500'000h)};
 };
 
+/// What whoever gave an order was told. Thread-safe.
+class OrderAnswer {
+ public:
+  void give(const Result<void>& result) {
+    const std::lock_guard lock(mutex_);
+    EXPECT_FALSE(result_) << "told twice";
+    result_ = result;
+  }
+  [[nodiscard]] bool given() const {
+    const std::lock_guard lock(mutex_);
+    return result_.has_value();
+  }
+  /// Why it was refused; empty if it was not.
+  [[nodiscard]] std::string text() const {
+    const std::lock_guard lock(mutex_);
+    if (!result_) return "not told yet";
+    return *result_ ? "" : result_->error().message;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::optional<Result<void>> result_;
+};
+
 /// One cloud behind a provider whose calls can be held.
 struct Cloud {
   std::shared_ptr<MemoryCloud> machines = std::make_shared<MemoryCloud>();
@@ -116,6 +140,12 @@ class LoopTest : public testing::Test {
 
   /// Peers the group's balancer was given.
   std::size_t serving(const std::string& name) { return balancers.at(name)->peers().size(); }
+  /// Gives the group "app" an order; nullptr if the loop does not take it.
+  std::shared_ptr<OrderAnswer> ordered(Order order) {
+    const auto answer = std::make_shared<OrderAnswer>();
+    const bool taken = loop->order("app", std::move(order), [answer](const Result<void>& result) { answer->give(result); });
+    return taken ? answer : nullptr;
+  }
   bool has_turned(const std::string& name) { return loop->snapshot(name) != nullptr; }
 
   FakeClock clock;
@@ -496,49 +526,112 @@ TEST_F(LoopTest, an_order_wakes_a_turn_that_obeys_it_and_is_saved) {
   start();
   ASSERT_TRUE(soon([&] { return clouds["cloud"].size() == 1; }));
   // Nothing but the order makes the loop look again today.
-  EXPECT_TRUE(loop->order("app", scale_to(3)));
+  EXPECT_TRUE(ordered(scale_to(3)));
   EXPECT_TRUE(soon([&] { return clouds["cloud"].size() == 3; }));
   EXPECT_EQ(store.memory("app").manual.hold, (Manual::Hold{3, {}, "ops"}));
   EXPECT_TRUE(held);
   EXPECT_FALSE(store.was_careless());
-  EXPECT_FALSE(loop->order("nobody", scale_to(3)));
-  EXPECT_TRUE(loop->order("app", {.kind = Order::Kind::resume}));
+  EXPECT_FALSE(loop->order("nobody", scale_to(3), [](const Result<void>&) {}));
+  EXPECT_TRUE(ordered({.kind = Order::Kind::resume}));
   EXPECT_TRUE(soon([&] { return !held; }));
 }
 
-TEST_F(LoopTest, an_order_survives_a_failed_save) {
+// Found by killing it: an order was answered before it was saved, and lost.
+TEST_F(LoopTest, an_order_is_answered_once_it_is_saved) {
   add(group("app", 1));
   start();
-  ASSERT_TRUE(soon([&] { return clouds["cloud"].size() == 1; }));
+  ASSERT_TRUE(soon([&] { return loop->idle(); }));
+  store.gate.close();
+  const auto answer = ordered(scale_to(3));
+  ASSERT_TRUE(soon([&] { return store.gate.waiting() == 1; }));
+  EXPECT_FALSE(answer->given());
+  store.gate.open();
+  ASSERT_TRUE(soon([&] { return answer->given(); }));
+  EXPECT_EQ(answer->text(), "");
+  EXPECT_EQ(store.memory("app").manual.hold, (Manual::Hold{3, {}, "ops"}));
+  EXPECT_FALSE(store.was_careless());
+}
+
+TEST_F(LoopTest, an_order_that_cannot_be_saved_is_refused_and_forgotten) {
+  add(group("app", 1));
+  start();
+  ASSERT_TRUE(soon([&] { return loop->idle() && clouds["cloud"].size() == 1; }));
   store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
-  EXPECT_TRUE(loop->order("app", scale_to(2)));
-  EXPECT_TRUE(loop->order("app", scale_to(3)));
-  const int before = store.refused();
-  ASSERT_TRUE(soon([&] {
-    loop->wake("app");
-    return store.refused() >= before + 3;
-  }));
-  EXPECT_FALSE(store.memory("app").manual.hold);
+  const auto answer = ordered(scale_to(3));
+  ASSERT_TRUE(soon([&] { return answer->given(); }));
+  EXPECT_EQ(
+      answer->text(),
+      "the order was not accepted, because it cannot be saved: disk full; nothing changes for group app; give it again once that "
+      "is mended");
+  EXPECT_FALSE(loop->memory("app")->manual.hold);
   store.fail_saves({});
+  const std::size_t before = loop->turns();
   loop->wake("app");
-  EXPECT_TRUE(soon([&] { return clouds["cloud"].size() == 3; }));
+  ASSERT_TRUE(soon([&] { return loop->turns() > before && loop->idle(); }));
+  EXPECT_FALSE(store.memory("app").manual.hold);
+  EXPECT_EQ(clouds["cloud"].size(), 1U);
+}
+
+TEST_F(LoopTest, an_order_does_not_wait_for_the_end_of_a_turn_that_is_being_carried_out) {
+  clouds["cloud"].provider->launches.close();
+  add(group("app", 1));
+  start();
+  ASSERT_TRUE(soon([&] { return clouds["cloud"].provider->launches.waiting() == 1; }));
+  const auto hold = ordered(scale_to(3));
+  ASSERT_TRUE(soon([&] { return hold->given(); }));
+  EXPECT_EQ(hold->text(), "");
+  EXPECT_EQ(store.memory("app").manual.hold, (Manual::Hold{3, {}, "ops"}));
+  EXPECT_EQ(store.memory("app").launches.size(), 1U) << "what the turn has begun is not forgotten";
+  EXPECT_THAT(store.record("app").orders, SizeIs(1));
+  const auto deploy = ordered({.kind = Order::Kind::deploy, .version = "v2", .by = "ops"});
+  ASSERT_TRUE(soon([&] { return deploy->given(); }));
+  EXPECT_EQ(loop->memory("app")->rollout.value_or(Rollout{}).version, "v2");
+  clouds["cloud"].provider->launches.open();
+  EXPECT_TRUE(soon([&] { return clouds["cloud"].size() >= 3; }));
+}
+
+TEST_F(LoopTest, whoever_orders_hears_in_time_though_the_disk_neither_works_nor_fails) {
+  HeldClock held;
+  const StopFirst stop{loop};
+  auto started = [&] {
+    add(group("app", 1));
+    return Loop::start({held, &metrics, probe, store, log}, options, events, std::move(groups), providers());
+  }();
+  ASSERT_TRUE(started);
+  loop = std::move(*started);
+  ASSERT_TRUE(soon([&] { return loop->ready() && loop->idle(); }));
+  store.gate.close();
+  const auto on_its_way = ordered(scale_to(3));
+  ASSERT_TRUE(soon([&] { return store.gate.waiting() == 1; }));
+  const auto behind_it = ordered(scale_to(2));
+  held.pass(options.order_deadline);
+  ASSERT_TRUE(soon([&] { return on_its_way->given() && behind_it->given(); }));
+  EXPECT_THAT(on_its_way->text(), HasSubstr("it holds if that write still succeeds"));
+  EXPECT_THAT(behind_it->text(), HasSubstr("the order was not accepted: group app has not come to it for 5s"));
+  store.gate.open();
+  ASSERT_TRUE(soon([&] { return store.memory("app").manual.hold.has_value(); }));
+  EXPECT_EQ(store.memory("app").manual.hold->servers, 3) << "the one behind it was forgotten";
 }
 
 TEST_F(LoopTest, an_order_that_no_turn_came_to_obey_is_written_down_at_the_end) {
   add(group("app", 1));
   start();
-  ASSERT_TRUE(soon([&] { return loop->ready() && clouds["cloud"].size() == 1; }));
-  store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
-  const int before = store.refused();
-  EXPECT_TRUE(loop->order("app", scale_to(3)));
-  ASSERT_TRUE(soon([&] { return store.refused() > before; }));
-  clouds["cloud"].provider->lists.close();
-  store.fail_saves({});
-  loop->stop();
+  ASSERT_TRUE(soon([&] { return loop->idle() && clouds["cloud"].size() == 1; }));
+  store.gate.close();
+  loop->wake("app");
+  const auto first = ordered(scale_to(2));
+  ASSERT_TRUE(soon([&] { return store.gate.waiting() == 1; }));
+  const auto last = ordered(scale_to(3));
+  std::jthread stopping([&] { loop->stop(); });
+  // One that changes nothing where no deploy is under way.
+  const Order harmless{.kind = Order::Kind::promote};
+  ASSERT_TRUE(soon([&] { return !loop->order("app", harmless, [](const Result<void>&) {}); })) << "nobody would write it down";
+  store.gate.open();
+  stopping.join();
+  EXPECT_TRUE(last->given());
+  EXPECT_EQ(last->text(), "");
   EXPECT_EQ(store.memory("app").manual.hold, (Manual::Hold{3, {}, "ops"}));
-  const Record record = store.record("app");
-  EXPECT_FALSE(record.orders.empty());
-  EXPECT_FALSE(loop->order("app", scale_to(2))) << "nobody would write this one down";
+  EXPECT_FALSE(store.record("app").orders.empty());
 }
 
 TEST_F(LoopTest, orders_outlive_a_restart_and_end_at_their_time) {
@@ -546,7 +639,7 @@ TEST_F(LoopTest, orders_outlive_a_restart_and_end_at_their_time) {
   start();
   Order order = scale_to(3);
   order.until = clock.now() + 24h;
-  EXPECT_TRUE(loop->order("app", order));
+  EXPECT_TRUE(ordered(order));
   ASSERT_TRUE(soon([&] { return clouds["cloud"].size() == 3; }));
   loop.reset();
   add(group("app", 1));
@@ -554,7 +647,7 @@ TEST_F(LoopTest, orders_outlive_a_restart_and_end_at_their_time) {
   ASSERT_TRUE(soon([&] { return loop->ready(); }));
   EXPECT_EQ(loop->snapshot("app")->memory.manual.hold, (Manual::Hold{3, order.until, "ops"}));
   order.until = clock.now() + 50ms;
-  EXPECT_TRUE(loop->order("app", order));
+  EXPECT_TRUE(ordered(order));
   EXPECT_TRUE(soon([&] {
     loop->wake("app");
     return !store.memory("app").manual.hold;
@@ -564,21 +657,16 @@ TEST_F(LoopTest, orders_outlive_a_restart_and_end_at_their_time) {
 TEST_F(LoopTest, what_was_ordered_and_not_obeyed_yet_is_known_to_whoever_orders_next) {
   add(group("app", 1));
   start();
-  ASSERT_TRUE(soon([&] { return loop->ready() && clouds["cloud"].size() == 1; }));
+  ASSERT_TRUE(soon([&] { return loop->idle() && clouds["cloud"].size() == 1; }));
   EXPECT_FALSE(loop->memory("nobody"));
   EXPECT_FALSE(loop->memory("app")->rollout);
-  store.fail_saves(Error{ErrorKind::unavailable, "disk full"});
-  EXPECT_TRUE(loop->order("app", {.kind = Order::Kind::deploy, .version = "v2", .by = "ops"}));
-  const int before = store.refused();
-  EXPECT_TRUE(soon([&] {
-    loop->wake("app");
-    EXPECT_EQ(loop->memory("app")->rollout.value_or(Rollout{}).version, "v2")
-        << "whether its turn runs, has failed, or is still to come";
-    return store.refused() >= before + 3;
-  }));
+  store.gate.close();
+  const auto answer = ordered({.kind = Order::Kind::deploy, .version = "v2", .by = "ops"});
+  EXPECT_EQ(loop->memory("app")->rollout.value_or(Rollout{}).version, "v2") << "though no turn has come to it";
+  ASSERT_TRUE(soon([&] { return store.gate.waiting() == 1; }));
+  EXPECT_EQ(loop->memory("app")->rollout.value_or(Rollout{}).version, "v2") << "while it is being saved";
   EXPECT_FALSE(store.memory("app").rollout);
-  store.fail_saves({});
-  loop->wake("app");
+  store.gate.open();
   EXPECT_TRUE(soon([&] { return store.memory("app").rollout.has_value(); }));
   EXPECT_TRUE(loop->memory("app")->rollout);
 }

@@ -163,7 +163,7 @@ TEST(PlansJson, comes_back_whole) {
 TEST(RecordJson, keeps_orders) {
   const TimePoint at = full_record().at;
   Record record = full_record();
-  record.orders = {{.kind = Order::Kind::scale, .servers = 4, .until = at, .at = at, .by = "ops"},
+  record.orders = {{.kind = Order::Kind::scale, .servers = 4, .until = at, .at = at, .by = "ops", .token = "ann", .from = "10.0.0.9"},
                    {.kind = Order::Kind::pause, .out = false, .in = true, .at = at},
                    {.kind = Order::Kind::resume, .at = at, .by = "a\"b"},
                    {.kind = Order::Kind::deploy, .version = "v2", .strategy = Strategy::canary, .at = at, .by = "ops"},
