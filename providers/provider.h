@@ -88,8 +88,15 @@ struct ProviderType {
   /// Checks beyond the tables. Never touches the outside.
   std::vector<SettingsError> (*check)(const Settings& provider, const Group& group) = nullptr;
   ProviderAbilities abilities = {};
+  /// What it can do with this `server:` section, where that depends on its keys.
+  ProviderAbilities (*abilities_with)(const Settings& server) = nullptr;
   Result<std::unique_ptr<Provider>> (*make)(const Settings& provider, ProviderContext context) = nullptr;
 };
+
+/// What a type can do for a group with this `server:` section.
+[[nodiscard]] inline ProviderAbilities abilities_of(const ProviderType& type, const Settings& server) {
+  return type.abilities_with == nullptr ? type.abilities : type.abilities_with(server);
+}
 
 /// All kinds of provider.
 [[nodiscard]] std::span<const ProviderType> provider_catalog();

@@ -370,8 +370,8 @@ class ConfigBuilder {
     if (!fixed) read_help(group, settings, place);
     check_budget(settings, place);
     if (type != nullptr) group.elastic = type->elastic;
-    if (type != nullptr) group.chooses_victim = type->abilities.chooses_victim;
-    if (type != nullptr) group.deployed_with = type->abilities.deployed_with;
+    if (type != nullptr) group.chooses_victim = abilities_of(*type, group.server).chooses_victim;
+    if (type != nullptr) group.deployed_with = abilities_of(*type, group.server).deployed_with;
     if (type != nullptr && settings.has("overflow")) read_overflow(group, *type, settings.section("overflow"), place);
     if (server_is_good && !group.name.empty()) check_server(group, *type, place);
     read_balancers(group, place);
@@ -434,16 +434,16 @@ class ConfigBuilder {
     if (type == nullptr) return;
     if (there.provider == group.provider)
       return complain(overflow, place, "provider", "expected another provider than the group's own");
-    for (const ProviderType* one : {&first, type}) {
-      if (one->elastic && one->abilities.chooses_victim) continue;
+    const std::size_t before = reader_.error_count();
+    there.server = read_server(*type, place);
+    for (const auto& [one, server] : {std::pair(&first, &group.server), std::pair(type, &there.server)}) {
+      if (one->elastic && abilities_of(*one, *server).chooses_victim) continue;
       return complain(
           overflow, place, "provider",
           fmt::format("expected two providers that make servers and remove the one they are told to; type {} does not", one->name));
     }
-    const std::size_t before = reader_.error_count();
-    there.server = read_server(*type, place);
     if (reader_.error_count() == before && !group.name.empty()) check_server(there, *type, place);
-    if (group.deployed_with.empty()) group.deployed_with = type->abilities.deployed_with;
+    if (group.deployed_with.empty()) group.deployed_with = abilities_of(*type, there.server).deployed_with;
     group.overflow = OverflowSpec{.provider = there.provider, .server = std::move(there.server)};
   }
 
@@ -629,8 +629,8 @@ class ConfigBuilder {
     const Settings& deploy = settings.section("deploy");
     const Place place{child(group_place.node, "deploy"), join_path(group_place.path, "deploy")};
     group.deploy = read_deploy(deploy, group.health.deadline, place.path, reader_);
-    refuse_deploys(settings.text("provider"), group_place);
-    if (group.overflow) refuse_deploys(group.overflow->provider, group_place);
+    refuse_deploys(settings.text("provider"), group.server, group_place);
+    if (group.overflow) refuse_deploys(group.overflow->provider, group.overflow->server, group_place);
     note_weights(group);
     if (deploy.text("strategy") == "canary" && !group.weightless.empty()) {
       complain(deploy, place, "strategy",
@@ -643,16 +643,16 @@ class ConfigBuilder {
   }
 
   /// Rules for what weir cannot do there would be ignored without a word.
-  void refuse_deploys(const std::string& provider, const Place& place) {
+  void refuse_deploys(const std::string& provider, const Settings& server, const Place& place) {
     const auto entry = std::ranges::find(place.node.entries, "deploy", &YamlEntry::key);
     const auto spec = config_.providers.find(provider);
     if (entry == place.node.entries.end() || spec == config_.providers.end()) return;
     const ProviderType& type = *type_named(catalogs_.providers, spec->second.type);
-    if (type.abilities.deployed_with.empty()) return;
-    reader_.complain(
-        entry->mark, join_path(place.path, "deploy"),
-        fmt::format("not for provider '{}': its type {} {}; deploy there with {}", provider, type.name,
-                    type.elastic ? "replaces servers by itself" : "has a fixed list of servers", type.abilities.deployed_with));
+    const std::string_view deployed_with = abilities_of(type, server).deployed_with;
+    if (deployed_with.empty()) return;
+    reader_.complain(entry->mark, join_path(place.path, "deploy"),
+                     fmt::format("not for provider '{}': its type {} {}; deploy there with {}", provider, type.name,
+                                 type.elastic ? "replaces servers by itself" : "has a fixed list of servers", deployed_with));
   }
 
   void note_weights(Group& group) {

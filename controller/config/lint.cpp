@@ -92,7 +92,7 @@ class GroupLint {
     check_help();
     check_budget();
     check_patience();
-    if (type_.abilities.deployed_with.empty()) check_deploys();
+    if (group_.deployed_with.empty()) check_deploys();
     if (group_.min == 0 && !group_.policies.empty()) {
       warn("min is 0: with no server there is no load to measure, so only a query that counts waiting work can scale out again");
     }

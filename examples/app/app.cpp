@@ -388,7 +388,7 @@ int main(int argc, char** argv) {
   };
   app.add_option("--host", options.host, "address to listen on")->capture_default_str();
   app.add_option("--port", options.port, "port to listen on; 0 takes a free one")->required();
-  app.add_option("--version", options.version, "what it says it is")->capture_default_str();
+  app.add_option("--version", options.version, "what it says it is")->envname("WEIR_VERSION")->capture_default_str();
   app.add_option("--capacity", options.capacity, "requests it works on at once")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--queue", options.queue, "requests that may wait; more get 503")->capture_default_str();
   add_duration("--service-time", options.service_time, "time one request takes (20ms)");

@@ -12,6 +12,7 @@
 #include <set>
 #include <utility>
 
+#include "providers/docker_swarm/own_service.h"
 #include "providers/docker_swarm/servers.h"
 
 namespace weir {
@@ -99,16 +100,13 @@ class Removals {
 
 const std::string& service_of(const Group& group) { return group.server.text("service"); }
 
-SwarmNodes by_id(std::vector<SwarmNode> nodes) {
-  SwarmNodes result;
-  for (SwarmNode& node : nodes) result.emplace(node.id, std::move(node));
-  return result;
-}
-
 class DockerSwarmProvider final : public Provider {
  public:
   DockerSwarmProvider(Network& network, DockerSwarmOptions options)
-      : options_(std::move(options)), network_(network), engine_(network, options_.name, options_.engine, options_.access) {}
+      : options_(std::move(options)),
+        network_(network),
+        engine_(network, options_.name, options_.engine, options_.access),
+        own_services_(network, engine_, options_) {}
 
   Result<std::vector<Server>> list(std::span<const Group* const> groups, std::stop_token stop) override;
   Result<Server> launch(const LaunchRequest& request, std::stop_token stop) override;
@@ -134,7 +132,12 @@ class DockerSwarmProvider final : public Provider {
     SwarmService service;
   };
 
-  [[nodiscard]] Result<std::vector<Owned>> owned(std::span<const Group* const> groups, const std::stop_token& stop);
+  using Services = std::vector<SwarmService>;
+
+  [[nodiscard]] Result<std::vector<Server>> list_counted(std::span<const Group* const> groups, const Services& services,
+                                                         const std::stop_token& stop);
+  [[nodiscard]] Result<void> lower_count(const Group& group, const std::string& server, const std::stop_token& stop);
+  [[nodiscard]] Result<std::vector<Owned>> owned(std::span<const Group* const> groups, const Services& services) const;
   [[nodiscard]] Result<const SwarmService*> service_in(const std::vector<SwarmService>& services, const Group& group) const;
   [[nodiscard]] Result<std::vector<Server>> servers_of_all(std::vector<Owned> services, const Engine::Tasks& tasks,
                                                            const SwarmNodes& nodes) const;
@@ -151,6 +154,7 @@ class DockerSwarmProvider final : public Provider {
   const DockerSwarmOptions options_;
   Network& network_;
   Engine engine_;
+  OwnServices own_services_;
   Turns turns_;
   Removals removals_;
 };
@@ -171,35 +175,55 @@ Result<const SwarmService*> DockerSwarmProvider::service_in(const std::vector<Sw
 
 bool DockerSwarmProvider::is_marked(const SwarmService& service) const {
   const auto owner = service.labels.find(kOwnerLabel);
-  return owner != service.labels.end() && owner->second == options_.owner && service.labels.contains(kGroupLabel);
+  return owner != service.labels.end() && owner->second == options_.owner && service.labels.contains(kGroupLabel) &&
+         !service.labels.contains(kTokenLabel);
 }
 
-/// The services of the groups, then those that only their labels say are ours. Sorted by id.
+/// The services whose count is a group's, then those that only their labels say are ours, unless they have become a group's
+/// pattern. Sorted by id.
 Result<std::vector<DockerSwarmProvider::Owned>> DockerSwarmProvider::owned(std::span<const Group* const> groups,
-                                                                           const std::stop_token& stop) {
-  const Result<std::vector<SwarmService>> services = engine_.services(stop);
-  if (!services) return std::unexpected(services.error());
+                                                                           const Services& services) const {
   std::map<std::string, Owned> result;
+  std::set<std::string> patterns;
   for (const Group* group : groups) {
-    const Result<const SwarmService*> service = service_in(*services, *group);
+    if (has_own_services(group->server)) {
+      patterns.insert(service_of(*group));
+      continue;
+    }
+    const Result<const SwarmService*> service = service_in(services, *group);
     if (!service) return std::unexpected(service.error());
     const auto [place, fresh] = result.try_emplace((*service)->id, Owned{group->name, group, **service});
     if (fresh) continue;
     return failure(ErrorKind::unavailable, fmt::format("{}: service {} is configured for two groups, {} and {}", options_.name,
                                                        (*service)->name, place->second.name, group->name));
   }
-  for (const SwarmService& service : *services) {
-    if (is_marked(service)) result.try_emplace(service.id, Owned{service.labels.at(kGroupLabel), nullptr, service});
+  for (const SwarmService& service : services) {
+    const bool is_pattern = patterns.contains(service.name) || patterns.contains(service.id);
+    if (is_marked(service) && !is_pattern) result.try_emplace(service.id, Owned{service.labels.at(kGroupLabel), nullptr, service});
   }
   std::vector<Owned> sorted;
   for (auto& [id, each] : result) sorted.push_back(std::move(each));
   return sorted;
 }
 
-/// A ledger is read after the tasks it speaks of: a task whose token is not in it was not launched by us.
 Result<std::vector<Server>> DockerSwarmProvider::list(std::span<const Group* const> groups, std::stop_token stop) {
   const Removals::Count shown = removals_.so_far();
-  const Result<std::vector<Owned>> before = owned(groups, stop);
+  const Result<Services> services = engine_.services(stop);
+  if (!services) return std::unexpected(services.error());
+  Result<std::vector<Server>> servers = list_counted(groups, *services, stop);
+  if (!servers) return servers;
+  Result<std::vector<Server>> own = own_services_.list(groups, *services, stop);
+  if (!own) return own;
+  std::ranges::move(*own, std::back_inserter(*servers));
+  std::ranges::sort(*servers, {}, &Server::id);
+  removals_.seen(shown);
+  return servers;
+}
+
+/// A ledger is read after the tasks it speaks of: a task whose token is not in it was not launched by us.
+Result<std::vector<Server>> DockerSwarmProvider::list_counted(std::span<const Group* const> groups, const Services& services,
+                                                              const std::stop_token& stop) {
+  const Result<std::vector<Owned>> before = owned(groups, services);
   if (!before) return std::unexpected(before.error());
   if (before->empty()) return std::vector<Server>{};
   std::vector<std::string> ids;
@@ -209,14 +233,14 @@ Result<std::vector<Server>> DockerSwarmProvider::list(std::span<const Group* con
   const Result<Engine::Tasks> tasks = engine_.tasks(ids, stop);
   if (!tasks && tasks.error().kind == ErrorKind::not_found) return failure(ErrorKind::unavailable, tasks.error().message);
   if (!tasks) return std::unexpected(tasks.error());
-  Result<std::vector<Owned>> after = owned(groups, stop);
+  const Result<Services> now = engine_.services(stop);
+  if (!now) return std::unexpected(now.error());
+  Result<std::vector<Owned>> after = owned(groups, *now);
   if (!after) return std::unexpected(after.error());
   if (!std::ranges::equal(*after, ids, {}, [](const Owned& each) { return each.service.id; })) {
     return failure(ErrorKind::unavailable, fmt::format("{}: services came or went while they were listed", options_.name));
   }
-  Result<std::vector<Server>> servers = servers_of_all(std::move(*after), *tasks, by_id(std::move(*nodes)));
-  if (servers) removals_.seen(shown);
-  return servers;
+  return servers_of_all(std::move(*after), *tasks, by_id(std::move(*nodes)));
 }
 
 Result<std::vector<Server>> DockerSwarmProvider::servers_of_all(std::vector<Owned> services, const Engine::Tasks& tasks,
@@ -308,6 +332,7 @@ Result<DockerSwarmProvider::Step> DockerSwarmProvider::decide_launch(const Launc
 
 Result<Server> DockerSwarmProvider::launch(const LaunchRequest& request, std::stop_token stop) {
   if (request.token.empty()) return failure(ErrorKind::invalid, fmt::format("{}: a launch without a token", options_.name));
+  if (has_own_services(request.group.server)) return own_services_.launch(request, stop);
   const Result<Changed> changed = change(
       service_of(request.group), request.group,
       [&](const ServiceView& view, std::optional<int> /*asked_for*/) { return decide_launch(request, view); }, stop);
@@ -356,6 +381,13 @@ Result<DockerSwarmProvider::Step> DockerSwarmProvider::decide_removal(const std:
 
 Result<void> DockerSwarmProvider::terminate(const Group& group, const std::string& server, std::stop_token stop) {
   if (server.empty() || removals_.is_unseen(server)) return {};
+  const Result<bool> own = own_services_.terminate(group, server, stop);
+  if (!own) return std::unexpected(own.error());
+  if (*own || has_own_services(group.server)) return {};
+  return lower_count(group, server, stop);
+}
+
+Result<void> DockerSwarmProvider::lower_count(const Group& group, const std::string& server, const std::stop_token& stop) {
   const Result<std::optional<std::string>> service = service_of_task(group, server, stop);
   if (!service) return std::unexpected(service.error());
   if (!*service) return {};

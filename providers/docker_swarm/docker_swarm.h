@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "platform/api_client.h"
@@ -16,8 +17,9 @@ struct DockerSwarmOptions {
   std::string name;      ///< in messages: the key in `providers:`
   EngineAddress engine;  ///< of a manager
   HttpAccess access = {};
-  std::string owner = "weir";    ///< marks the services that this weir scales
-  Duration task_deadline{3000};  ///< how long launch() waits for Swarm to make the task of a count it has accepted
+  std::string owner = "weir";                  ///< marks the services that this weir scales
+  std::optional<RegistryLogin> registry = {};  ///< what the nodes pull the images of servers with
+  Duration task_deadline{3000};                ///< how long launch() waits for Swarm to make the task of a count it has accepted
 };
 
 [[nodiscard]] std::unique_ptr<Provider> make_docker_swarm_provider(Network& network, DockerSwarmOptions options);

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "model/text.h"
+#include "platform/base64.h"
 
 namespace weir {
 namespace {
@@ -50,6 +51,15 @@ ApiVerdict judge(const HttpResponse& response) {
 
 std::string filter(const std::vector<std::string>& services) {
   return url_encoded(nlohmann::json{{"service", services}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+}
+
+/// As Docker wants it: JSON in the base64 of URLs.
+std::string encoded(const RegistryLogin& login) {
+  const nlohmann::json json = {{"username", login.username}, {"password", login.password}};
+  std::string text = base64(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+  std::ranges::replace(text, '+', '-');
+  std::ranges::replace(text, '/', '_');
+  return text;
 }
 
 }  // namespace
@@ -158,12 +168,21 @@ Result<SwarmService> Engine::service(const std::string& name, const std::stop_to
 }
 
 Result<Engine::Tasks> Engine::tasks(const std::vector<std::string>& services, const std::stop_token& stop) {
-  const Result<HttpResponse> answer = get("tasks.list", "/tasks?filters=" + filter(services), stop);
+  const Result<HttpResponse> answer =
+      get("tasks.list", services.empty() ? std::string("/tasks") : "/tasks?filters=" + filter(services), stop);
   if (!answer) return std::unexpected(answer.error());
   Result<std::vector<SwarmTask>> tasks = read_tasks(answer->body);
   if (!tasks) return failure(tasks.error().kind, name_ + ": " + tasks.error().message);
   const TimePoint here = std::chrono::floor<Duration>(std::chrono::system_clock::now());
   return Tasks{.tasks = std::move(*tasks), .at = answered_at(*answer).value_or(here)};
+}
+
+Result<SwarmTask> Engine::task(const std::string& id, const std::stop_token& stop) {
+  const Result<HttpResponse> answer = get("tasks.get", "/tasks/" + url_encoded(id), stop);
+  if (!answer) return std::unexpected(answer.error());
+  Result<SwarmTask> task = read_task(answer->body);
+  if (!task) task.error().message = name_ + ": " + task.error().message;
+  return task;
 }
 
 Result<std::vector<SwarmNode>> Engine::nodes(const std::stop_token& stop) {
@@ -194,6 +213,37 @@ Result<ServiceUpdate> Engine::update(const SwarmService& service, const std::str
   // Refused for what we are, not for what we asked: nothing was done, and the same would be refused again.
   if (error.kind == ErrorKind::unavailable && judge(*answer) == ApiVerdict::broken) return ServiceUpdate::unknown;
   return std::unexpected(error);
+}
+
+Result<Engine::Creation> Engine::create(const std::string& spec, const std::optional<RegistryLogin>& login,
+                                        const std::stop_token& stop) {
+  const Result<std::string> start = prefix(stop);
+  if (!start) return std::unexpected(start.error());
+  ApiCall call = call_for("services.create", *start + "/services/create");
+  call.http.method = "POST";
+  call.http.content_type = "application/json";
+  call.http.body = spec;
+  if (login) call.http.access.headers.emplace_back("X-Registry-Auth", encoded(*login));
+  const Result<HttpResponse> answer = client_.call(call, stop);
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->status == 201) return Creation::done;
+  if (answer->status == 409) return Creation::name_taken;
+  Error error = refusal(call, *answer);
+  // What is not found is something that the spec speaks of: a network, a secret.
+  if (error.kind == ErrorKind::not_found) error.kind = ErrorKind::invalid;
+  return std::unexpected(std::move(error));
+}
+
+Result<void> Engine::remove(const std::string& id, const std::stop_token& stop) {
+  const Result<std::string> start = prefix(stop);
+  if (!start) return std::unexpected(start.error());
+  ApiCall call = call_for("services.remove", fmt::format("{}/services/{}", *start, url_encoded(id)));
+  call.http.method = "DELETE";
+  call.repeat = Repeat::safe;
+  const Result<HttpResponse> answer = client_.call(call, stop);
+  if (!answer) return std::unexpected(answer.error());
+  if (answer->status == 200) return {};
+  return std::unexpected(refusal(call, *answer));
 }
 
 }  // namespace weir

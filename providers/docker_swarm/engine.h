@@ -23,6 +23,12 @@ struct EngineAddress {
 /// What `unix:///path` and `tcp://host:port` come to; nothing if it is neither.
 [[nodiscard]] std::optional<EngineAddress> parse_engine_host(std::string_view host, bool tls);
 
+/// Who the nodes are to a registry when they pull an image.
+struct RegistryLogin {
+  std::string username;
+  std::string password;
+};
+
 /// What became of the update of a service.
 enum class ServiceUpdate {
   done,
@@ -35,20 +41,32 @@ class Engine {
  public:
   Engine(Network& network, std::string name, EngineAddress address, HttpAccess access);
 
-  /// All services. Errors of the four readers: unavailable (also: no manager, no quorum), denied, cancelled, invalid.
+  /// All services. Errors of all readers: unavailable (also: no manager, no quorum), denied, cancelled, invalid.
   [[nodiscard]] Result<std::vector<SwarmService>> services(const std::stop_token& stop);
   /// By name or id. Errors besides: not_found.
   [[nodiscard]] Result<SwarmService> service(const std::string& name, const std::stop_token& stop);
-  /// Those of the services named, by name or id; their history too. `at`: the manager's clock.
+  /// Those of the services named, by name or id, or with no name those of all; their history too. `at`: the manager's clock.
   struct Tasks {
     std::vector<SwarmTask> tasks;
     TimePoint at;
   };
   [[nodiscard]] Result<Tasks> tasks(const std::vector<std::string>& services, const std::stop_token& stop);
+  /// Errors besides: not_found.
+  [[nodiscard]] Result<SwarmTask> task(const std::string& id, const std::stop_token& stop);
   [[nodiscard]] Result<std::vector<SwarmNode>> nodes(const std::stop_token& stop);
 
   /// Replaces the spec of a service that is still as it was read. Errors: invalid and denied mean that nothing was done; cancelled.
   [[nodiscard]] Result<ServiceUpdate> update(const SwarmService& service, const std::string& spec, const std::stop_token& stop);
+
+  enum class Creation {
+    done,
+    name_taken,  ///< perhaps by an earlier attempt; nothing was done
+  };
+  /// Makes a service. Errors: invalid and denied mean that nothing was made, unavailable that nobody knows; cancelled.
+  [[nodiscard]] Result<Creation> create(const std::string& spec, const std::optional<RegistryLogin>& login,
+                                        const std::stop_token& stop);
+  /// Removes a service; its tasks stop within their grace period. Errors: not_found, unavailable, denied, cancelled.
+  [[nodiscard]] Result<void> remove(const std::string& id, const std::stop_token& stop);
 
  private:
   /// `/v1.41`, agreed upon with the Engine when first needed.

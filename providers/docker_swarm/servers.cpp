@@ -97,6 +97,9 @@ class Lister {
     if (ended) {
       server.phase = Phase::terminating;
       server.failure = how_it_ended(task);
+      if (view_.obituaries == ServiceView::Obituaries::lasting) {
+        return task.desired <= TaskState::shutdown && is_last_of_its_slot(task);
+      }
       return ended_by_itself(task) && is_recent(task) && is_last_of_its_slot(task);
     }
     if (!is_wanted(task)) {

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include "providers/docker_swarm/docker_swarm.h"
+#include "providers/docker_swarm/own_service.h"
 
 namespace weir {
 namespace {
@@ -11,6 +12,11 @@ constexpr Key kTlsKeys[] = {
     {.name = "key_file", .doc = "PEM file of that certificate's key.", .required = true},
 };
 
+constexpr Key kRegistryKeys[] = {
+    {.name = "username", .doc = "The user.", .required = true},
+    {.name = "password", .type = KeyType::secret, .doc = "The user's password or token.", .required = true},
+};
+
 constexpr Key kProviderKeys[] = {
     {.name = "host",
      .doc = "The Engine of a manager: unix:///path/to/docker.sock or tcp://host:port.",
@@ -18,13 +24,21 @@ constexpr Key kProviderKeys[] = {
     {.name = "owner",
      .doc = "Marks the services that this weir scales; another weir at the same swarm needs another one.",
      .fallback = "weir"},
+    {.name = "registry",
+     .type = KeyType::section,
+     .doc = "What the nodes log in with where they pull `image` from.",
+     .keys = kRegistryKeys},
     {.name = "tls", .type = KeyType::section, .doc = "How weir and an Engine at tcp:// know each other.", .keys = kTlsKeys},
 };
 
 constexpr Key kServerKeys[] = {
     {.name = "service",
-     .doc = "The replicated service whose tasks are the servers, by name or id. It must exist.",
+     .doc = "The replicated service whose tasks are the servers, or, with `image`, that the servers are made after; by name or id. "
+            "It must exist.",
      .required = true},
+    {.name = "image",
+     .doc = "What the servers of a version run, such as registry.example/app:{version}. Every server is then a service of its own, "
+            "made after `service`, and weir deploys the group."},
     {.name = "network",
      .doc = "The network of the service at which its tasks are reached. Without it they are reached at their node, at the port "
             "published there in host mode."},
@@ -57,10 +71,30 @@ std::string complaint_about(const Settings& provider) {
   return {};
 }
 
-std::vector<SettingsError> check(const Settings& provider, const Group& /*group*/) {
-  std::string complaint = complaint_about(provider);
-  if (complaint.empty()) return {};
-  return {{"provider", std::move(complaint), provider.mark("host")}};
+std::vector<SettingsError> check(const Settings& provider, const Group& group) {
+  std::vector<SettingsError> errors;
+  if (std::string complaint = complaint_about(provider); !complaint.empty()) {
+    errors.push_back({"provider", std::move(complaint), provider.mark("host")});
+  }
+  if (has_own_services(group.server) && !group.server.text("image").contains("{version}")) {
+    errors.push_back(
+        {"server.image",
+         fmt::format("expected {{version}} in it, such as app:{{version}}: with '{}' alone all versions would be the same",
+                     group.server.text("image")),
+         group.server.mark("image")});
+  }
+  return errors;
+}
+
+constexpr ProviderAbilities kAbilities = {
+    .sizing = ProviderAbilities::Sizing::desired_count,
+    .chooses_victim = false,
+    .deployed_with = "docker service update or docker stack deploy, or by weir if server.image is given",
+    .tested_against = "a stateful fake held to recorded answers; a real swarm of three nodes"};
+
+ProviderAbilities abilities_with(const Settings& server) {
+  if (!has_own_services(server)) return kAbilities;
+  return {.sizing = ProviderAbilities::Sizing::single_servers, .tested_against = kAbilities.tested_against};
 }
 
 Result<std::unique_ptr<Provider>> make(const Settings& provider, ProviderContext context) {
@@ -74,24 +108,29 @@ Result<std::unique_ptr<Provider>> make(const Settings& provider, ProviderContext
     access.certificate_file = tls.text("certificate_file");
     access.key_file = tls.text("key_file");
   }
+  std::optional<RegistryLogin> registry;
+  if (provider.has("registry")) {
+    const Settings& login = provider.section("registry");
+    registry = RegistryLogin{.username = login.text("username"), .password = login.text("password")};
+  }
   const auto address = parse_engine_host(provider.text("host"), provider.has("tls"));
-  return make_docker_swarm_provider(
-      *context.network,
-      {.name = std::move(context.name), .engine = *address, .access = std::move(access), .owner = provider.text("owner")});
+  return make_docker_swarm_provider(*context.network, {.name = std::move(context.name),
+                                                       .engine = *address,
+                                                       .access = std::move(access),
+                                                       .owner = provider.text("owner"),
+                                                       .registry = std::move(registry)});
 }
 
 }  // namespace
 
 ProviderType docker_swarm_provider_type() {
   return {.name = "docker_swarm",
-          .doc = "Servers are the tasks of a replicated Docker Swarm service.",
+          .doc = "Servers are the tasks of a replicated Docker Swarm service, or services made after it.",
           .provider_keys = kProviderKeys,
           .server_keys = kServerKeys,
           .check = check,
-          .abilities = {.sizing = ProviderAbilities::Sizing::desired_count,
-                        .chooses_victim = false,
-                        .deployed_with = "docker service update or docker stack deploy",
-                        .tested_against = "a stateful fake held to recorded answers; a real swarm of three nodes"},
+          .abilities = kAbilities,
+          .abilities_with = abilities_with,
           .make = make};
 }
 

@@ -8,6 +8,7 @@
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
+#include <utility>
 
 #include "model/text.h"
 
@@ -88,7 +89,9 @@ SwarmTask task_of(const Json& json) {
   task.service = text_of(json, "ServiceID");
   task.slot = number_of(json, "Slot");
   task.node = text_of(json, "NodeID");
-  task.image = text_of(member(member(json, "Spec"), "ContainerSpec"), "Image");
+  const Json& container = member(member(json, "Spec"), "ContainerSpec");
+  task.image = text_of(container, "Image");
+  if (const Json& labels = member(container, "Labels"); !labels.is_null()) labels.get_to(task.labels);
   const Json& status = member(json, "Status");
   task.state = state_of(text_of(status, "State"));
   task.desired = state_of(text_of(json, "DesiredState"));
@@ -144,6 +147,7 @@ SwarmService service_of(const Json& json) {
   service.spec = spec.dump();
   service.name = text_of(spec, "Name");
   if (const Json& labels = member(spec, "Labels"); !labels.is_null()) labels.get_to(service.labels);
+  service.created_at = time_of(text_of(json, "CreatedAt"));
   service.image = text_of(member(member(spec, "TaskTemplate"), "ContainerSpec"), "Image");
   read_mode(spec, service);
   for (const Json& port : member(member(spec, "EndpointSpec"), "Ports")) {
@@ -190,8 +194,16 @@ Result<std::vector<SwarmTask>> read_tasks(const std::string& json) {
   return reading(json, "tasks", [](const Json& read) { return all_of(read, task_of); });
 }
 
+Result<SwarmTask> read_task(const std::string& json) { return reading(json, "task", task_of); }
+
 Result<std::vector<SwarmNode>> read_nodes(const std::string& json) {
   return reading(json, "nodes", [](const Json& read) { return all_of(read, node_of); });
+}
+
+SwarmNodes by_id(std::vector<SwarmNode> nodes) {
+  SwarmNodes result;
+  for (SwarmNode& node : nodes) result.emplace(node.id, std::move(node));
+  return result;
 }
 
 std::string read_message(const std::string& json) {

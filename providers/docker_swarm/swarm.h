@@ -53,7 +53,8 @@ struct SwarmTask {
   std::string image;
   TaskState state = TaskState::created;
   TaskState desired = TaskState::running;
-  std::string trouble;  ///< Status.Err
+  std::string trouble;                        ///< Status.Err
+  std::map<std::string, std::string> labels;  ///< of its container
   SwarmTime created_at;
   SwarmTime updated_at;
   std::vector<Attachment> attachments;
@@ -73,6 +74,8 @@ struct SwarmNode {
   bool is_down = false;
 };
 using SwarmNodes = std::map<std::string, SwarmNode>;
+/// Each under its id.
+[[nodiscard]] SwarmNodes by_id(std::vector<SwarmNode> nodes);
 
 /// One service, with its spec as it came.
 struct SwarmService {
@@ -81,6 +84,7 @@ struct SwarmService {
   std::uint64_t version = 0;  ///< compared for equality only
   std::string spec;           ///< JSON; goes back whole, with what we do not know in it
   std::map<std::string, std::string> labels;
+  SwarmTime created_at;
   std::string image;
   std::string mode;  ///< `replicated`, `global` …
   int replicas = 0;  ///< of a replicated one
@@ -97,6 +101,7 @@ struct SwarmService {
 [[nodiscard]] Result<std::vector<SwarmService>> read_services(const std::string& json);
 [[nodiscard]] Result<SwarmService> read_service(const std::string& json);
 [[nodiscard]] Result<std::vector<SwarmTask>> read_tasks(const std::string& json);
+[[nodiscard]] Result<SwarmTask> read_task(const std::string& json);
 [[nodiscard]] Result<std::vector<SwarmNode>> read_nodes(const std::string& json);
 /// The `message` of an error answer; empty if it has none.
 [[nodiscard]] std::string read_message(const std::string& json);

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "platform/base64.h"
 #include "providers/vultr/instance.h"
 
 namespace weir {
@@ -98,18 +99,6 @@ std::string fill_vultr_template(const std::string& text, const LaunchRequest& re
     }
   }
   return result;
-}
-
-std::string base64(const std::string& bytes) {
-  constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t at = 0; at < bytes.size(); at += 3) {
-    const std::size_t count = std::min<std::size_t>(3, bytes.size() - at);
-    unsigned group = 0;
-    for (std::size_t i = 0; i < 3; ++i) group = group << 8U | (i < count ? static_cast<unsigned char>(bytes[at + i]) : 0U);
-    for (std::size_t i = 0; i < 4; ++i) text += i <= count ? kAlphabet[group >> (6U * (3U - i)) & 63U] : '=';
-  }
-  return text;
 }
 
 }  // namespace weir

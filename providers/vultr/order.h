@@ -23,7 +23,4 @@ struct VultrPlace {
 /// {version}, {group} and {token} replaced; other braces, and ${version}, which is a shell's, stay as they are.
 [[nodiscard]] std::string fill_vultr_template(const std::string& text, const LaunchRequest& request);
 
-/// The standard alphabet, padded.
-[[nodiscard]] std::string base64(const std::string& bytes);
-
 }  // namespace weir

@@ -1,5 +1,5 @@
 #include "providers/memory/memory.h"
-#include "tests/contract/provider_contract.h"
+#include "tests/contract/deploy_contract.h"
 #include "tests/support/settings.h"
 
 namespace weir {
@@ -27,6 +27,7 @@ const MakeHarness kMemory = [] { return std::make_unique<MemoryHarness>(); };
 
 INSTANTIATE_TEST_SUITE_P(Memory, ProviderContract, testing::Values(kMemory), named("memory"));
 INSTANTIATE_TEST_SUITE_P(Memory, ElasticProviderContract, testing::Values(kMemory), named("memory"));
+INSTANTIATE_TEST_SUITE_P(Memory, DeployContract, testing::Values(kMemory), named("memory"));
 
 }  // namespace
 }  // namespace weir

@@ -1,7 +1,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tests/contract/provider_contract.h"
+#include "tests/contract/deploy_contract.h"
 #include "tests/support/process_world.h"
 
 namespace weir {
@@ -23,6 +23,7 @@ const MakeHarness kProcess = [] { return std::make_unique<ProcessHarness>(); };
 
 INSTANTIATE_TEST_SUITE_P(Process, ProviderContract, testing::Values(kProcess), named("process"));
 INSTANTIATE_TEST_SUITE_P(Process, ElasticProviderContract, testing::Values(kProcess), named("process"));
+INSTANTIATE_TEST_SUITE_P(Process, DeployContract, testing::Values(kProcess), named("process"));
 
 }  // namespace
 }  // namespace weir

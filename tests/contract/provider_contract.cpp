@@ -1,5 +1,6 @@
 #include "tests/contract/provider_contract.h"
 
+#include <map>
 #include <set>
 #include <thread>
 
@@ -35,9 +36,34 @@ TEST_P(ElasticProviderContract, a_launched_server_is_listed_as_it_was_asked_for)
   EXPECT_EQ(servers[0].id, launched.id);
   EXPECT_EQ(servers[0].token, "app-1");
   EXPECT_EQ(servers[0].group, "app");
-  EXPECT_EQ(servers[0].version, "v1");
+  EXPECT_EQ(servers[0].version, harness_->version(1));
   EXPECT_NE(servers[0].launched_at, TimePoint{});
   EXPECT_EQ(servers[0].failure, "");
+}
+
+TEST_P(ElasticProviderContract, versions_stand_beside_each_other_and_are_told_apart_also_after_a_restart_of_weir) {
+  if (!harness_->makes_versions()) GTEST_SKIP() << "the platform says what its servers run";
+  std::map<std::string, std::string> launched;
+  for (const auto& [token, number] : std::map<std::string, int>{{"app-1", 1}, {"app-2", 2}, {"app-3", 1}, {"app-4", 3}}) {
+    launched[token] = harness_->version(number);
+    EXPECT_EQ(launch(app_, token, number).version, launched[token]);
+  }
+  const auto listed = [this] {
+    std::map<std::string, std::string> found;
+    for (const Server& server : list()) found[server.token] = server.version;
+    return found;
+  };
+  EXPECT_EQ(listed(), launched);
+  restart_weir();
+  EXPECT_EQ(listed(), launched);
+  EXPECT_EQ(launch(app_, "app-2", 2).version, harness_->version(2));
+  for (const Server& server : list()) {
+    if (server.version != harness_->version(1)) continue;
+    EXPECT_TRUE(terminate_until_gone(app_, server.id));
+  }
+  launched.erase("app-1");
+  launched.erase("app-3");
+  EXPECT_EQ(listed(), launched);
 }
 
 TEST_P(ElasticProviderContract, the_same_token_is_the_same_server) {
@@ -65,7 +91,7 @@ TEST_P(ElasticProviderContract, servers_outlive_a_restart_of_weir) {
 TEST_P(ElasticProviderContract, a_launch_whose_answer_was_lost_can_be_repeated) {
   constexpr int kAttempts = 4;
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    const LaunchRequest request{app_, "lost-" + std::to_string(attempt), "v1"};
+    const LaunchRequest request{app_, "lost-" + std::to_string(attempt), harness_->version(1)};
     harness_->launch_and_die(request, attempt);
     restart_weir();
     (void)launch(app_, request.token);

@@ -28,6 +28,21 @@ class ProviderHarness {
   /// A group with room for eight servers. For a provider that is not elastic: with at least one server in it.
   [[nodiscard]] virtual Group group(const std::string& name) = 0;
 
+  /// Names the first, second … version as the provider wants them.
+  [[nodiscard]] virtual std::string version(int number) const { return "v" + std::to_string(number); }
+
+  /// False: the platform alone says what its servers run, and weir does not deploy them.
+  [[nodiscard]] virtual bool makes_versions() const { return true; }
+
+  /// One that no server can be made of; empty: there is none.
+  [[nodiscard]] virtual std::string broken_version() const { return {}; }
+
+  /// Lets time pass outside, where that has a clock of its own.
+  virtual void pass(Duration /*duration*/) {}
+
+  /// What the outside says that a server was made of, in terms of versions.
+  [[nodiscard]] virtual std::string made_of(const Server& server) { return server.version; }
+
   /// Launches as a weir that dies before it hears the answer: at whichever moment `attempt` (0, 1, 2 …) stands for.
   virtual void launch_and_die(const LaunchRequest& request, int /*attempt*/) { (void)open()->launch(request, {}); }
 };
@@ -65,8 +80,8 @@ class ElasticProviderContract : public ProviderContract {
   }
 
  protected:
-  Server launch(const Group& group, const std::string& token) {
-    Result<Server> server = provider_->launch({group, token, "v1"}, {});
+  Server launch(const Group& group, const std::string& token, int version = 1) {
+    Result<Server> server = provider_->launch({group, token, harness_->version(version)}, {});
     EXPECT_TRUE(server) << (server ? "" : server.error().message);
     return server.value_or(Server{});
   }

@@ -110,12 +110,21 @@ class Settled final : public Provider {
   std::unique_ptr<Provider> provider_;
 };
 
+Group group_of_own_services(const std::string& name) {
+  Group group = group_of(name);
+  group.chooses_victim = true;
+  group.server.set("image", std::string("app:{version}"));
+  return group;
+}
+
 class RealHarness final : public ProviderHarness {
  public:
+  using MakeGroup = Group (*)(const std::string& name);
+
   ~RealHarness() override {
     for (const std::string& name : services_) (void)Shared::machines()->docker({"service", "rm", name});
   }
-  RealHarness() = default;
+  explicit RealHarness(MakeGroup make_group) : make_group_(make_group) {}
   RealHarness(const RealHarness&) = delete;
   RealHarness& operator=(const RealHarness&) = delete;
 
@@ -129,25 +138,31 @@ class RealHarness final : public ProviderHarness {
       const auto made = Shared::machines()->create_service(name);
       EXPECT_TRUE(made) << made.error().message;
     }
-    return group_of(name);
+    return make_group_(name);
   }
+  [[nodiscard]] bool makes_versions() const override { return make_group_ != group_of; }
 
  private:
+  const MakeGroup make_group_;
   RealNetwork outside_;
   std::set<std::string> services_;
 };
 
 /// The contract makes and removes some forty containers: too slow for every day.
-std::vector<MakeHarness> harnesses() {
+std::vector<MakeHarness> harnesses(RealHarness::MakeGroup make_group) {
   if (!soaking() || !Shared::missing().empty()) return {};
-  return {[]() -> std::unique_ptr<ProviderHarness> {
+  return {[make_group]() -> std::unique_ptr<ProviderHarness> {
     if (Shared::machines() == nullptr) throw std::runtime_error("there is no swarm");
-    return std::make_unique<RealHarness>();
+    return std::make_unique<RealHarness>(make_group);
   }};
 }
 
-INSTANTIATE_TEST_SUITE_P(RealSwarm, ProviderContract, testing::ValuesIn(harnesses()), named("docker_swarm"));
-INSTANTIATE_TEST_SUITE_P(RealSwarm, ElasticProviderContract, testing::ValuesIn(harnesses()), named("docker_swarm"));
+INSTANTIATE_TEST_SUITE_P(RealSwarm, ProviderContract, testing::ValuesIn(harnesses(group_of)), named("docker_swarm"));
+INSTANTIATE_TEST_SUITE_P(RealSwarm, ElasticProviderContract, testing::ValuesIn(harnesses(group_of)), named("docker_swarm"));
+INSTANTIATE_TEST_SUITE_P(RealSwarmServices, ProviderContract, testing::ValuesIn(harnesses(group_of_own_services)),
+                         named("own_services"));
+INSTANTIATE_TEST_SUITE_P(RealSwarmServices, ElasticProviderContract, testing::ValuesIn(harnesses(group_of_own_services)),
+                         named("own_services"));
 
 // ---- what only a real one can show
 
@@ -203,32 +218,34 @@ TEST(RealSwarm, a_global_service_is_refused) {
 
 // ---- weir and nginx
 
-/// A site whose servers are the tasks of a service.
-class SwarmSite : public testing::Test {
+/// A site in a swarm, after the service `app`.
+class SwarmStand : public testing::Test {
  protected:
-  void SetUp() override {
+  /// `server`: keys of the group's server besides service and port.
+  void start(const std::vector<std::string>& app_options, SiteOptions options, const std::string& server) {
     NEED_A_SWARM();
     machines_ = Shared::machines();
-    const auto made = machines_->create_service("app", {"--service-time", "5ms", "--linger", "5s"});
+    const auto made = machines_->create_service("app", app_options);
     ASSERT_TRUE(made) << made.error().message;
     // On a busy machine a container may take its time to start.
-    site_ = Site::create(
-        {.health = "{http: /health, interval: 400ms, timeout: 400ms, healthy_after: 2, unhealthy_after: 5, deadline: 3m}"});
+    options.health = "{http: /health, interval: 400ms, timeout: 400ms, healthy_after: 2, unhealthy_after: 5, deadline: 3m}";
+    site_ = Site::create(options);
     ASSERT_NE(site_, nullptr);
-    configure();
+    configure(server);
     for (Piece* piece : {&site_->stand().nginx(), &site_->stand().prometheus(), &site_->stand().weir()}) {
       const auto started = piece->start();
       ASSERT_TRUE(started) << started.error().message;
     }
-    ASSERT_TRUE(has(2)) << story();
   }
   void TearDown() override {
     if (site_ != nullptr) (void)site_->stand().weir().stop();
-    if (machines_ != nullptr) (void)machines_->docker({"service", "rm", "app"});
+    if (machines_ == nullptr) return;
+    (void)machines_->docker({"service", "rm", "app"});
+    (void)machines_->remove_services_of("app");
   }
 
   /// The site's configuration with other servers in it.
-  void configure() {
+  void configure(const std::string& server) {
     std::string text = site_->config();
     const auto replace = [&](const std::string& from, const std::string& until, const std::string& by) {
       const std::size_t begin = text.find(from);
@@ -238,18 +255,28 @@ class SwarmSite : public testing::Test {
     };
     replace(
         "  local: ", "groups:", fmt::format("  local: {{type: docker_swarm, host: 'unix://{}'}}\n", machines_->socket().string()));
-    replace("      command:", "    min:", "      service: app\n      port: 8080\n");
+    replace("      command:", "    min:", "      service: app\n      port: 8080\n" + server);
     ASSERT_TRUE(site_->stand().write_weir_config(text));
   }
 
-  /// So many serve, and the service has no more than that.
-  [[nodiscard]] bool has(int servers) {
-    return Stand::eventually([&] { return site_->serves_with(servers, 1s) && machines_->replicas("app") == servers; }, kSoon);
-  }
   [[nodiscard]] std::string story() { return site_->story() + machines_->logs(); }
 
   SwarmMachines* machines_ = nullptr;
   std::unique_ptr<Site> site_;
+};
+
+/// Whose servers are the tasks of a service.
+class SwarmSite : public SwarmStand {
+ protected:
+  void SetUp() override {
+    ASSERT_NO_FATAL_FAILURE(start({"--service-time", "5ms", "--linger", "5s"}, {}, ""));
+    if (IsSkipped()) return;
+    ASSERT_TRUE(has(2)) << story();
+  }
+  /// So many serve, and the service has no more than that.
+  [[nodiscard]] bool has(int servers) {
+    return Stand::eventually([&] { return site_->serves_with(servers, 1s) && machines_->replicas("app") == servers; }, kSoon);
+  }
 };
 
 TEST_F(SwarmSite, no_request_fails_from_two_tasks_to_eight_and_back_nor_when_a_redeploy_resets_the_count) {
@@ -284,6 +311,59 @@ TEST_F(SwarmSite, when_a_node_is_cut_off_its_tasks_are_replaced_and_nginx_follow
   EXPECT_TRUE(site_->takes_turns(8));
   EXPECT_TRUE(has(6)) << story();
 }
+
+// ---- deploys
+
+constexpr int kServers = 3;
+
+/// Whose servers are services of their own, made after one that runs nothing. The app closes its port at SIGTERM.
+class SwarmDeploy : public SwarmStand, public testing::WithParamInterface<std::string> {
+ protected:
+  void SetUp() override {
+    const SiteOptions options{
+        .min = kServers,
+        .deploy =
+            R"({strategy: canary, max_surge: "100%", soak: 0s, steps: [{weight: 25%, soak: 100ms}, {weight: 50%, soak: 100ms}]})"};
+    ASSERT_NO_FATAL_FAILURE(start({"--service-time", "5ms"}, options, "      image: 'app:{version}'\n"));
+    if (IsSkipped()) return;
+    ASSERT_TRUE(runs("v1", kServers)) << story();
+  }
+  /// So many serve and there are no others, all of this version.
+  [[nodiscard]] bool runs(const std::string& version, int servers) {
+    const std::vector<std::string> images(static_cast<std::size_t>(servers), "app:" + version);
+    return Stand::eventually([&] { return site_->serves_with(servers, 1s) && machines_->images_of("app") == images; }, kSoon);
+  }
+};
+
+TEST_P(SwarmDeploy, no_request_fails_and_the_image_changes) {
+  Traffic traffic(site_->stand(), 60);
+  for (const char* version : {"v2", "v3"}) {
+    const CommandAnswer answer = site_->deploy(version, GetParam());
+    ASSERT_EQ(answer.status, 0) << answer.output << story();
+    ASSERT_TRUE(runs(version, kServers)) << story();
+    ASSERT_EQ(traffic.failures(), 0U) << traffic.first_failure() << "\n" << story();
+    EXPECT_GT(traffic.answered_by(version), 0U);
+  }
+  const std::size_t requests = traffic.requests();
+  EXPECT_TRUE(traffic.all_answered()) << story();
+  EXPECT_EQ(machines_->replicas("app"), 0) << "the pattern is left alone";
+  fmt::print("{}: 2 deploys in a swarm; {} requests, 0 failed\n", GetParam(), requests);
+}
+
+TEST_P(SwarmDeploy, an_image_that_does_not_start_and_one_that_is_not_there_are_sent_back) {
+  Traffic traffic(site_->stand(), 60);
+  for (const char* version : {"broken", "missing"}) {
+    const CommandAnswer answer = site_->deploy(version, GetParam());
+    EXPECT_EQ(answer.status, 1) << answer.output << story();
+    ASSERT_TRUE(runs("v1", kServers)) << story();
+    EXPECT_EQ(traffic.answered_by(version), 0U);
+  }
+  EXPECT_TRUE(site_->logs("No such image")) << story();
+  EXPECT_TRUE(traffic.all_answered()) << story();
+}
+
+INSTANTIATE_TEST_SUITE_P(Strategies, SwarmDeploy, testing::Values("rolling", "blue_green", "canary"),
+                         [](const auto& tested) { return tested.param; });
 
 }  // namespace
 }  // namespace weir

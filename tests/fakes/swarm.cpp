@@ -142,7 +142,8 @@ void FakeSwarm::end_task(const std::string& id, const std::string& state, const 
   (*found)["DesiredState"] = "shutdown";
   touch(*found);
   const std::string service = (*found)["ServiceID"];
-  add_task(*find_service(service), (*found)["Slot"].get<int>());
+  const Json& owner = *find_service(service);
+  if (owner["Spec"]["TaskTemplate"]["RestartPolicy"]["Condition"] != "none") add_task(owner, (*found)["Slot"].get<int>());
 }
 
 void FakeSwarm::be_slow() {
@@ -153,6 +154,11 @@ void FakeSwarm::be_slow() {
 void FakeSwarm::linger() {
   const std::lock_guard lock(mutex_);
   lingering_ = true;
+}
+
+void FakeSwarm::lack_image(const std::string& image) {
+  const std::lock_guard lock(mutex_);
+  lacking_.insert(image);
 }
 
 void FakeSwarm::refuse_tasks(const std::string& error) {
@@ -183,6 +189,13 @@ Json FakeSwarm::service(const std::string& name) const {
   return {};
 }
 
+std::vector<std::string> FakeSwarm::service_names() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const Json& service : services_) names.push_back(service["Spec"]["Name"].get<std::string>());
+  return names;
+}
+
 int FakeSwarm::replicas(const std::string& name) const { return service(name)["Spec"]["Mode"]["Replicated"]["Replicas"]; }
 
 std::vector<Json> FakeSwarm::tasks(const std::string& service) const {
@@ -191,6 +204,12 @@ std::vector<Json> FakeSwarm::tasks(const std::string& service) const {
   std::ranges::copy_if(tasks_, std::back_inserter(result),
                        [&](const Json& task) { return task["ServiceID"] == "id-of-" + service; });
   return result;
+}
+
+Json FakeSwarm::task(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find_if(tasks_, [&](const Json& task) { return task["ID"] == id; });
+  return found == tasks_.end() ? Json() : *found;
 }
 
 int FakeSwarm::updates() const {
@@ -225,6 +244,12 @@ void FakeSwarm::reconcile(Json& service) {
   if (!mode.contains("Replicated")) return;
   std::set<int> slots;
   for (const Json* task : wanted(service["ID"])) slots.insert((*task)["Slot"].get<int>());
+  if (service["Spec"]["TaskTemplate"]["RestartPolicy"]["Condition"] == "none") {
+    // What ended stays ended, and keeps its place.
+    for (const Json& task : tasks_) {
+      if (task["ServiceID"] == service["ID"] && task["DesiredState"] == "shutdown") slots.insert(task["Slot"].get<int>());
+    }
+  }
   const int surplus = static_cast<int>(slots.size()) - mode["Replicated"]["Replicas"].get<int>();
   if (surplus < 0) fill_slots(service, -surplus);
   if (surplus > 0) empty_slots(service["ID"], surplus);
@@ -283,7 +308,12 @@ void FakeSwarm::add_task(const Json& service, int slot) {
       {"NetworksAttachments", Json::array()}};
   touch(task);
   task["CreatedAt"] = now();
-  if (refusal_.empty()) {
+  const std::string image = task["Spec"]["ContainerSpec"]["Image"];
+  if (lacking_.contains(image)) {
+    task["Status"]["State"] = "rejected";
+    task["Status"]["Err"] = "No such image: " + image;
+    task["DesiredState"] = "shutdown";
+  } else if (refusal_.empty()) {
     start(task);
   } else {
     task["Status"]["Err"] = refusal_;
@@ -321,17 +351,67 @@ HttpStub::Answer FakeSwarm::route(const HttpStub::Request& request) {
   if (path == "/nodes") return json_answer(nodes_);
   if (path == "/services") return json_answer(services_);
   if (path == "/tasks") return list_tasks(target);
+  constexpr std::string_view kTask = "/tasks/";
+  if (path.starts_with(kTask)) return inspect_task(decoded(path.substr(kTask.size())));
+  if (path == "/services/create") return create(request.body);
   constexpr std::string_view kService = "/services/";
   if (!path.starts_with(kService)) return refused(404, "page not found");
   const std::string rest = decoded(path.substr(kService.size()));
   const std::string name = rest.substr(0, rest.find('/'));
   const Json* service = find_service(name);
   if (service == nullptr) return refused(404, fmt::format("service {} not found", name));
-  if (rest == name) return json_answer(*service);
+  if (rest == name) return request.method == "DELETE" ? remove(name) : json_answer(*service);
   return update(request, name);
 }
 
+HttpStub::Answer FakeSwarm::inspect_task(const std::string& id) const {
+  const auto found = std::ranges::find_if(tasks_, [&](const Json& task) { return task["ID"] == id; });
+  return found == tasks_.end() ? refused(404, fmt::format("task {} not found", id)) : json_answer(*found);
+}
+
+FakeSwarm::Fault FakeSwarm::next_fault() {
+  if (faults_.empty()) return Fault::none;
+  const Fault fault = faults_.front();
+  faults_.erase(faults_.begin());
+  return fault;
+}
+
+HttpStub::Answer FakeSwarm::create(const std::string& body) {
+  const Fault fault = next_fault();
+  if (fault == Fault::refused) return refused(400, "rpc error: code = InvalidArgument desc = ContainerSpec: invalid");
+  if (fault == Fault::broken) return refused(500, "rpc error: code = Unknown desc = raft: failed to process the request");
+  if (fault == Fault::lost_request) return {.ending = HttpStub::Ending::reset};
+  Json spec = Json::parse(body);
+  const std::string name = spec["Name"];
+  if (find_service(name) != nullptr) {
+    return refused(409, fmt::format("rpc error: code = AlreadyExists desc = name conflicts with an existing object: service {} "
+                                    "already exists",
+                                    name));
+  }
+  Json service = {
+      {"ID", "id-of-" + name}, {"CreatedAt", now()}, {"Spec", std::move(spec)}, {"Endpoint", {{"Spec", Json::object()}}}};
+  touch(service);
+  services_.push_back(std::move(service));
+  if (!slow_) orchestrate();
+  if (fault == Fault::lost_reply) return {.ending = HttpStub::Ending::reset};
+  return json_answer({{"ID", "id-of-" + name}}, 201);
+}
+
+/// The service is gone at once, its tasks when they have stopped.
+HttpStub::Answer FakeSwarm::remove(const std::string& id) {
+  const std::string whole = (*find_service(id))["ID"];
+  std::erase_if(services_, [&](const Json& service) { return service["ID"] == whole; });
+  for (Json& task : tasks_) {
+    if (task["ServiceID"] != whole) continue;
+    task["DesiredState"] = "remove";
+    touch(task);
+  }
+  if (!lingering_) std::erase_if(tasks_, [](const Json& task) { return task["DesiredState"] == "remove"; });
+  return {.content_type = "application/json"};
+}
+
 HttpStub::Answer FakeSwarm::list_tasks(const std::string& target) {
+  if (target.find('?') == std::string::npos) return json_answer(tasks_);
   const Json filters = Json::parse(decoded(target.substr(target.find('=') + 1)));
   std::set<std::string> services;
   for (const Json& name : filters.at("service")) {
@@ -348,8 +428,7 @@ HttpStub::Answer FakeSwarm::list_tasks(const std::string& target) {
 
 HttpStub::Answer FakeSwarm::update(const HttpStub::Request& request, const std::string& id) {
   Json& service = *find_service(id);
-  const Fault fault = faults_.empty() ? Fault::none : faults_.front();
-  if (!faults_.empty()) faults_.erase(faults_.begin());
+  const Fault fault = next_fault();
   if (fault == Fault::broken) return refused(500, "rpc error: code = Unknown desc = raft: failed to process the request");
   if (fault == Fault::lost_request) return {.ending = HttpStub::Ending::reset};
   if (fault == Fault::overtaken) {

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -35,12 +36,14 @@ class FakeSwarm {
   void add_node(const std::string& id);
   /// What stands on it is not replaced before work().
   void set_node(const std::string& id, const std::string& state);
-  /// The task ends like that and another takes its slot at once.
+  /// The task ends like that, and another takes its slot at once unless the service's restart policy is none.
   void end_task(const std::string& id, const std::string& state, const std::string& error);
 
   /// From now on tasks are only made and moved by work().
   void be_slow();
   void work();
+  /// Tasks with this image are rejected: there is no such image.
+  void lack_image(const std::string& image);
   /// New tasks stay pending with this error; empty: they run at once.
   void refuse_tasks(const std::string& error);
   /// Tasks told to go stay until work().
@@ -48,13 +51,16 @@ class FakeSwarm {
   void pass(Duration duration);
 
   [[nodiscard]] Json service(const std::string& name) const;
+  [[nodiscard]] std::vector<std::string> service_names() const;
   [[nodiscard]] int replicas(const std::string& name) const;
   [[nodiscard]] std::vector<Json> tasks(const std::string& service) const;
-  [[nodiscard]] int updates() const;  ///< accepted ones
+  [[nodiscard]] Json task(const std::string& id) const;  ///< null: there is none
+  [[nodiscard]] int updates() const;                     ///< accepted ones
 
-  /// What happens to a POST of an update that is about to come.
+  /// What happens to a POST of an update or a creation that is about to come.
   enum class Fault {
     none,
+    refused,       ///< 400: the spec is wrong
     overtaken,     ///< somebody else changes the service first
     lost_reply,    ///< done, but nobody hears of it
     lost_request,  ///< not done, and nobody hears of it
@@ -67,6 +73,10 @@ class FakeSwarm {
  private:
   [[nodiscard]] HttpStub::Answer route(const HttpStub::Request& request);
   [[nodiscard]] HttpStub::Answer update(const HttpStub::Request& request, const std::string& id);
+  [[nodiscard]] HttpStub::Answer create(const std::string& body);
+  [[nodiscard]] HttpStub::Answer remove(const std::string& id);
+  [[nodiscard]] HttpStub::Answer inspect_task(const std::string& id) const;
+  [[nodiscard]] Fault next_fault();
   [[nodiscard]] HttpStub::Answer list_tasks(const std::string& target);
   [[nodiscard]] Json* find_service(const std::string& name);
   void orchestrate();
@@ -88,6 +98,7 @@ class FakeSwarm {
   std::function<bool(const HttpStub::Request&, HttpStub::Answer&)> override_;
   TimePoint now_{Duration{1'772'000'000'000}};
   std::string refusal_;
+  std::set<std::string> lacking_;
   bool slow_ = false;
   bool lingering_ = false;
   int index_ = 10;

@@ -107,6 +107,11 @@ void FakeVultr::sell_out(const std::string& plan, const std::string& region) {
   sold_out_.insert(plan + "@" + region);
 }
 
+void FakeVultr::lack_snapshot(const std::string& id) {
+  const std::lock_guard lock(mutex_);
+  lacking_.insert(id);
+}
+
 void FakeVultr::restock() {
   const std::lock_guard lock(mutex_);
   sold_out_.clear();
@@ -344,6 +349,7 @@ std::optional<FakeVultr::Reply> FakeVultr::refusal(const Json& order) const {
   int images = 0;
   for (const char* image : {"os_id", "iso_id", "snapshot_id", "app_id", "image_id"}) images += order.contains(image) ? 1 : 0;
   if (images != 1) return refuse("Server add failed: Invalid OS.");
+  if (lacking_.contains(order.value("snapshot_id", ""))) return refuse("Server add failed: Invalid snapshot.");
   const std::string plan = order.value("plan", "");
   const std::string region = order.value("region", "");
   if (!plan.starts_with("v")) return refuse("Invalid plan chosen.");

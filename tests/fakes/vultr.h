@@ -98,6 +98,7 @@ class FakeVultr {
   void refuse_key(int status);  ///< from now on; 0: no more
   void sell_out(const std::string& plan, const std::string& region);
   void restock();
+  void lack_snapshot(const std::string& id);  ///< there is none of this id
   void set_quota(std::size_t instances);
   /// Instances that are none of weir's.
   void add_foreign(int count);
@@ -171,6 +172,7 @@ class FakeVultr {
   std::function<Fault(const Call&)> choose_;
   std::function<void(const Call&, bool done)> on_call_;
   std::set<std::string> sold_out_;
+  std::set<std::string> lacking_;
   std::size_t quota_;
   int refused_with_ = 0;
 };

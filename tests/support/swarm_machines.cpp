@@ -4,8 +4,10 @@
 #include <fmt/ranges.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <sstream>
 #include <system_error>
 
 #include "platform/command.h"
@@ -148,8 +150,16 @@ Result<void> SwarmMachines::load_image(const fs::path& app) const {
                            "mkdir -p {0}$(dirname $library); cp -L $library {0}$library; done; tar -C {0} -cf {0}.tar .",
                            tree, app.string())));
   if (!made) return made;
+  const auto empty = ok(shell(fmt::format("mkdir {0}.empty; touch {0}.empty/nothing; tar -C {0}.empty -cf {0}.empty.tar .", tree)));
+  if (!empty) return empty;
+  const std::vector<std::vector<std::string>> steps = {{"import", tree + ".tar", "app:v1"},
+                                                       {"tag", "app:v1", "app:v2"},
+                                                       {"tag", "app:v1", "app:v3"},
+                                                       {"import", tree + ".empty.tar", "app:broken"}};
   for (int node = 1; node <= nodes_; ++node) {
-    if (const auto loaded = ok(docker({"import", tree + ".tar", "app:v1"}, node)); !loaded) return loaded;
+    for (const auto& step : steps) {
+      if (const auto done = ok(docker(step, node)); !done) return done;
+    }
   }
   return {};
 }
@@ -187,11 +197,29 @@ int SwarmMachines::replicas(const std::string& service) const {
   return answer ? std::atoi(answer->c_str()) : -1;
 }
 
+std::vector<std::string> SwarmMachines::images_of(const std::string& group) const {
+  std::istringstream lines(
+      docker({"service", "ls", "--filter", "label=weir.group=" + group, "--format", "{{.Image}}"}).value_or("no answer"));
+  std::vector<std::string> images;
+  for (std::string line; std::getline(lines, line);) images.push_back(line);
+  std::ranges::sort(images);
+  return images;
+}
+
+Result<void> SwarmMachines::remove_services_of(const std::string& group) const {
+  std::istringstream names(docker({"service", "ls", "--filter", "label=weir.group=" + group, "--quiet"}).value_or(""));
+  std::vector<std::string> words{"service", "rm"};
+  for (std::string name; std::getline(names, name);) words.push_back(name);
+  return words.size() == 2 ? Result<void>() : ok(docker(words));
+}
+
 Result<void> SwarmMachines::cut_off(int node) const { return ok(run({"ip", "link", "set", device(node), "down"})); }
 Result<void> SwarmMachines::reconnect(int node) const { return ok(run({"ip", "link", "set", device(node), "up"})); }
 
 std::string SwarmMachines::logs() const {
   std::string text = docker({"service", "ps", "--no-trunc", "app"}).value_or("") + "\n";
+  std::istringstream names(docker({"service", "ls", "--filter", "label=weir.group=app", "--format", "{{.Name}}"}).value_or(""));
+  for (std::string name; std::getline(names, name);) text += docker({"service", "ps", "--no-trunc", name}).value_or("") + "\n";
   for (int node = 1; node <= nodes_; ++node) {
     const std::string log = read_file(home(node).string() + ".log").value_or("");
     text += fmt::format("node {}: …{}\n", node, log.substr(log.size() > 3000 ? log.size() - 3000 : 0));

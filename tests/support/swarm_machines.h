@@ -13,7 +13,7 @@ namespace weir {
 
 /// A real Docker Swarm on this machine: every node is an Engine with network, processes and mounts of its own, on one bridge with
 /// this machine. All are managers and have the image `app:v1`: the example app as /app. Ends with the object, and with the test
-/// program however that ends.
+/// program however that ends. `app:v2` and `app:v3` are the same image; `app:broken` has no app in it.
 class SwarmMachines {
  public:
   /// Why there can be none here; empty if there can.
@@ -31,11 +31,14 @@ class SwarmMachines {
   [[nodiscard]] Result<std::string> docker(const std::vector<std::string>& words, int node = 1) const;
   /// A replicated service of the app without tasks, its port 8080 published in host mode. `app`: further options of the app.
   [[nodiscard]] Result<void> create_service(const std::string& name, const std::vector<std::string>& app = {}) const;
+  /// The images of the services that weir has made for a group, sorted: one for each server.
+  [[nodiscard]] std::vector<std::string> images_of(const std::string& group) const;
+  [[nodiscard]] Result<void> remove_services_of(const std::string& group) const;
   [[nodiscard]] int replicas(const std::string& service) const;  ///< -1 if that cannot be known
   /// Nobody reaches the node any more, nor it anybody.
   [[nodiscard]] Result<void> cut_off(int node) const;
   [[nodiscard]] Result<void> reconnect(int node) const;
-  [[nodiscard]] std::string logs() const;
+  [[nodiscard]] std::string logs() const;  ///< and the tasks of `app`, or of what weir has made for the group of that name
 
  private:
   explicit SwarmMachines(int nodes);

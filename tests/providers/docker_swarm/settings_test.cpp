@@ -55,6 +55,23 @@ TEST(SwarmSettings, a_group_names_its_service_and_port) {
   EXPECT_THAT(complaints("", "{service: app, port: 0}"), ElementsAre(HasSubstr("server.port")));
 }
 
+TEST(SwarmSettings, with_an_image_weir_deploys_the_group) {
+  const std::string image = "{service: app, port: 80, image: 'registry.example/app:{version}'}";
+  EXPECT_THAT(complaints("", image), IsEmpty());
+  EXPECT_THAT(complaints("", image + "\n    deploy: {strategy: rolling}"), IsEmpty());
+  EXPECT_THAT(complaints("", "{service: app, port: 80}\n    deploy: {strategy: rolling}"),
+              ElementsAre(HasSubstr("or by weir if server.image is given")));
+}
+
+TEST(SwarmSettings, an_image_without_a_version_is_told) {
+  EXPECT_THAT(complaints("", "{service: app, port: 80, image: 'app:latest'}"), ElementsAre(HasSubstr("expected {version} in it")));
+}
+
+TEST(SwarmSettings, a_login_for_a_registry_is_whole) {
+  EXPECT_THAT(complaints(", registry: {username: ci, password: secret}"), IsEmpty());
+  EXPECT_THAT(complaints(", registry: {username: ci}"), ElementsAre(HasSubstr("registry.password")));
+}
+
 TEST(SwarmSettings, hosts_become_addresses) {
   EXPECT_EQ(parse_engine_host("unix:///run/docker.sock", false)->unix_socket, "/run/docker.sock");
   EXPECT_EQ(parse_engine_host("tcp://manager:2376", true)->url, "https://manager:2376");

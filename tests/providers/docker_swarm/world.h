@@ -19,6 +19,14 @@ inline Group swarm_group(const std::string& name) {
   return group;
 }
 
+/// A group whose servers are services of their own, made after the service of the same name.
+inline Group group_of_own_services(const std::string& name) {
+  Group group = swarm_group(name);
+  group.chooses_victim = true;
+  group.server.set("image", std::string("app:{version}"));
+  return group;
+}
+
 /// A fake swarm behind real sockets, on a clock of its own.
 struct SwarmWorld {
   [[nodiscard]] std::unique_ptr<Provider> open(const std::string& owner = "weir") {

@@ -13,6 +13,7 @@ class KubernetesHarness final : public ProviderHarness {
   }
   std::unique_ptr<Provider> open() override { return world_.open(); }
   Group group(const std::string& name) override { return KubernetesWorld::group(name, key_); }
+  [[nodiscard]] bool makes_versions() const override { return false; }
 
   /// Dies without an answer to its change, which was or was not made, or before it.
   void launch_and_die(const LaunchRequest& request, int attempt) override {

@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "platform/base64.h"
 #include "tests/providers/vultr/world.h"
 
 namespace weir {
