@@ -55,7 +55,7 @@ struct Answer {
   Result<void> result;
 };
 
-void tell(std::vector<Answer> answers) {
+void give(std::vector<Answer> answers) {
   for (Answer& answer : answers) answer.answered(std::move(answer.result));
 }
 
@@ -311,7 +311,7 @@ class Loop::Impl {
       slot.saved = std::move(memory);
       obeyed = std::exchange(slot.obeying, {});
     }
-    tell(answers_for(std::move(obeyed), {}));
+    give(answers_for(std::move(obeyed), {}));
   }
 
   /// What could not be saved is not done later by surprise: who ordered it is told, and orders it again.
@@ -331,7 +331,7 @@ class Loop::Impl {
                      fmt::format("the order was not accepted, because it cannot be saved: {}; nothing changes "
                                  "for group {}; give it again once that is mended",
                                  error.message, group)};
-    tell(answers_for(std::move(refused), std::unexpected(told)));
+    give(answers_for(std::move(refused), std::unexpected(told)));
   }
 
   /// Nobody waits longer than the deadline. Called under the mutex.
@@ -376,7 +376,7 @@ class Loop::Impl {
       came_round_ = now();
       if (auto late = overdue_orders(came_round_); !late.empty()) {
         lock.unlock();
-        tell(std::move(late));
+        give(std::move(late));
         lock.lock();
       }
       poll_due(came_round_);
@@ -697,7 +697,7 @@ class Loop::Impl {
       slot.saved = {snapshot, &snapshot->memory};
       obeyed = std::exchange(slot.obeying, {});
     }
-    tell(answers_for(std::move(obeyed), {}));
+    give(answers_for(std::move(obeyed), {}));
   }
 
   void keep_outcomes(Slot& slot, std::vector<Outcome> outcomes) {
