@@ -36,7 +36,8 @@ struct Link {
 /// Every *.md of the project, from its root: README.md, docs/tutorial.md, …
 [[nodiscard]] std::vector<std::string> markdown_files(const std::filesystem::path& root);
 
-/// What is shown as a configuration of weir: each yaml block with `groups:` in it, and each such *.yaml below examples/ and packaging/.
+/// What is shown as a configuration of weir: each yaml block with `groups:` in it, and each such *.yaml below examples/ and
+/// packaging/.
 [[nodiscard]] std::vector<Block> shown_configurations(const std::filesystem::path& root);
 
 [[nodiscard]] std::string read_text(const std::filesystem::path& path);
