@@ -665,13 +665,14 @@ class Loop::Impl {
 
   void tell_of_turn(const Slot& slot, const Memory& before, const Record& record, const Turn& turn) const {
     tell(news_of_state(record.group, "", record.at));
-    tell(news_of_turn({.group = slot.managed.group,
-                       .before = before,
-                       .after = slot.memory,
-                       .record = record,
-                       .asked = slot.asked,
-                       .probe_suspected = turn.probe_suspected,
-                       .orphans = turn.orphans}));
+    const TurnFacts facts{.group = slot.managed.group,
+                          .before = before,
+                          .after = slot.memory,
+                          .record = record,
+                          .asked = slot.asked,
+                          .probe_suspected = turn.probe_suspected,
+                          .orphans = turn.orphans};
+    for (News& news : news_of_turn(facts)) tell(std::move(news));
   }
 
   /// What of a plan may be done though it could not be saved: traffic that follows health needs no memory, for the same plan comes

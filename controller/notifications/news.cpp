@@ -17,6 +17,8 @@ constexpr std::size_t kMostQuoted = 600;
 std::string quoted(const std::string& text) { return quoted_line(text, kMostQuoted); }
 
 std::string turn_source(const std::string& group) { return "turn of " + group; }
+std::string size_source(const std::string& group) { return "size of " + group; }
+std::string data_source(const std::string& group) { return "data of " + group; }
 std::string balancers_source(const std::string& group) { return "balancers of " + group; }
 std::string state_source(const std::string& group) { return "state of " + group; }
 std::string provider_source(const std::string& provider) { return "provider " + provider; }
@@ -29,14 +31,11 @@ std::string by_text(const std::string& by) { return by.empty() ? "" : " by " + q
 class TurnNews {
  public:
   explicit TurnNews(const TurnFacts& turn) : turn_(turn), decision_(turn.record.plan.decision) {
-    news_.source = turn_source(turn.group.name);
-    news_.at = turn.record.at;
+    begin(turn_source(turn.group.name));
   }
 
-  News take() {
+  std::vector<News> take() {
     add_size();
-    add_bounds();
-    if (turn_.asked) add_data();
     add_launches();
     add_replaced();
     add_doubts();
@@ -44,23 +43,37 @@ class TurnNews {
     add_orders();
     if (!turn_.record.plan.refused.empty())
       happened(EventKind::plan_refused, "", "a plan was found unsafe and emptied, which is a bug: " + turn_.record.plan.refused);
-    return std::move(news_);
+    if (!was_decided()) return std::move(all_);
+    begin(size_source(turn_.group.name));
+    add_bounds();
+    if (!turn_.asked) return std::move(all_);
+    begin(data_source(turn_.group.name));
+    add_data();
+    return std::move(all_);
   }
 
  private:
+  /// What follows is said by this source.
+  void begin(std::string source) {
+    all_.push_back({.source = std::move(source), .at = turn_.record.at, .happened = {}, .holding = {}});
+  }
+
+  /// Without a list of servers the size is held, and nobody is asked for a vote.
+  [[nodiscard]] bool was_decided() const { return decision_.steps.empty() || decision_.steps.front().stage != "inventory"; }
+
   [[nodiscard]] Event event(EventKind kind, std::string subject, const std::string& summary) const {
     return {.kind = kind,
             .severity = type_of(kind).severity,
             .group = turn_.group.name,
             .subject = std::move(subject),
             .summary = quoted(summary),
-            .at = news_.at};
+            .at = turn_.record.at};
   }
   void happened(EventKind kind, std::string subject, const std::string& summary) {
-    news_.happened.push_back(event(kind, std::move(subject), summary));
+    all_.back().happened.push_back(event(kind, std::move(subject), summary));
   }
   void holds(EventKind kind, std::string subject, const std::string& summary) {
-    news_.holding.push_back(event(kind, std::move(subject), summary));
+    all_.back().holding.push_back(event(kind, std::move(subject), summary));
   }
 
   void add_size() {
@@ -191,7 +204,7 @@ class TurnNews {
 
   const TurnFacts& turn_;
   const Decision& decision_;
-  News news_;
+  std::vector<News> all_;
 };
 
 /// News of a source with one condition at most.
@@ -214,7 +227,7 @@ std::string reason_of_change(const Decision& decision) {
   return why;
 }
 
-News news_of_turn(const TurnFacts& turn) { return TurnNews(turn).take(); }
+std::vector<News> news_of_turn(const TurnFacts& turn) { return TurnNews(turn).take(); }
 
 News news_of_provider(const std::string& provider, const std::string& error, std::vector<std::string> groups, TimePoint at) {
   const std::string summary =
@@ -250,7 +263,9 @@ News news_of_controller(EventKind kind, const std::string& summary, TimePoint at
 
 std::set<std::string> sources_of(std::span<const std::string> groups, std::span<const std::string> providers) {
   std::set<std::string> sources;
-  for (const std::string& group : groups) sources.insert({turn_source(group), balancers_source(group), state_source(group)});
+  for (const std::string& group : groups) {
+    sources.insert({turn_source(group), size_source(group), data_source(group), balancers_source(group), state_source(group)});
+  }
   for (const std::string& provider : providers) sources.insert({provider_source(provider), orphans_source(provider)});
   return sources;
 }

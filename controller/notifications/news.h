@@ -26,8 +26,9 @@ struct TurnFacts {
 /// Why the size changed, stage by stage: for the log and for people.
 [[nodiscard]] std::string reason_of_change(const Decision& decision);
 
-/// What a turn has to tell. Pure.
-[[nodiscard]] News news_of_turn(const TurnFacts& turn);
+/// What a turn has to tell, by sources: one that knows nothing this time, because nothing was decided or no query was answered yet,
+/// is left out, so that what it said before goes on. Pure.
+[[nodiscard]] std::vector<News> news_of_turn(const TurnFacts& turn);
 
 /// A provider was asked for its servers; `error` is empty if it answered. `groups` have theirs there.
 [[nodiscard]] News news_of_provider(const std::string& provider, const std::string& error, std::vector<std::string> groups,

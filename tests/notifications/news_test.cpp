@@ -39,7 +39,7 @@ struct TurnOfApp {
     record.plan.decision = {.previous = 2, .desired = 2, .min = 2, .max = 6};
     after.turned_at = kNow;
   }
-  [[nodiscard]] News news() const {
+  [[nodiscard]] std::vector<News> by_source() const {
     return news_of_turn({.group = group,
                          .before = before,
                          .after = after,
@@ -48,14 +48,37 @@ struct TurnOfApp {
                          .probe_suspected = suspected,
                          .orphans = orphans});
   }
+  /// All of it together.
+  [[nodiscard]] News news() const {
+    News all{.source = {}, .at = kNow, .happened = {}, .holding = {}};
+    for (const News& one : by_source()) {
+      EXPECT_EQ(one.at, kNow);
+      all.happened.insert(all.happened.end(), one.happened.begin(), one.happened.end());
+      all.holding.insert(all.holding.end(), one.holding.begin(), one.holding.end());
+    }
+    return all;
+  }
+  [[nodiscard]] std::vector<std::string> sources() const {
+    std::vector<std::string> all;
+    for (const News& one : by_source()) all.push_back(one.source);
+    return all;
+  }
 };
 
 TEST(NewsOfTurn, a_settled_turn_has_none) {
   const News news = TurnOfApp().news();
   EXPECT_THAT(news.happened, IsEmpty());
   EXPECT_THAT(news.holding, IsEmpty());
-  EXPECT_EQ(news.source, "turn of app");
-  EXPECT_EQ(news.at, kNow);
+  EXPECT_THAT(TurnOfApp().sources(), ElementsAre("turn of app", "size of app", "data of app"));
+}
+
+TEST(NewsOfTurn, what_was_not_decided_or_not_asked_is_neither_over_nor_begun) {
+  TurnOfApp turn;
+  turn.record.plan.decision.steps = {{"inventory", 2, 2, "the provider gave no list: 503"}};
+  EXPECT_THAT(turn.sources(), ElementsAre("turn of app"));
+  turn.record.plan.decision.steps.clear();
+  turn.asked = false;
+  EXPECT_THAT(turn.sources(), ElementsAre("turn of app", "size of app"));
 }
 
 TEST(NewsOfTurn, tells_why_the_size_changed) {
@@ -237,7 +260,8 @@ TEST(News, all_sources_are_known) {
   const std::vector<std::string> groups{"app"};
   const std::vector<std::string> providers{"icn"};
   const auto sources = sources_of(groups, providers);
-  for (const News& news : {TurnOfApp().news(), news_of_balancers("app", "", kNow), news_of_state("app", "", kNow),
+  for (const std::string& source : TurnOfApp().sources()) EXPECT_TRUE(sources.contains(source)) << source;
+  for (const News& news : {news_of_balancers("app", "", kNow), news_of_state("app", "", kNow),
                            news_of_provider("icn", "", {}, kNow), news_of_orphans("icn", "", kNow)}) {
     EXPECT_TRUE(sources.contains(news.source)) << news.source;
   }
