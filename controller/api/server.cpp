@@ -233,8 +233,8 @@ struct ApiServer::Impl {
     Result<ApiRequest> request = try_request_of(message);
     if (!request) return reply(message, problem(400, request.error().message));
     request->body = std::move(body);
-    handler(*request, [unanswered = unanswered, number = unanswered->add(message)](ApiResponse response) {
-      unanswered->answer(number, std::move(response));
+    handler(*request, [waiting = unanswered, number = unanswered->add(message)](ApiResponse response) {
+      waiting->answer(number, std::move(response));
     });
   }
 

@@ -163,13 +163,14 @@ TEST(PlansJson, comes_back_whole) {
 TEST(RecordJson, keeps_orders) {
   const TimePoint at = full_record().at;
   Record record = full_record();
-  record.orders = {{.kind = Order::Kind::scale, .servers = 4, .until = at, .at = at, .by = "ops", .token = "ann", .from = "10.0.0.9"},
-                   {.kind = Order::Kind::pause, .out = false, .in = true, .at = at},
-                   {.kind = Order::Kind::resume, .at = at, .by = "a\"b"},
-                   {.kind = Order::Kind::deploy, .version = "v2", .strategy = Strategy::canary, .at = at, .by = "ops"},
-                   {.kind = Order::Kind::deploy, .version = "v3", .at = at},
-                   {.kind = Order::Kind::promote, .at = at},
-                   {.kind = Order::Kind::abort, .at = at}};
+  record.orders = {
+      {.kind = Order::Kind::scale, .servers = 4, .until = at, .at = at, .by = "ops", .token = "ann", .from = "10.0.0.9"},
+      {.kind = Order::Kind::pause, .out = false, .in = true, .at = at},
+      {.kind = Order::Kind::resume, .at = at, .by = "a\"b"},
+      {.kind = Order::Kind::deploy, .version = "v2", .strategy = Strategy::canary, .at = at, .by = "ops"},
+      {.kind = Order::Kind::deploy, .version = "v3", .at = at},
+      {.kind = Order::Kind::promote, .at = at},
+      {.kind = Order::Kind::abort, .at = at}};
   const Result<StoredRecord> read = parse_record(record_json(record));
   ASSERT_TRUE(read) << read.error().message;
   EXPECT_EQ(read->record.orders, record.orders);
