@@ -44,8 +44,8 @@ CommandOption describe_option(const CLI::Option& option) {
 
 }  // namespace
 
-Command describe(const CLI::App& app) {
-  Command command{.name = app.get_name(), .what = app.get_description()};
+DescribedCommand describe(const CLI::App& app) {
+  DescribedCommand command{.name = app.get_name(), .what = app.get_description()};
   for (const CLI::Option* option : app.get_options()) {
     (option->get_positional() ? command.arguments : command.options).push_back(describe_option(*option));
   }

@@ -9,6 +9,6 @@ class App;
 namespace weir {
 
 /// What the parser of the command line knows of it: the one table of which the manual and the completions are made.
-[[nodiscard]] Command describe(const CLI::App& app);
+[[nodiscard]] DescribedCommand describe(const CLI::App& app);
 
 }  // namespace weir

@@ -7,7 +7,7 @@
 namespace weir {
 namespace {
 
-std::string text_of(const Command& program, const std::string& what) {
+std::string text_of(const DescribedCommand& program, const std::string& what) {
   if (what == "man") return command_man_page(program, WEIR_VERSION);
   if (what == "man-config") return config_man_page(builtin_catalogs(), WEIR_VERSION);
   if (what == "markdown") return command_markdown(program);
@@ -17,7 +17,7 @@ std::string text_of(const Command& program, const std::string& what) {
 
 }  // namespace
 
-Exit command_manual(const Command& program, const std::string& what) {
+Exit command_manual(const DescribedCommand& program, const std::string& what) {
   print(text_of(program, what));
   return Exit::ok;
 }

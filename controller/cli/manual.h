@@ -8,6 +8,6 @@
 namespace weir {
 
 /// Prints a part of the manual. `what`: man, man-config, markdown, bash, zsh or fish.
-[[nodiscard]] Exit command_manual(const Command& program, const std::string& what);
+[[nodiscard]] Exit command_manual(const DescribedCommand& program, const std::string& what);
 
 }  // namespace weir

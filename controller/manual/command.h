@@ -21,12 +21,12 @@ struct CommandOption {
 };
 
 /// A command of the command line, or the program itself.
-struct Command {
+struct DescribedCommand {
   std::string name;
   std::string what;
   std::vector<CommandOption> options;
   std::vector<CommandOption> arguments;  ///< in their order
-  std::vector<Command> commands;
+  std::vector<DescribedCommand> commands;
 };
 
 }  // namespace weir

@@ -17,16 +17,16 @@ std::string quoted(const std::string& text, const std::string& apostrophe) { ret
 
 /// Calls `visit` with the program and all its commands. Paths are joined by slashes: `weir/deploy/start`.
 template <typename Visit>
-void each(const Command& program, Visit visit) {
+void each(const DescribedCommand& program, Visit visit) {
   visit(program, program.name);
   each_command(program, program.name, "/", visit);
 }
 
 /// `"weir/plan/--out"` of every option that takes a value and that `chosen` wants.
 template <typename Chosen>
-Words places_of_values(const Command& program, Chosen chosen) {
+Words places_of_values(const DescribedCommand& program, Chosen chosen) {
   Words places;
-  each(program, [&](const Command& command, const std::string& path) {
+  each(program, [&](const DescribedCommand& command, const std::string& path) {
     for (const CommandOption& option : command.options) {
       if (option.value.empty() || !chosen(option)) continue;
       for (const std::string& name : option.names) places.push_back(fmt::format("{}/{}", path, name));
@@ -35,25 +35,25 @@ Words places_of_values(const Command& program, Chosen chosen) {
   return places;
 }
 
-Words places_of_values(const Command& program) {
+Words places_of_values(const DescribedCommand& program) {
   return places_of_values(program, [](const CommandOption&) { return true; });
 }
 
-Words places_of_commands(const Command& program) {
+Words places_of_commands(const DescribedCommand& program) {
   Words places;
-  each_command(program, program.name, "/", [&](const Command&, const std::string& path) { places.push_back(path); });
+  each_command(program, program.name, "/", [&](const DescribedCommand&, const std::string& path) { places.push_back(path); });
   return places;
 }
 
-Words option_names(const Command& command) {
+Words option_names(const DescribedCommand& command) {
   Words names;
   for (const CommandOption& option : command.options) names.insert(names.end(), option.names.begin(), option.names.end());
   return names;
 }
 
-Words command_names(const Command& command) {
+Words command_names(const DescribedCommand& command) {
   Words names;
-  for (const Command& below : command.commands) names.push_back(below.name);
+  for (const DescribedCommand& below : command.commands) names.push_back(below.name);
   return names;
 }
 
@@ -92,11 +92,11 @@ std::string bash_words(const Words& words) {
   return fmt::format("words={}", quoted(fmt::format("{}", fmt::join(words, " ")), "'\\''"));
 }
 
-std::string bash_values(const Command& program) {
+std::string bash_values(const DescribedCommand& program) {
   std::string cases;
   const Words files = places_of_values(program, [](const CommandOption& option) { return option.completion == Completion::files; });
   if (!files.empty()) cases += fmt::format("      {}) files=1 ;;\n", fmt::join(files, " | "));
-  each(program, [&](const Command& command, const std::string& path) {
+  each(program, [&](const DescribedCommand& command, const std::string& path) {
     for (const CommandOption& option : command.options) {
       if (option.choices.empty()) continue;
       for (const std::string& name : option.names)
@@ -106,18 +106,18 @@ std::string bash_values(const Command& program) {
   return cases;
 }
 
-std::string bash_options(const Command& program) {
+std::string bash_options(const DescribedCommand& program) {
   std::string cases;
-  each(program, [&](const Command& command, const std::string& path) {
+  each(program, [&](const DescribedCommand& command, const std::string& path) {
     cases += fmt::format("      {}) {} ;;\n", path, bash_words(option_names(command)));
   });
   return cases;
 }
 
 /// The last argument may be given several times.
-std::string bash_arguments(const Command& program) {
+std::string bash_arguments(const DescribedCommand& program) {
   std::string cases;
-  each(program, [&](const Command& command, const std::string& path) {
+  each(program, [&](const DescribedCommand& command, const std::string& path) {
     if (!command.commands.empty()) cases += fmt::format("      {}:0) {} ;;\n", path, bash_words(command_names(command)));
     for (std::size_t i = 0; i < command.arguments.size(); ++i) {
       const CommandOption& argument = command.arguments[i];
@@ -151,7 +151,7 @@ void add_zsh_option(Words& specifications, const CommandOption& option) {
   }
 }
 
-std::string zsh_function(const Command& command, const std::string& path) {
+std::string zsh_function(const DescribedCommand& command, const std::string& path) {
   Words specifications;
   for (const CommandOption& option : command.options) add_zsh_option(specifications, option);
   for (const CommandOption& argument : command.arguments) {
@@ -165,7 +165,7 @@ std::string zsh_function(const Command& command, const std::string& path) {
   specifications.push_back(quoted(fmt::format(":command:{}_commands", name), "'\\''"));
   specifications.push_back("'*::arguments:->arguments'");
   std::string text = fmt::format("{}_commands() {{\n  local -a commands\n  commands=(\n", name);
-  for (const Command& below : command.commands) {
+  for (const DescribedCommand& below : command.commands) {
     text += fmt::format("    {}\n", quoted(fmt::format("{}:{}", below.name, zsh_text(below.what)), "'\\''"));
   }
   text += fmt::format("  )\n  _describe command commands\n}}\n\n{}() {{\n  local curcontext=$curcontext state line\n", name);
@@ -189,7 +189,7 @@ std::string fish_text(const std::string& text) { return quoted(replaced(text, "\
 
 }  // namespace
 
-std::string bash_completion(const Command& program) {
+std::string bash_completion(const DescribedCommand& program) {
   std::string script = fmt::format(fmt::runtime(kBashReading), fmt::arg("commands", fmt::join(places_of_commands(program), " | ")),
                                    fmt::arg("values", fmt::join(places_of_values(program), " | ")));
   script += bash_values(program);
@@ -209,13 +209,13 @@ std::string bash_completion(const Command& program) {
   return script;
 }
 
-std::string zsh_completion(const Command& program) {
+std::string zsh_completion(const DescribedCommand& program) {
   std::string script = "#compdef weir\n# Completion of weir for zsh; `weir manual zsh` writes it.\n\n";
-  each(program, [&](const Command& command, const std::string& path) { script += zsh_function(command, path); });
+  each(program, [&](const DescribedCommand& command, const std::string& path) { script += zsh_function(command, path); });
   return script + "_weir \"$@\"\n";
 }
 
-std::string fish_completion(const Command& program) {
+std::string fish_completion(const DescribedCommand& program) {
   std::string script = fmt::format(
       "# Completion of weir for fish; `weir manual fish` writes it.\n"
       "function __weir_at --description 'Whether the words so far lead to this command'\n"
@@ -237,9 +237,9 @@ std::string fish_completion(const Command& program) {
       "end\n\n"
       "complete -c weir -f\n",
       fmt::join(places_of_commands(program), " "), fmt::join(places_of_values(program), " "));
-  each(program, [&](const Command& command, const std::string& path) {
+  each(program, [&](const DescribedCommand& command, const std::string& path) {
     const std::string here = fmt::format("complete -c weir -n '__weir_at {}'", path);
-    for (const Command& below : command.commands)
+    for (const DescribedCommand& below : command.commands)
       script += fmt::format("{} -a {} -d {}\n", here, below.name, fish_text(below.what));
     for (const CommandOption& option : command.options) {
       script += fmt::format("{}{} -d {}\n", here, fish_option(option), fish_text(option.what));

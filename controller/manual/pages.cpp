@@ -25,7 +25,7 @@ std::string sentence(const CommandOption& option) {
 bool is_help(const CommandOption& option) { return !option.names.empty() && option.names.back() == "--help"; }
 
 /// What a command takes, in the order of a page.
-std::vector<CommandOption> taken_by(const Command& command) {
+std::vector<CommandOption> taken_by(const DescribedCommand& command) {
   std::vector<CommandOption> taken = command.arguments;
   std::ranges::copy_if(command.options, std::back_inserter(taken), std::not_fn(is_help));
   return taken;
@@ -47,11 +47,11 @@ constexpr const char* kManTail =
 
 }  // namespace
 
-std::string command_man_page(const Command& program, const std::string& version) {
+std::string command_man_page(const DescribedCommand& program, const std::string& version) {
   std::string page = roff_title("WEIR", 1, version);
   page += ".SH NAME\nweir \\- autoscaling controller for app servers behind nginx\n.SH SYNOPSIS\n";
   std::string_view between;
-  each_command(program, program.name, " ", [&](const Command& command, const std::string& path) {
+  each_command(program, program.name, " ", [&](const DescribedCommand& command, const std::string& path) {
     if (!command.commands.empty()) return;
     page += fmt::format("{}{}\n", std::exchange(between, ".br\n"), roff(synopsis_of(command, path)));
   });
@@ -62,20 +62,20 @@ std::string command_man_page(const Command& program, const std::string& version)
   page += ".SH OPTIONS\n";
   for (const CommandOption& option : program.options) page += roff_entry(label_of(option), sentence(option));
   page += ".SH COMMANDS\n";
-  each_command(program, program.name, " ", [&](const Command& command, const std::string& path) {
+  each_command(program, program.name, " ", [&](const DescribedCommand& command, const std::string& path) {
     page += fmt::format(".SS {}\n{}.\n", roff(path), roff(command.what));
     for (const CommandOption& option : taken_by(command)) page += roff_entry(label_of(option), sentence(option));
   });
   return page + kManTail;
 }
 
-std::string command_markdown(const Command& program) {
+std::string command_markdown(const DescribedCommand& program) {
   std::string page =
       "# Commands\n\n"
       "What `weir COMMAND --help` says, on one page. `weir manual markdown` prints it. Text is for people and may change, "
       "`--json` is for scripts. Exit statuses are 0, or 1 for an error, unless a command says more.\n\n"
       "`WEIR_CONFIG` names the configuration file where `--config` is not given.\n";
-  each_command(program, program.name, " ", [&](const Command& command, const std::string& path) {
+  each_command(program, program.name, " ", [&](const DescribedCommand& command, const std::string& path) {
     page += fmt::format("\n## {}\n\n{}.\n\n```\n{}\n```\n", path, command.what, synopsis_of(command, path));
     if (!taken_by(command).empty()) page += "\n| | |\n|---|---|\n";
     for (const CommandOption& option : taken_by(command)) {

@@ -27,7 +27,7 @@ std::string usage_of(const CommandOption& option) {
   return option.required ? usage : "[" + usage + "]";
 }
 
-std::string synopsis_of(const Command& command, const std::string& path) {
+std::string synopsis_of(const DescribedCommand& command, const std::string& path) {
   std::string synopsis = path;
   bool others = false;
   for (const CommandOption& option : command.options) {
@@ -39,9 +39,9 @@ std::string synopsis_of(const Command& command, const std::string& path) {
   return others ? synopsis + " [OPTION ...]" : synopsis;
 }
 
-void each_command(const Command& command, const std::string& path, const std::string& between,
-                  const std::function<void(const Command& command, const std::string& path)>& visit) {
-  for (const Command& each : command.commands) {
+void each_command(const DescribedCommand& command, const std::string& path, const std::string& between,
+                  const std::function<void(const DescribedCommand& command, const std::string& path)>& visit) {
+  for (const DescribedCommand& each : command.commands) {
     const std::string below = path + between + each.name;
     visit(each, below);
     each_command(each, below, between, visit);

@@ -14,11 +14,11 @@ namespace weir {
 [[nodiscard]] std::string label_of(const CommandOption& option);
 
 /// `weir deploy start --group GROUP … [OPTION ...]`: what must be given, in full.
-[[nodiscard]] std::string synopsis_of(const Command& command, const std::string& path);
+[[nodiscard]] std::string synopsis_of(const DescribedCommand& command, const std::string& path);
 
 /// Calls `visit` with every command below `command` and its path, words joined by `between`; a command before its own commands.
-void each_command(const Command& command, const std::string& path, const std::string& between,
-                  const std::function<void(const Command& command, const std::string& path)>& visit);
+void each_command(const DescribedCommand& command, const std::string& path, const std::string& between,
+                  const std::function<void(const DescribedCommand& command, const std::string& path)>& visit);
 
 /// `text` with `with` for every `what`.
 [[nodiscard]] std::string replaced(std::string text, const std::string& what, const std::string& with);

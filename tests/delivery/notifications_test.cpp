@@ -143,7 +143,7 @@ class NotifiedLoop : public NotificationsTest {
     const Providers providers{{"cloud", managed.provider}};
     std::vector<Managed> groups;
     groups.push_back(std::move(managed));
-    auto started = Loop::start({clock_, nullptr, probe_, store_, log_, &notifications_}, {}, {}, std::move(groups), providers);
+    auto started = Loop::start({clock_, nullptr, probe_, store_, log_, nullptr, &notifications_}, {}, {}, std::move(groups), providers);
     ASSERT_TRUE(started) << started.error().message;
     loop_ = std::move(*started);
   }
@@ -157,7 +157,7 @@ class NotifiedLoop : public NotificationsTest {
     return last ? last->memory.desired.value_or(-1) : -1;
   }
   bool order(int servers) {
-    return loop_->order("app", {.kind = Order::Kind::scale, .servers = servers, .at = clock_.now(), .by = "ann"});
+    return loop_->order("app", {.kind = Order::Kind::scale, .servers = servers, .at = clock_.now(), .by = "ann"}, {});
   }
 
   FakeProbe probe_;

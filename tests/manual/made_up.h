@@ -5,7 +5,7 @@
 namespace weir {
 
 /// A program with all that a command line can have.
-inline Command made_up_program() {
+inline DescribedCommand made_up_program() {
   const CommandOption help{.names = {"-h", "--help"}, .what = "Show this"};
   const CommandOption config{.names = {"-c", "--config"},
                              .value = "FILE",

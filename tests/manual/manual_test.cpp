@@ -14,7 +14,7 @@ using testing::AllOf;
 using testing::HasSubstr;
 
 TEST(Words, a_synopsis_has_what_must_be_given) {
-  const Command program = made_up_program();
+  const DescribedCommand program = made_up_program();
   EXPECT_EQ(synopsis_of(program.commands[0], "weir run"), "weir run [OPTION ...]");
   EXPECT_EQ(synopsis_of(program.commands[2], "weir import"), "weir import hpa|asg FILE [OPTION ...]");
   EXPECT_EQ(synopsis_of(program.commands[3], "weir test"), "weir test FILE ... [OPTION ...]");
@@ -22,7 +22,7 @@ TEST(Words, a_synopsis_has_what_must_be_given) {
 }
 
 TEST(Words, a_label_has_all_names_and_the_choices) {
-  const Command run = made_up_program().commands[0];
+  const DescribedCommand run = made_up_program().commands[0];
   EXPECT_EQ(label_of(run.options[0]), "-h, --help");
   EXPECT_EQ(label_of(run.options[1]), "-c, --config FILE");
   EXPECT_EQ(label_of(run.options[2]), "--format text|json");

@@ -38,7 +38,7 @@ TEST(MailText, has_the_headers_a_mail_needs) {
 
 TEST(MailText, every_line_is_short_ascii_and_ends_as_lines_of_mail_do) {
   std::vector<Event> events(20, at_max());
-  for (Event& event : events) event.summary = std::string(500, 'x') + "서버가 부족합니다";
+  for (Event& event : events) event.summary = std::string(500, 'x').append("서버가 부족합니다");
   for (const std::string& line : lines_of_mail(mail_text(message_of(events), kAddresses, "id"))) {
     ASSERT_TRUE(line.ends_with('\r'));
     EXPECT_LE(line.size(), 79U) << line;

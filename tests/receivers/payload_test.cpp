@@ -46,7 +46,7 @@ constexpr const char* kAlertmanager = "type: alertmanager, url: \"http://127.0.0
 
 Message many(std::size_t count, std::size_t length) {
   std::vector<Event> events(count, at_max());
-  for (Event& event : events) event.summary = std::string(length, '*') + "é";
+  for (Event& event : events) event.summary = std::string(length, '*').append("é");
   return message_of(std::move(events), 7);
 }
 
