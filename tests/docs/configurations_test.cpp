@@ -18,12 +18,13 @@ namespace {
 
 /// Whatever a configuration takes from outside is there.
 Environment complete_environment() {
-  return {.variable = [](const std::string&) { return std::optional<std::string>("value"); },
-          .read_file =
-              [](const std::filesystem::path& file) {
-                // A secret may be a URL that nobody is to know.
-                return Result<std::string>(file.extension() == ".url" ? "https://example.com/secret" : "what is in " + file.string());
-              }};
+  return {
+      .variable = [](const std::string&) { return std::optional<std::string>("value"); },
+      .read_file =
+          [](const std::filesystem::path& file) {
+            // A secret may be a URL that nobody is to know.
+            return Result<std::string>(file.extension() == ".url" ? "https://example.com/secret" : "what is in " + file.string());
+          }};
 }
 
 TEST(ShownConfigurations, are_valid) {
@@ -76,7 +77,9 @@ TEST(ShownConfigurations, sections_of_notifications_are_valid_and_sound) {
       ++shown;
       SCOPED_TRACE(block.file + ", from line " + std::to_string(block.line));
       const ConfigResult config = parse_config(block.text + kSomeGroups, block.file, complete_environment(), catalogs);
-      if (config) EXPECT_THAT(lint_config(*config), testing::IsEmpty());
+      if (config) {
+        EXPECT_THAT(lint_config(*config), testing::IsEmpty());
+      }
       if (config) continue;
       for (const ConfigError& error : config.error()) ADD_FAILURE() << to_string(error);
     }
@@ -88,7 +91,9 @@ TEST(ShownConfigurations, sections_of_notifications_are_valid_and_sound) {
 TEST(ShownEvents, are_all_there_are) {
   const std::string page = read_text(std::filesystem::path(WEIR_SOURCE_DIR) / "docs/notifications.md");
   for (const EventType& type : event_types()) {
-    if (type.kind != EventKind::test) EXPECT_NE(page.find("`" + std::string(type.name) + "`"), std::string::npos) << type.name;
+    if (type.kind != EventKind::test) {
+      EXPECT_NE(page.find("`" + std::string(type.name) + "`"), std::string::npos) << type.name;
+    }
   }
 }
 

@@ -130,7 +130,9 @@ TEST(Install, names_drop_ins_and_units_that_are_shipped) {
   const std::vector<std::string> named = all_of(read_text(kRoot / "docs/install.md"), std::regex("[` ](" + shipped + ")[` \n]"));
   EXPECT_THAT(named, SizeIs(testing::Ge(8U)));
   for (const std::string& name : named) {
-    if (name != "nginx.conf") EXPECT_THAT(present, testing::Contains(name));
+    if (name != "nginx.conf") {
+      EXPECT_THAT(present, testing::Contains(name));
+    }
   }
 }
 
