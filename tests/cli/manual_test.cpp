@@ -94,7 +94,9 @@ TEST(Manual, the_man_page_has_every_command_and_option) {
     const std::string section = part(page, ".SS weir" + joined(command.path, " ") + "\n", "\n.S");
     EXPECT_FALSE(section.empty()) << joined(command.path, " ");
     for (const std::string& option : command.options) {
-      if (option != "--help") EXPECT_THAT(section, HasSubstr(option)) << joined(command.path, " ");
+      if (option != "--help") {
+        EXPECT_THAT(section, HasSubstr(option)) << joined(command.path, " ");
+      }
     }
   }
 }
@@ -105,7 +107,9 @@ TEST(Manual, the_markdown_page_has_every_command_and_option) {
     const std::string section = part(page, "## weir" + joined(command.path, " ") + "\n", "\n## ");
     EXPECT_FALSE(section.empty()) << joined(command.path, " ");
     for (const std::string& option : command.options) {
-      if (option != "--help") EXPECT_THAT(section, HasSubstr(option)) << joined(command.path, " ");
+      if (option != "--help") {
+        EXPECT_THAT(section, HasSubstr(option)) << joined(command.path, " ");
+      }
     }
   }
 }

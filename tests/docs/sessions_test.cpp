@@ -102,7 +102,9 @@ class Reader {
 
  private:
   void save(const Block& block) {
-    if (!block.name.empty()) EXPECT_TRUE(replace_file(directory_.path() / block.name, block.text)) << block.name;
+    if (!block.name.empty()) {
+      EXPECT_TRUE(replace_file(directory_.path() / block.name, block.text)) << block.name;
+    }
   }
 
   void type(const Exchange& exchange) {
