@@ -35,7 +35,8 @@ AsgMember member_of(const XmlElement& xml) {
           .lifecycle = xml.text_of("LifecycleState"),
           .health = xml.text_of("HealthStatus"),
           .zone = xml.text_of("AvailabilityZone"),
-          .protected_from_scale_in = xml.text_of("ProtectedFromScaleIn") == "true"};
+          .protected_from_scale_in = xml.text_of("ProtectedFromScaleIn") == "true",
+          .template_version = xml.child("LaunchTemplate").text_of("Version")};
 }
 
 bool counts_instances(const XmlElement& xml) {
@@ -61,7 +62,9 @@ std::optional<AutoScalingGroup> group_of(const XmlElement& xml) {
                          .desired = *desired,
                          .counts_instances = counts_instances(xml),
                          .suspended = {},
-                         .members = {}};
+                         .members = {},
+                         .template_id = xml.child("LaunchTemplate").text_of("LaunchTemplateId"),
+                         .template_version = xml.child("LaunchTemplate").text_of("Version")};
   for (const XmlElement& process : xml.child("SuspendedProcesses").children) group.suspended.insert(process.text_of("ProcessName"));
   std::ranges::transform(xml.child("Instances").children, std::back_inserter(group.members), member_of);
   const bool named =
@@ -210,6 +213,16 @@ Result<void> AsgApi::set_bounds(const std::string& name, int min, int max, const
   return change({.service = AwsService::autoscaling,
                  .action = "UpdateAutoScalingGroup",
                  .parameters = {{"AutoScalingGroupName", name}, {"MinSize", std::to_string(min)}, {"MaxSize", std::to_string(max)}},
+                 .repeat = Repeat::safe},
+                stop);
+}
+
+Result<void> AsgApi::set_template_version(const AutoScalingGroup& group, const std::string& version, const std::stop_token& stop) {
+  return change({.service = AwsService::autoscaling,
+                 .action = "UpdateAutoScalingGroup",
+                 .parameters = {{"AutoScalingGroupName", group.name},
+                                {"LaunchTemplate.LaunchTemplateId", group.template_id},
+                                {"LaunchTemplate.Version", version}},
                  .repeat = Repeat::safe},
                 stop);
 }

@@ -19,6 +19,7 @@ struct AsgMember {
   std::string health;     ///< "Healthy" | "Unhealthy"
   std::string zone;
   bool protected_from_scale_in = false;
+  std::string template_version;  ///< of the launch template it was made from, a number; empty: it was made from none
 
   /// Of those that DesiredCapacity counts: on its way in, or in.
   [[nodiscard]] bool is_live() const;
@@ -35,6 +36,8 @@ struct AutoScalingGroup {
   bool counts_instances = true;     ///< false: DesiredCapacity is in vCPUs, memory, or weights
   std::set<std::string> suspended;  ///< processes
   std::vector<AsgMember> members;
+  std::string template_id;       ///< the launch template of its own; empty: a launch configuration, or a mix of templates
+  std::string template_version;  ///< a number, `$Latest` or `$Default`
 
   [[nodiscard]] int live() const;
   [[nodiscard]] const AsgMember* member(const std::string& id) const;
@@ -75,6 +78,9 @@ class AsgApi {
 
   [[nodiscard]] Result<void> set_desired(const std::string& name, int desired, const std::stop_token& stop);
   [[nodiscard]] Result<void> set_bounds(const std::string& name, int min, int max, const std::stop_token& stop);
+  /// What it launches from now on: this version of the launch template it has.
+  [[nodiscard]] Result<void> set_template_version(const AutoScalingGroup& group, const std::string& version,
+                                                  const std::stop_token& stop);
   /// Puts weir's tags on an instance. not_found: EC2 does not know it yet.
   [[nodiscard]] Result<void> tag(const std::string& instance, const Ec2Instance& tags, const std::stop_token& stop);
   [[nodiscard]] Result<void> terminate(const std::string& instance, bool decrement, const std::stop_token& stop);

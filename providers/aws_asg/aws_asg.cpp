@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <map>
+#include <set>
 #include <utility>
 
 #include "platform/waiting_clock.h"
@@ -58,6 +59,11 @@ std::string failure_of(const AsgMember& member, const Ec2Instance& instance) {
   return runs ? std::string() : fmt::format("its EC2 instance is {}", instance.state);
 }
 
+/// The version of the launch template that a server of this version is made from; empty: whatever the Auto Scaling group has.
+std::string made_of(const Group& group, const std::string& version) {
+  return has_template_versions(group.server) ? version : std::string();
+}
+
 /// What a failed activity says of the cause.
 ErrorKind kind_of_failure(const std::string& why) {
   const auto says = [&](std::initializer_list<std::string_view> words) {
@@ -99,10 +105,14 @@ class AwsAsgProvider final : public Provider {
   [[nodiscard]] Result<std::optional<AutoScalingGroup>> find_group(const std::string& name, const std::stop_token& stop);
   [[nodiscard]] Result<Look> look_at(const std::string& name, const std::stop_token& stop);
   [[nodiscard]] Result<std::optional<Server>> advance(const LaunchRequest& request, Fleet& fleet, const std::stop_token& stop);
-  [[nodiscard]] bool is_free(const AsgMember& member, const Ec2Instance& instance, const Group& group, const Fleet& fleet) const;
+  [[nodiscard]] bool is_free(const AsgMember& member, const Ec2Instance& instance, const LaunchRequest& request,
+                             const Fleet& fleet) const;
   [[nodiscard]] Result<std::optional<Server>> claim(const LaunchRequest& request, Fleet& fleet, const Look& look,
                                                     const std::stop_token& stop);
-  [[nodiscard]] int taken(const Look& look, const Group& group, const Fleet& fleet) const;
+  [[nodiscard]] int taken(const Look& look, const LaunchRequest& request, const Fleet& fleet) const;
+  [[nodiscard]] Result<void> make_of(const LaunchRequest& request, const AutoScalingGroup& group, const std::stop_token& stop);
+  void leave_to_who_stays(const Group& group, const AutoScalingGroup& asg, const std::string& server, Fleet& fleet,
+                          const std::stop_token& stop);
   [[nodiscard]] Result<void> cover(const LaunchRequest& request, Fleet& fleet, Look& look, const std::stop_token& stop);
   [[nodiscard]] Result<void> make_room(const Group& group, AutoScalingGroup& asg, const std::stop_token& stop);
   [[nodiscard]] Result<void> learn_of_failure(const LaunchRequest& request, Fleet& fleet, const Look& look,
@@ -211,7 +221,7 @@ std::vector<Server> AwsAsgProvider::servers_of(const Look& look, const Group* gr
     return std::pair(each.launched_at == TimePoint{} ? TimePoint::max() : each.launched_at, each.id);
   };
   std::ranges::sort(untagged, std::greater<>(), age);
-  const std::set<std::string> hidden = fleet(look.group.name).hide(untagged, promised, clock_.now());
+  const std::set<std::string> hidden = fleet(look.group.name).hide(look.group, untagged, promised, clock_.now());
   std::vector<Server> servers;
   for (const AsgMember& member : look.group.members) {
     const Ec2Instance& instance = *look.instance(member.id);
@@ -234,6 +244,10 @@ Server AwsAsgProvider::server_of(const Look& look, const AsgMember& member, cons
                 .failure_cause = member.health == "Unhealthy" ? FailureCause::program : FailureCause::platform,
                 .zone = member.zone};
   if (group == nullptr) return server;
+  // What it was made from counts, whatever was written on it.
+  if (has_template_versions(group->server) && is_template_version(member.template_version)) {
+    server.version = member.template_version;
+  }
   server.address = address_of(instance, group->server);
   server.protection = protection_of(look, member, instance, *group);
   // It is in service, but nobody could reach it yet.
@@ -302,8 +316,13 @@ Result<Look> AwsAsgProvider::look_at(const std::string& name, const std::stop_to
 Result<Server> AwsAsgProvider::launch(const LaunchRequest& request, std::stop_token stop) {
   acts_ = true;
   const std::string& name = asg_of(request.group);
+  if (has_template_versions(request.group.server) && !is_template_version(request.version)) {
+    return failure(ErrorKind::invalid, fmt::format("{}: version '{}' is no number of a version of its launch template; nothing was "
+                                                   "launched",
+                                                   where(name), request.version));
+  }
   Fleet& mine = fleet(name);
-  mine.promise(request.token, clock_.now());
+  mine.promise(request.token, made_of(request.group, request.version), clock_.now());
   for (int look = 1; look <= kLooks; ++look) {
     const Result<std::optional<Server>> made = [&] {
       const std::lock_guard lock(mine.changing);
@@ -332,6 +351,10 @@ Result<std::optional<Server>> AwsAsgProvider::advance(const LaunchRequest& reque
   }
   Result<std::optional<Server>> claimed = claim(request, fleet, *look, stop);
   if (!claimed || *claimed) return claimed;
+  // What the others are still to get is made from the version that the group has now.
+  const std::string wanted = made_of(request.group, request.version);
+  if (!wanted.empty() && fleet.awaits_other_than(wanted, clock_.now())) return std::nullopt;
+  if (const Result<void> chosen = make_of(request, look->group, stop); !chosen) return std::unexpected(chosen.error());
   const bool was_covered = fleet.is_covered(request.token);
   if (const Result<void> covered = cover(request, fleet, *look, stop); !covered) return std::unexpected(covered.error());
   if (!was_covered) return std::nullopt;
@@ -341,11 +364,14 @@ Result<std::optional<Server>> AwsAsgProvider::advance(const LaunchRequest& reque
 
 /// Whether an instance belongs to nobody, so that a launch may have it: weir does not know it yet (what a list has shown to a group
 /// that adopts is the group's already), or it may be what an earlier weir asked for.
-bool AwsAsgProvider::is_free(const AsgMember& member, const Ec2Instance& instance, const Group& group, const Fleet& fleet) const {
+bool AwsAsgProvider::is_free(const AsgMember& member, const Ec2Instance& instance, const LaunchRequest& request,
+                             const Fleet& fleet) const {
   if (!instance.token.empty() || !member.is_live() || !failure_of(member, instance).empty()) return false;
+  const std::string wanted = made_of(request.group, request.version);
+  if (!wanted.empty() && member.template_version != wanted) return false;
   if (!fleet.is_shown(instance.id)) return true;
   const bool young = instance.launched_at != TimePoint{} && options_.surroundings.now() - instance.launched_at < kInterruptedLaunch;
-  return group.orphans != OrphanRule::adopt && young;
+  return request.group.orphans != OrphanRule::adopt && young;
 }
 
 Result<std::optional<Server>> AwsAsgProvider::claim(const LaunchRequest& request, Fleet& fleet, const Look& look,
@@ -353,7 +379,7 @@ Result<std::optional<Server>> AwsAsgProvider::claim(const LaunchRequest& request
   for (const AsgMember& member : look.group.members) {
     Ec2Instance instance = *look.instance(member.id);
     // What EC2 does not know yet cannot be tagged.
-    if (instance.state.empty() || !is_free(member, instance, request.group, fleet)) continue;
+    if (instance.state.empty() || !is_free(member, instance, request, fleet)) continue;
     instance.token = request.token;
     instance.group = request.group.name;
     instance.version = request.version;
@@ -368,10 +394,24 @@ Result<std::optional<Server>> AwsAsgProvider::claim(const LaunchRequest& request
 }
 
 /// Instances that count and are somebody's already.
-int AwsAsgProvider::taken(const Look& look, const Group& group, const Fleet& fleet) const {
+int AwsAsgProvider::taken(const Look& look, const LaunchRequest& request, const Fleet& fleet) const {
   return static_cast<int>(std::ranges::count_if(look.group.members, [&](const AsgMember& member) {
-    return member.is_live() && !is_free(member, *look.instance(member.id), group, fleet);
+    return member.is_live() && !is_free(member, *look.instance(member.id), request, fleet);
   }));
+}
+
+/// From now on the Auto Scaling group makes instances of the version that is asked for.
+Result<void> AwsAsgProvider::make_of(const LaunchRequest& request, const AutoScalingGroup& group, const std::stop_token& stop) {
+  const std::string wanted = made_of(request.group, request.version);
+  if (wanted.empty() || wanted == group.template_version) return {};
+  if (group.template_id.empty()) {
+    return failure(
+        ErrorKind::invalid,
+        fmt::format("{}: it has no launch template of its own, but a launch configuration or a mixed instances policy, so "
+                    "its versions cannot be told apart; nothing was launched",
+                    where(group.name)));
+  }
+  return api_.set_template_version(group, wanted, stop);
 }
 
 /// Sees to it that DesiredCapacity has room for this launch besides what is somebody's and what else is promised.
@@ -387,7 +427,7 @@ Result<void> AwsAsgProvider::cover(const LaunchRequest& request, Fleet& fleet, L
     if (!before) return std::unexpected(before.error());
     fleet.ignore_failures(*before);
   }
-  if (group.desired <= taken(look, request.group, fleet) + others) {
+  if (group.desired <= taken(look, request, fleet) + others) {
     if (const Result<void> room = make_room(request.group, group, stop); !room) return room;
     if (const Result<void> set = api_.set_desired(group.name, group.desired + 1, stop); !set) return set;
     ++group.desired;
@@ -434,7 +474,7 @@ Result<void> AwsAsgProvider::learn_of_failure(const LaunchRequest& request, Flee
   const std::optional<FailedLaunch> failed = fleet.take_failure(*failures);
   if (!failed) return {};
   // Never below what lives: AWS would choose whom to let go.
-  const int needed = std::max(group.live(), taken(look, request.group, fleet) + fleet.covered_besides(request.token, clock_.now()));
+  const int needed = std::max(group.live(), taken(look, request, fleet) + fleet.covered_besides(request.token, clock_.now()));
   if (group.desired > std::max(group.min, needed)) {
     if (const Result<void> withdrawn = api_.set_desired(group.name, group.desired - 1, stop); !withdrawn) return withdrawn;
   }
@@ -497,6 +537,7 @@ Result<void> AwsAsgProvider::remove(const Group& group, AutoScalingGroup asg, co
     return failure(ErrorKind::unavailable,
                    fmt::format("{}: MinSize is {} and the group's min {}; {} stays", where(asg.name), asg.min, group.min, server));
   }
+  leave_to_who_stays(group, asg, server, fleet, stop);
   const Fleet::Removal before = removal;
   removal.asked_at = clock_.now();
   fleet.remember_removal(server, removal);
@@ -507,6 +548,19 @@ Result<void> AwsAsgProvider::remove(const Group& group, AutoScalingGroup asg, co
   // Gone since we looked: AWS calls that a mistake.
   if (has_left(asg.name, server, stop)) return {};
   return asked;
+}
+
+/// When only one version is left, it is what AWS itself makes from now on: a replacement, after a deploy went back too. What fails
+/// here is made good by the next launch.
+void AwsAsgProvider::leave_to_who_stays(const Group& group, const AutoScalingGroup& asg, const std::string& server, Fleet& fleet,
+                                        const std::stop_token& stop) {
+  if (!has_template_versions(group.server) || asg.template_id.empty() || fleet.promises(clock_.now()) > 0) return;
+  std::set<std::string> versions;
+  for (const AsgMember& member : asg.members) {
+    if (member.is_live() && member.id != server) versions.insert(member.template_version);
+  }
+  if (versions.size() != 1 || versions.begin()->empty() || *versions.begin() == asg.template_version) return;
+  (void)api_.set_template_version(asg, *versions.begin(), stop);
 }
 
 bool AwsAsgProvider::has_left(const std::string& name, const std::string& server, const std::stop_token& stop) {

@@ -21,4 +21,9 @@ struct AwsAsgOptions {
 /// `type: aws_asg`.
 [[nodiscard]] ProviderType aws_asg_provider_type();
 
+/// Whether the group's versions are those of the Auto Scaling group's launch template.
+[[nodiscard]] bool has_template_versions(const Settings& server);
+/// A number as AWS counts the versions of a launch template.
+[[nodiscard]] bool is_template_version(const std::string& version);
+
 }  // namespace weir

@@ -11,9 +11,11 @@ constexpr auto kServicePause = std::chrono::seconds(10);
 
 }  // namespace
 
-void Fleet::promise(const std::string& token, Moment now) {
+void Fleet::promise(const std::string& token, const std::string& made_of, Moment now) {
   const std::lock_guard lock(mutex_);
-  promises_[token].asked_at = now;
+  Promise& promise = promises_[token];
+  promise.asked_at = now;
+  promise.made_of = made_of;
 }
 
 void Fleet::cover(const std::string& token) {
@@ -49,6 +51,20 @@ int Fleet::promises(Moment now) {
   return static_cast<int>(promises_.size());
 }
 
+bool Fleet::awaits_other_than(const std::string& made_of, Moment now) {
+  const std::lock_guard lock(mutex_);
+  forget_old_promises(now);
+  return std::ranges::any_of(promises_, [&](const auto& each) { return each.second.covered && each.second.made_of != made_of; });
+}
+
+/// Of those that are open; when they have all ended, which it was is not known any more.
+bool Fleet::could_keep_a_promise(const AsgMember* member) const {
+  const std::string version = member == nullptr ? std::string() : member->template_version;
+  return promises_.empty() || std::ranges::any_of(promises_, [&](const auto& each) {
+           return each.second.made_of.empty() || each.second.made_of == version;
+         });
+}
+
 void Fleet::claim(const std::string& instance, const Ec2Instance& tags) {
   const std::lock_guard lock(mutex_);
   claims_[instance] = tags;
@@ -76,7 +92,8 @@ void Fleet::complete(const AutoScalingGroup& group, std::vector<Ec2Instance>& in
   }
 }
 
-std::set<std::string> Fleet::hide(const std::vector<Ec2Instance>& youngest_first, int promised, Moment now) {
+std::set<std::string> Fleet::hide(const AutoScalingGroup& group, const std::vector<Ec2Instance>& youngest_first, int promised,
+                                  Moment now) {
   const std::lock_guard lock(mutex_);
   forget_old_promises(now);
   std::size_t room = std::max(static_cast<std::size_t>(promised), promises_.size());
@@ -84,7 +101,7 @@ std::set<std::string> Fleet::hide(const std::vector<Ec2Instance>& youngest_first
   for (const Ec2Instance& instance : youngest_first) {
     // Tagged while the list was on its way: the next one says so.
     const bool claimed = claims_.contains(instance.id);
-    const bool unseen = !shown_.contains(instance.id) && room > 0;
+    const bool unseen = !shown_.contains(instance.id) && room > 0 && could_keep_a_promise(group.member(instance.id));
     if (unseen) --room;
     if (claimed || unseen) hidden.insert(instance.id);
     if (!claimed && !unseen) shown_.insert(instance.id);

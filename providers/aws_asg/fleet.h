@@ -22,8 +22,8 @@ class Fleet {
   /// Held while one change is read, decided and written: the group has one number for all of them.
   std::mutex changing;
 
-  /// A launch that is asked for now, perhaps again.
-  void promise(const std::string& token, Moment now);
+  /// A launch that is asked for now, perhaps again. `made_of`: the version of the launch template; empty: whatever the group has.
+  void promise(const std::string& token, const std::string& made_of, Moment now);
   /// DesiredCapacity has room for it.
   void cover(const std::string& token);
   [[nodiscard]] bool is_covered(const std::string& token) const;
@@ -32,6 +32,8 @@ class Fleet {
   /// Promises that DesiredCapacity has room for, but this one.
   [[nodiscard]] int covered_besides(const std::string& token, Moment now);
   [[nodiscard]] int promises(Moment now);
+  /// Whether DesiredCapacity has room for a promise that another version of the launch template is to keep.
+  [[nodiscard]] bool awaits_other_than(const std::string& made_of, Moment now);
 
   /// The instance is this launch's from now on, whatever a lagging answer says of its tags.
   void claim(const std::string& instance, const Ec2Instance& tags);
@@ -39,8 +41,10 @@ class Fleet {
   void complete(const AutoScalingGroup& group, std::vector<Ec2Instance>& instances);
 
   /// Those of the instances without a token (the youngest first) that a promised launch may yet claim are not for the list; the
-  /// others are shown from now on. `promised` is how many such launches there were when the list was asked for.
-  [[nodiscard]] std::set<std::string> hide(const std::vector<Ec2Instance>& youngest_first, int promised, Moment now);
+  /// others are shown from now on. `promised` is how many such launches there were when the list was asked for. What an instance
+  /// was made from, `group` says.
+  [[nodiscard]] std::set<std::string> hide(const AutoScalingGroup& group, const std::vector<Ec2Instance>& youngest_first,
+                                           int promised, Moment now);
   [[nodiscard]] bool is_shown(const std::string& instance) const;
 
   /// Failed launches up to now are nobody's.
@@ -63,9 +67,11 @@ class Fleet {
  private:
   struct Promise {
     Moment asked_at;
+    std::string made_of = {};
     bool covered = false;
   };
   void forget_old_promises(Moment now);
+  [[nodiscard]] bool could_keep_a_promise(const AsgMember* member) const;
 
   mutable std::mutex mutex_;
   std::map<std::string, Promise> promises_;    ///< by token

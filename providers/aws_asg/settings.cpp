@@ -26,6 +26,7 @@ constexpr Key kProviderKeys[] = {
 };
 
 constexpr std::array<std::string_view, 2> kAddresses = {"private", "public"};
+constexpr std::array<std::string_view, 2> kVersions = {"tag", "launch_template"};
 constexpr std::array<std::string_view, 2> kRemovals = {"terminate", "detach"};
 
 constexpr Key kServerKeys[] = {
@@ -41,6 +42,12 @@ constexpr Key kServerKeys[] = {
      .doc = "Which IPv4 address of the instances is theirs.",
      .fallback = "private",
      .choices = kAddresses},
+    {.name = "versions",
+     .type = KeyType::choice,
+     .doc = "What the group's version is. `launch_template`: the number of a version of the Auto Scaling group's launch template, "
+            "which its new instances are made from. `tag`: a tag, and no more.",
+     .fallback = "tag",
+     .choices = kVersions},
     {.name = "on_removal",
      .type = KeyType::choice,
      .doc = "What becomes of an instance that is to go. `detach` only takes it out of the Auto Scaling group: it runs on, and is "
@@ -89,6 +96,13 @@ std::vector<SettingsError> check(const Settings& provider, const Group& group) {
     complain(group.server, "server.auto_scaling_group", "auto_scaling_group",
              "is no name of an Auto Scaling group: 1 to 255 letters");
   }
+  if (has_template_versions(group.server) && !is_template_version(group.version)) {
+    complain(
+        group.server, "server.versions", "versions",
+        fmt::format("with launch_template the group's version is the number of a version of the launch template, such as 3; it is "
+                    "'{}'",
+                    group.version));
+  }
   return errors;
 }
 
@@ -100,6 +114,13 @@ Result<std::unique_ptr<Provider>> make(const Settings& provider, ProviderContext
 }
 
 }  // namespace
+
+bool has_template_versions(const Settings& server) { return server.text("versions") == "launch_template"; }
+
+bool is_template_version(const std::string& version) {
+  const bool digits = std::ranges::all_of(version, [](char c) { return c >= '0' && c <= '9'; });
+  return digits && !version.empty() && version.size() < 10 && version.front() != '0';
+}
 
 ProviderType aws_asg_provider_type() {
   return {.name = "aws_asg",

@@ -8,7 +8,6 @@ namespace weir {
 
 using namespace std::chrono_literals;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 DeployContract::DeployContract() {
   group_.version = version(1);

@@ -196,6 +196,10 @@ int AwsCloud::desired(const std::string& group) {
   const std::lock_guard lock(mutex_);
   return groups_.at(group).spec.desired;
 }
+std::string AwsCloud::template_version(const std::string& group) {
+  const std::lock_guard lock(mutex_);
+  return groups_.at(group).spec.template_version;
+}
 std::pair<int, int> AwsCloud::bounds(const std::string& group) {
   const std::lock_guard lock(mutex_);
   return {groups_.at(group).spec.min, groups_.at(group).spec.max};
@@ -300,7 +304,8 @@ void AwsCloud::launch(const std::string& name, Group& group) {
                     .hook_end = now(),
                     .tags = {{"aws:autoscaling:groupName", name}},
                     .tagged_at = TimePoint{},
-                    .address = host.empty() ? fmt::format("10.0.{}.{}", number / 200, number % 200 + 10) : host};
+                    .address = host.empty() ? fmt::format("10.0.{}.{}", number / 200, number % 200 + 10) : host,
+                    .template_version = group.spec.template_id.empty() ? "" : group.spec.template_version};
 }
 
 std::string AwsCloud::least_used_zone(const std::string& group) const {
@@ -362,6 +367,18 @@ Answer AwsCloud::act(const Parameters& parameters) {
   return targets(parameters);
 }
 
+namespace {
+
+std::string template_xml(const std::string& id, const std::string& version) {
+  if (id.empty() || version.empty()) return {};
+  return fmt::format(
+      "<LaunchTemplate><LaunchTemplateId>{}</LaunchTemplateId><LaunchTemplateName>app</LaunchTemplateName><Version>{}</Version>"
+      "</LaunchTemplate>",
+      id, version);
+}
+
+}  // namespace
+
 std::string AwsCloud::xml_of(const std::string& name, const Group& group) const {
   std::string members;
   for (const auto& [id, each] : instances_) {
@@ -369,8 +386,9 @@ std::string AwsCloud::xml_of(const std::string& name, const Group& group) const 
     members += fmt::format(
         "<member><InstanceId>{}</InstanceId><InstanceType>t3.micro</InstanceType><AvailabilityZone>{}</AvailabilityZone>"
         "<LifecycleState>{}</LifecycleState><HealthStatus>{}</HealthStatus><ProtectedFromScaleIn>{}"
-        "</ProtectedFromScaleIn></member>",
-        id, each.zone, each.lifecycle, each.health, each.protected_from_scale_in);
+        "</ProtectedFromScaleIn>{}</member>",
+        id, each.zone, each.lifecycle, each.health, each.protected_from_scale_in,
+        template_xml(group.spec.template_id, each.template_version));
   }
   std::string suspended;
   for (const std::string& process : group.suspended) {
@@ -378,11 +396,12 @@ std::string AwsCloud::xml_of(const std::string& name, const Group& group) const 
         fmt::format("<member><ProcessName>{}</ProcessName><SuspensionReason>User suspended</SuspensionReason></member>", process);
   }
   return fmt::format(
-      "<member><AutoScalingGroupName>{}</AutoScalingGroupName><MinSize>{}</MinSize><MaxSize>{}</MaxSize><DesiredCapacity>{}"
+      "<member><AutoScalingGroupName>{}</AutoScalingGroupName>{}<MinSize>{}</MinSize><MaxSize>{}</MaxSize><DesiredCapacity>{}"
       "</DesiredCapacity><DefaultCooldown>300</DefaultCooldown><AvailabilityZones><member>us-east-1a</member>"
       "</AvailabilityZones><LoadBalancerNames/><HealthCheckType>EC2</HealthCheckType><Instances>{}</Instances>"
       "<CreatedTime>2026-01-01T00:00:00Z</CreatedTime><SuspendedProcesses>{}</SuspendedProcesses></member>",
-      escaped(name), group.spec.min, group.spec.max, group.spec.desired, members, suspended);
+      escaped(name), template_xml(group.spec.template_id, group.spec.template_version), group.spec.min, group.spec.max,
+      group.spec.desired, members, suspended);
 }
 
 Answer AwsCloud::describe_groups(const Parameters& parameters) {
@@ -431,8 +450,18 @@ Answer AwsCloud::update_group(const Parameters& parameters) {
   const auto found = groups_.find(value_of(parameters, "AutoScalingGroupName"));
   if (found == groups_.end()) return invalid("AutoScalingGroup name not found - null");
   GroupSpec& spec = found->second.spec;
-  spec.min = std::stoi(value_of(parameters, "MinSize"));
-  spec.max = std::stoi(value_of(parameters, "MaxSize"));
+  if (parameters.contains("LaunchTemplate.Version")) {
+    const std::string version = value_of(parameters, "LaunchTemplate.Version");
+    if (value_of(parameters, "LaunchTemplate.LaunchTemplateId") != spec.template_id || std::stoi(version) > template_versions) {
+      return invalid(
+          fmt::format("You must use a valid fully-formed launch template. Could not find the specified version {} for the "
+                      "launch template with ID {}.",
+                      version, spec.template_id));
+    }
+    spec.template_version = version;
+  }
+  if (parameters.contains("MinSize")) spec.min = std::stoi(value_of(parameters, "MinSize"));
+  if (parameters.contains("MaxSize")) spec.max = std::stoi(value_of(parameters, "MaxSize"));
   spec.desired = std::clamp(spec.desired, spec.min, spec.max);
   return {.body =
               "<UpdateAutoScalingGroupResponse><ResponseMetadata><RequestId>r</RequestId></ResponseMetadata>"

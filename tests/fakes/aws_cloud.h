@@ -28,6 +28,8 @@ class AwsCloud {
     int min = 0;
     int max = 10;
     int desired = 0;
+    std::string template_id = "lt-0123456789abcdef0";  ///< empty: no launch template of its own
+    std::string template_version = "1";
     std::string launch_hook = {};
     std::string termination_hook = {};
   };
@@ -56,6 +58,7 @@ class AwsCloud {
     std::map<std::string, std::string> tags;
     TimePoint tagged_at;
     std::string address;
+    std::string template_version;
   };
 
   explicit AwsCloud(ImpatientClock& clock);
@@ -72,6 +75,7 @@ class AwsCloud {
   int page = 100;                 ///< most entries of a page
   std::string host;               ///< the address of every instance launched from now on; empty: each has one of its own
   bool checks_bounds = true;
+  int template_versions = 9;  ///< of every launch template
 
   void add_group(const std::string& name, const GroupSpec& spec);
   void set_bounds(const std::string& name, int min, int max);
@@ -95,6 +99,8 @@ class AwsCloud {
   /// Of the group, whatever their state, sorted by id.
   [[nodiscard]] std::vector<Instance> instances(const std::string& group);
   [[nodiscard]] int desired(const std::string& group);
+  /// What the group makes its instances from.
+  [[nodiscard]] std::string template_version(const std::string& group);
   [[nodiscard]] std::pair<int, int> bounds(const std::string& group);
   /// Whatever became of it, as EC2 has it.
   [[nodiscard]] std::string ec2_state(const std::string& instance);

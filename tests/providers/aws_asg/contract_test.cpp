@@ -1,10 +1,10 @@
-#include "tests/contract/provider_contract.h"
+#include "tests/contract/deploy_contract.h"
 #include "tests/providers/aws_asg/world.h"
 
 namespace weir {
 namespace {
 
-class AwsAsgHarness final : public ProviderHarness {
+class AwsAsgHarness : public ProviderHarness {
  public:
   AwsAsgHarness() {
     world_.cloud.pace = Duration{100};
@@ -31,14 +31,35 @@ class AwsAsgHarness final : public ProviderHarness {
     world_.cloud.heal();
   }
 
- private:
+ protected:
   AwsAsgWorld world_;
 };
 
+/// Versions are those of the launch template.
+class TemplateHarness final : public AwsAsgHarness {
+ public:
+  Group group(const std::string& name) override {
+    (void)AwsAsgHarness::group(name);
+    return AwsAsgWorld::group_of_templates(name);
+  }
+  [[nodiscard]] std::string version(int number) const override { return std::to_string(number); }
+  [[nodiscard]] std::string broken_version() const override { return "77"; }
+  std::string made_of(const Server& server) override {
+    for (const AwsCloud::Instance& instance : world_.cloud.instances("app-asg")) {
+      if (instance.id == server.id) return instance.template_version;
+    }
+    return "nothing";
+  }
+};
+
+const MakeHarness kTemplates = [] { return std::make_unique<TemplateHarness>(); };
 const MakeHarness kAwsAsg = [] { return std::make_unique<AwsAsgHarness>(); };
 
 INSTANTIATE_TEST_SUITE_P(AwsAsg, ProviderContract, testing::Values(kAwsAsg), named("aws_asg"));
 INSTANTIATE_TEST_SUITE_P(AwsAsg, ElasticProviderContract, testing::Values(kAwsAsg), named("aws_asg"));
+INSTANTIATE_TEST_SUITE_P(LaunchTemplate, ProviderContract, testing::Values(kTemplates), named("launch_template"));
+INSTANTIATE_TEST_SUITE_P(LaunchTemplate, ElasticProviderContract, testing::Values(kTemplates), named("launch_template"));
+INSTANTIATE_TEST_SUITE_P(LaunchTemplate, DeployContract, testing::Values(kTemplates), named("launch_template"));
 
 }  // namespace
 }  // namespace weir

@@ -10,7 +10,7 @@
 #include "platform/aws/client.h"
 #include "providers/aws_asg/api.h"
 #include "tests/balancers/write_peers.h"
-#include "tests/contract/provider_contract.h"
+#include "tests/contract/deploy_contract.h"
 #include "tests/fakes/network.h"
 #include "tests/fakes/ports.h"
 #include "tests/providers/aws_asg/moto_server.h"
@@ -47,6 +47,9 @@ std::string fresh(const std::string& name) {
 /// The account as somebody with a console sees it.
 class Console {
  public:
+  /// Of the first and the second version of every launch template.
+  static constexpr const char* kImages[] = {"ami-03cf127a", "ami-12c6146b"};
+
   Console() : client_(network_.network, account()), api_(client_) {}
 
   [[nodiscard]] static AwsAccount account() {
@@ -57,7 +60,12 @@ class Console {
     call({AwsService::ec2,
           "CreateLaunchTemplate",
           {{"LaunchTemplateName", launch_template},
-           {"LaunchTemplateData.ImageId", "ami-03cf127a"},
+           {"LaunchTemplateData.ImageId", kImages[0]},
+           {"LaunchTemplateData.InstanceType", "t3.micro"}}});
+    call({AwsService::ec2,
+          "CreateLaunchTemplateVersion",
+          {{"LaunchTemplateName", launch_template},
+           {"LaunchTemplateData.ImageId", kImages[1]},
            {"LaunchTemplateData.InstanceType", "t3.micro"}}});
     call({AwsService::autoscaling,
           "CreateAutoScalingGroup",
@@ -66,9 +74,24 @@ class Console {
            {"MaxSize", std::to_string(max)},
            {"DesiredCapacity", std::to_string(desired)},
            {"LaunchTemplate.LaunchTemplateName", launch_template},
+           {"LaunchTemplate.Version", "1"},
            {"AvailabilityZones.member.1", "us-east-1a"},
            {"AvailabilityZones.member.2", "us-east-1b"},
            {"AvailabilityZones.member.3", "us-east-1c"}}});
+  }
+  void launch_of_version(const std::string& name, const std::string& version) {
+    EXPECT_TRUE(api_.set_template_version(group(name), version, {}));
+    EXPECT_TRUE(api_.set_desired(name, 1, {}));
+  }
+  /// Of the group's instances.
+  [[nodiscard]] std::vector<std::string> images(const std::string& name) {
+    const XmlElement found = call(
+        {AwsService::ec2, "DescribeInstances", {{"Filter.1.Name", "tag:aws:autoscaling:groupName"}, {"Filter.1.Value.1", name}}});
+    std::vector<std::string> images;
+    for (const XmlElement& reservation : found.child("reservationSet").children) {
+      for (const XmlElement& each : reservation.child("instancesSet").children) images.push_back(each.text_of("imageId"));
+    }
+    return images;
   }
   void remove_group(const std::string& name) {
     call({AwsService::autoscaling, "DeleteAutoScalingGroup", {{"AutoScalingGroupName", name}, {"ForceDelete", "true"}}});
@@ -134,6 +157,24 @@ std::vector<MakeHarness> with_moto() { return has_moto() ? std::vector{kMoto} : 
 
 INSTANTIATE_TEST_SUITE_P(Moto, ProviderContract, testing::ValuesIn(with_moto()), named("moto"));
 INSTANTIATE_TEST_SUITE_P(Moto, ElasticProviderContract, testing::ValuesIn(with_moto()), named("moto"));
+INSTANTIATE_TEST_SUITE_P(Moto, DeployContract, testing::ValuesIn(with_moto()), named("moto"));
+
+// --- the launch template ---------------------------------------------------------------------------------------------------------
+
+/// Of every instance moto says that it was made from the default version, so it can tell no more than this.
+TEST(MotoLaunchTemplate, its_version_is_set_and_what_the_group_launches_then_is_of_it) {
+  if (!has_moto()) GTEST_SKIP() << "python3 here has no moto, so there is nothing that plays AWS";
+  Console console;
+  const std::string asg = fresh("template");
+  console.create_group(asg, 0, 5, 0);
+  EXPECT_EQ(console.group(asg).template_version, "1");
+  EXPECT_EQ(console.group(asg).max, 5);
+  console.launch_of_version(asg, "2");
+  EXPECT_EQ(console.group(asg).template_version, "2");
+  EXPECT_EQ(console.group(asg).max, 5) << "the bounds stay";
+  EXPECT_EQ(console.images(asg), std::vector<std::string>{Console::kImages[1]});
+  console.remove_group(asg);
+}
 
 // --- the loop --------------------------------------------------------------------------------------------------------------------
 

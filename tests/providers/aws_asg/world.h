@@ -43,6 +43,14 @@ struct AwsAsgWorld {
     return group;
   }
 
+  /// The same, with the versions of its launch template.
+  [[nodiscard]] static Group group_of_templates(const std::string& name) {
+    Group group = AwsAsgWorld::group(name);
+    group.version = "1";
+    group.server.set("versions", std::string("launch_template"));
+    return group;
+  }
+
   AwsAsgWorld() = default;
   AwsAsgWorld(const AwsAsgWorld&) = delete;
   AwsAsgWorld& operator=(const AwsAsgWorld&) = delete;
