@@ -91,6 +91,8 @@ ApiResponse too_many(Duration wait, const std::string& detail) {
   return refused;
 }
 
-bool is_public(std::string_view path) { return path.empty() || path == "/" || path == "/healthz" || path == "/readyz"; }
+bool is_public(std::string_view path) {
+  return path.empty() || path == "/" || path.starts_with("/web/") || path == "/healthz" || path == "/readyz";
+}
 
 }  // namespace weir

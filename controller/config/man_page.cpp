@@ -33,8 +33,9 @@ void write_providers(std::string& page, std::span<const ProviderType> catalog) {
 }
 
 template <typename Type>
-void write_family(std::string& page, std::string_view title, std::span<const Key> common, std::span<const Type> catalog) {
-  page += fmt::format(".SH {}\nA list in a group; \\fBtype\\fR says which keys each has.\n", title);
+void write_family(std::string& page, std::string_view title, std::string_view where, std::span<const Key> common,
+                  std::span<const Type> catalog) {
+  page += fmt::format(".SH {}\nA list in {}; \\fBtype\\fR says which keys each has.\n", title, where);
   if (!common.empty()) write_keys(page, common);
   for (const Type& type : catalog) {
     page += fmt::format(".SS type: {}\n{}\n", roff(type.name), roff(type.doc));
@@ -62,8 +63,9 @@ std::string config_man_page(const Catalogs& catalogs, std::string_view version) 
   write_providers(page, catalogs.providers);
   page += ".SH GROUPS\nThe list \\fBgroups\\fR; each entry is one fleet.\n";
   write_keys(page, group_keys());
-  write_family(page, "POLICIES", policy_keys(), catalogs.policies);
-  write_family(page, "BALANCERS", {}, catalogs.balancers);
+  write_family(page, "POLICIES", "a group", policy_keys(), catalogs.policies);
+  write_family(page, "BALANCERS", "a group", balancer_keys(), catalogs.balancers);
+  write_family(page, "RECEIVERS", "\\fBnotifications\\fR", receiver_keys(), catalogs.receivers);
   return page + ".SH SEE ALSO\n\\fBweir\\fR(1)\n";
 }
 

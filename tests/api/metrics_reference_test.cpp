@@ -59,6 +59,8 @@ std::string everything() {
   metrics.sample("app", "cpu", Sample::Status::nan);
   metrics.lost("app", 1);
   metrics.unowned("cloud", 1);
+  metrics.notification("chat", "delivered");
+  metrics.notifications_queued("chat", 1);
   metrics.api_call({.api = "cloud", .operation = "list", .outcome = "ok", .elapsed = 5ms});
   return metrics.text();
 }

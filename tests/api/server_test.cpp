@@ -415,18 +415,6 @@ TEST_F(ApiServerTest, what_is_malformed_has_a_defined_outcome) {
   EXPECT_TRUE(control_.taken.empty());
 }
 
-TEST_F(ApiServerTest, requests_that_come_at_once_are_answered_one_after_the_other) {
-  Client client(port_);
-  client.send(
-      "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/groups HTTP/1.1\r\nHost: x\r\n\r\nGET /readyz HTTP/1.1\r\nHost: "
-      "x\r\nConnection: close\r\n\r\n");
-  const std::string text = client.read_all();
-  const std::size_t groups = text.find("{\"groups\"");
-  ASSERT_NE(groups, std::string::npos) << text;
-  EXPECT_LT(text.find("ok\n"), groups);
-  EXPECT_GT(text.rfind("ok\n"), groups);
-}
-
 TEST_F(ApiServerTest, a_thousand_connections_do_not_lock_others_out) {
   const rlimit many{8192, 8192};
   rlimit before{};

@@ -162,6 +162,8 @@ groups:
   - name: app
     provider: here
     server: {command: [./app, --port, "{port}"], ports: "9000-9003"}
+    min: 1
+    max: 4
     overflow: {provider: there, server: {command: [./app, --port, "{port}"], ports: "9100-9109"}}
 )");
   ASSERT_TRUE(config.has_value()) << complaints(config);

@@ -12,6 +12,8 @@ class MemoryHarness final : public ProviderHarness {
     Group group;
     group.name = name;
     group.server = with_defaults(memory_provider_type().server_keys);
+    group.server.set("boot", Duration{0});
+    group.server.set("shutdown", Duration{0});
     return group;
   }
   void launch_and_die(const LaunchRequest& request, int /*attempt*/) override {

@@ -199,7 +199,7 @@ class Help {
 };
 
 /// Commands that have commands of their own.
-constexpr std::string_view kFamilies[] = {"deploy", "import", "state"};
+constexpr std::string_view kFamilies[] = {"deploy", "import", "notify", "state"};
 
 std::string without_comment(const std::string& line) { return line.starts_with('#') ? "" : line.substr(0, line.find(" #")); }
 

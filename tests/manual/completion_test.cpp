@@ -96,7 +96,7 @@ class Fish : public Shell {
   }
   Offers offered(const std::string& line) const {
     const std::filesystem::path script = write("completion", fish_completion(made_up_program()));
-    return run("fish", fmt::format("source {}; complete -C '{}' | string replace -r '\\t.*' ''", script.string(), line));
+    return run("fish", fmt::format("source {}; complete -C '{}' | string replace -r '\\t.*' ''; true", script.string(), line));
   }
 };
 

@@ -64,7 +64,7 @@ TEST(Watch, shows_load_sizes_phases_and_the_deploy_of_each_group) {
   deploying.last->rollout = full_rollout();
   deploying.last->rollout->ended_at.reset();
   deploying.last->rollout->end = Rollout::End::none;
-  EXPECT_THAT(watch_text({&deploying, 1}, full_record().at, {}), HasSubstr("deploy: canary"));
+  EXPECT_THAT(watch_text({&deploying, 1}, full_record().at, {}), HasSubstr("deploy: going back from v3 to v1"));
 }
 
 TEST(Watch, is_never_wider_or_longer_than_the_terminal) {
@@ -87,6 +87,7 @@ TEST(Watch, an_ascii_terminal_gets_nothing_else) {
   one.last->rollout = full_rollout();
   one.last->rollout->ended_at.reset();
   one.last->rollout->end = Rollout::End::none;
+  one.last->rollout->direction = Rollout::Direction::forward;
   const std::string text = watch_text({&one, 1}, full_record().at, {.glyphs = Glyphs::ascii});
   EXPECT_THAT(text, HasSubstr("->"));
   EXPECT_TRUE(std::ranges::none_of(text, [](char byte) { return static_cast<unsigned char>(byte) > 0x7F; })) << text;
