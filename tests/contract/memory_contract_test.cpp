@@ -11,6 +11,7 @@ class MemoryHarness final : public ProviderHarness {
   Group group(const std::string& name) override {
     Group group;
     group.name = name;
+    group.max = 8;
     group.server = with_defaults(memory_provider_type().server_keys);
     group.server.set("boot", Duration{0});
     group.server.set("shutdown", Duration{0});

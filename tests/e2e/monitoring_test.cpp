@@ -86,6 +86,11 @@ class Watched {
     site_->rewrite_config(
         "  local: {type: process}\n",
         fmt::format("  local: {{type: process}}\n  cloud: {{type: vultr, api_key: key, api_url: '{}'}}\n", cloud_.url()));
+    site_->rewrite_config("groups:\n", fmt::format("notifications:\n"
+                                                  "  receivers: [{{name: chat, type: webhook, url: '{}'}}]\n"
+                                                  "  routes: [{{receiver: chat}}]\n"
+                                                  "groups:\n",
+                                                  chat_.url()));
     site_->rewrite_config("    min: 2\n", "    cost: {per_hour: 0.02, currency: USD}\n    min: 2\n");
     change(stand().directory() / "nginx/nginx.conf", "    location = /stand/alive",
            "    location = /stub_status { access_log off; stub_status; }\n    location = /stand/alive");
@@ -143,6 +148,7 @@ class Watched {
 
   const std::string machine_ = fmt::format("127.0.0.1:{}", free_port());
   const std::string nginx_ = fmt::format("127.0.0.1:{}", free_port());
+  HttpStub chat_;
   HttpStub cloud_{HttpStub::Answer{.body = R"({"instances":[],"meta":{"total":0,"links":{"next":"","prev":""}}})",
                                    .content_type = "application/json"}};
   std::unique_ptr<Site> site_;
