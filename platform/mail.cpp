@@ -2,12 +2,15 @@
 
 #include <curl/curl.h>
 #include <fmt/format.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <set>
 #include <string_view>
 
 namespace weir {
@@ -73,11 +76,25 @@ class Conversation {
     const bool ended = message != nullptr && message->msg == CURLMSG_DONE;
     const CURLcode code = ended ? message->data.result : CURLE_ABORTED_BY_CALLBACK;
     Result<void> result = ended ? verdict(code) : failure(ErrorKind::cancelled, tried() + ": cancelled");
+    // libcurl says QUIT to a server that it leaves, and waits for an answer.
+    if (!ended) {
+      for (const curl_socket_t socket : sockets_) (void)::shutdown(socket, SHUT_RDWR);
+    }
     curl_multi_remove_handle(multi_.get(), easy_.get());
     return result;
   }
 
  private:
+  static curl_socket_t open_socket(void* conversation, curlsocktype /*purpose*/, curl_sockaddr* address) {
+    const curl_socket_t socket = ::socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+    if (socket != CURL_SOCKET_BAD) static_cast<Conversation*>(conversation)->sockets_.insert(socket);
+    return socket;
+  }
+  static int close_socket(void* conversation, curl_socket_t socket) {
+    static_cast<Conversation*>(conversation)->sockets_.erase(socket);
+    return ::close(socket);
+  }
+
   void set_mail(const Mail& mail) {
     CURL* easy = easy_.get();
     curl_easy_setopt(easy, CURLOPT_MAIL_FROM, mail.from.c_str());
@@ -99,6 +116,10 @@ class Conversation {
     curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<Duration::rep>(server_.timeout.count(), 1)));
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, curl_says_.data());
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
     if (server_.tls == MailServer::Tls::starttls) curl_easy_setopt(easy, CURLOPT_USE_SSL, static_cast<long>(CURLUSESSL_ALL));
     if (!server_.ca_file.empty()) curl_easy_setopt(easy, CURLOPT_CAINFO, server_.ca_file.c_str());
     if (server_.username.empty()) return;
@@ -125,6 +146,7 @@ class Conversation {
   const MailServer& server_;
   Unsent unsent_;
   std::array<char, CURL_ERROR_SIZE> curl_says_{};
+  std::set<curl_socket_t> sockets_;  ///< open now; outlives the handles below, which close them
   std::unique_ptr<curl_slist, FreeList> recipients_;
   std::unique_ptr<CURL, FreeEasy> easy_{curl_easy_init()};
   std::unique_ptr<CURLM, FreeMulti> multi_{curl_multi_init()};
