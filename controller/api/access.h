@@ -18,7 +18,8 @@ namespace weir {
 /// The answer to a peer that asks too often.
 [[nodiscard]] ApiResponse too_many(Duration wait, const std::string& detail);
 
-/// Whether this path is answered to everybody: the web page with its parts, which hold nothing of the groups, and what supervisors ask.
+/// Whether this path is answered to everybody: the web page with its parts, which hold nothing of the groups, and what supervisors
+/// ask.
 [[nodiscard]] bool is_public(std::string_view path);
 
 }  // namespace weir

@@ -60,7 +60,7 @@ class Loop {
     HealthProbe& probe;
     Store& store;
     const Log& log;
-    HttpClient* http = nullptr;  ///< for hooks of deploys that have a URL
+    HttpClient* http = nullptr;    ///< for hooks of deploys that have a URL
     Notifier* notifier = nullptr;  ///< is told of what happens; nullptr: nobody is
   };
   struct Options {

@@ -44,7 +44,6 @@ class DeployContract : public ElasticProviderContract {
   std::set<std::string> sick_;            ///< versions whose servers are never healthy
   std::vector<std::string> last_errors_;  ///< of launches
 
-
   [[nodiscard]] std::vector<Server> look();
   void apply(const Plan& plan);
   void check(const Plan& plan) const;

@@ -143,7 +143,8 @@ class NotifiedLoop : public NotificationsTest {
     const Providers providers{{"cloud", managed.provider}};
     std::vector<Managed> groups;
     groups.push_back(std::move(managed));
-    auto started = Loop::start({clock_, nullptr, probe_, store_, log_, nullptr, &notifications_}, {}, {}, std::move(groups), providers);
+    auto started =
+        Loop::start({clock_, nullptr, probe_, store_, log_, nullptr, &notifications_}, {}, {}, std::move(groups), providers);
     ASSERT_TRUE(started) << started.error().message;
     loop_ = std::move(*started);
   }

@@ -87,10 +87,10 @@ class Watched {
         "  local: {type: process}\n",
         fmt::format("  local: {{type: process}}\n  cloud: {{type: vultr, api_key: key, api_url: '{}'}}\n", cloud_.url()));
     site_->rewrite_config("groups:\n", fmt::format("notifications:\n"
-                                                  "  receivers: [{{name: chat, type: webhook, url: '{}'}}]\n"
-                                                  "  routes: [{{receiver: chat}}]\n"
-                                                  "groups:\n",
-                                                  chat_.url()));
+                                                   "  receivers: [{{name: chat, type: webhook, url: '{}'}}]\n"
+                                                   "  routes: [{{receiver: chat}}]\n"
+                                                   "groups:\n",
+                                                   chat_.url()));
     site_->rewrite_config("    min: 2\n", "    cost: {per_hour: 0.02, currency: USD}\n    min: 2\n");
     change(stand().directory() / "nginx/nginx.conf", "    location = /stand/alive",
            "    location = /stub_status { access_log off; stub_status; }\n    location = /stand/alive");
