@@ -183,8 +183,8 @@ class ConfigBuilder {
     if (settings.has("state") && settings.text("state").empty()) complain(settings, place, "state", "expected the path of a file");
     if (settings.has("listen")) {
       auto listen = parse_listen(settings.text("listen"));
-      if (listen) controller.listen = *std::move(listen);
       if (!listen) complain(settings, place, "listen", listen.error().expected);
+      if (listen) controller.listen = *std::move(listen);
     }
     const Settings& rates = settings.section("rate_limit");
     controller.rates = {.requests_per_second = rates.number("requests_per_second"),
@@ -237,8 +237,8 @@ class ConfigBuilder {
     const ControllerSettings& controller = config_.controller;
     if (is_loopback(controller.listen.host) || controller.listen.host.empty() || settings.boolean("insecure_listen")) return;
     std::vector<std::string_view> missing;
-    if (controller.access.tokens.empty()) missing.push_back("a token (controller.token_file or controller.tokens)");
-    if (!controller.tls.wanted()) missing.push_back("controller.tls");
+    if (controller.access.tokens.empty()) missing.emplace_back("a token (controller.token_file or controller.tokens)");
+    if (!controller.tls.wanted()) missing.emplace_back("controller.tls");
     if (missing.empty()) return;
     complain(settings, place, "listen",
              fmt::format("{} can be reached from other machines, which needs {}; or listen on 127.0.0.1, or set "

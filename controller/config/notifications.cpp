@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -94,10 +95,13 @@ std::optional<std::chrono::minutes> time_of_day(std::string_view text) {
   if (colon == std::string_view::npos || colon == 0 || colon > 2 || text.size() != colon + 3) return std::nullopt;
   int hours = 0;
   int minutes = 0;
-  const auto [hour_end, hour_error] = std::from_chars(text.data(), text.data() + colon, hours);
-  const auto [end, error] = std::from_chars(text.data() + colon + 1, text.data() + text.size(), minutes);
-  const bool whole = hour_error == std::errc{} && error == std::errc{} && hour_end == text.data() + colon &&
-                     end == text.data() + text.size() && hours >= 0 && minutes >= 0 && hours < 24 && minutes < 60;
+  const char* const begin = std::to_address(text.begin());
+  const char* const middle = begin + colon;
+  const char* const last = begin + text.size();
+  const auto [hour_end, hour_error] = std::from_chars(begin, middle, hours);
+  const auto [end, error] = std::from_chars(middle + 1, last, minutes);
+  const bool whole = hour_error == std::errc{} && error == std::errc{} && hour_end == middle && end == last && hours >= 0 &&
+                     minutes >= 0 && hours < 24 && minutes < 60;
   return whole ? std::optional(std::chrono::hours(hours) + std::chrono::minutes(minutes)) : std::nullopt;
 }
 
@@ -200,9 +204,9 @@ class RouteReader {
     if (type == nullptr || type->refresh == Duration{0}) return;
     route.refresh = type->refresh;
     for (const char* key : {"limit", "quiet_hours", "repeat"}) {
-      if (settings_.has(key))
-        complain(key, fmt::format("not for receiver '{}': an {} does this itself, and has to hear of everything", route.receiver,
-                                  type->name));
+      if (!settings_.has(key)) continue;
+      complain(key, fmt::format("not for receiver '{}': an {} does this itself, and has to hear of everything", route.receiver,
+                                type->name));
     }
     if (!route.resolved)
       complain("resolved", fmt::format("expected true for receiver '{}': its alerts would not end", route.receiver));
@@ -259,9 +263,10 @@ class RouteLint {
   /// Why no event of the kind fits; empty: one may.
   [[nodiscard]] std::string why_never(EventKind kind) const {
     const EventType& type = type_of(kind);
-    if (type.severity < route_.severity)
+    if (type.severity < route_.severity) {
       return fmt::format("{} is {}, and the route takes {} and graver", type.name, to_string(type.severity),
                          to_string(route_.severity));
+    }
     if (type.of == EventType::Of::controller && !route_.groups.empty())
       return fmt::format("{} is of no group, and the route takes only some groups", type.name);
     const bool budgets = std::ranges::any_of(

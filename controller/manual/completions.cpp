@@ -163,7 +163,7 @@ std::string zsh_function(const DescribedCommand& command, const std::string& pat
     return fmt::format("{}() {{\n  _arguments -s \\\n    {}\n}}\n\n", name, fmt::join(specifications, " \\\n    "));
   }
   specifications.push_back(quoted(fmt::format(":command:{}_commands", name), "'\\''"));
-  specifications.push_back("'*::arguments:->arguments'");
+  specifications.emplace_back("'*::arguments:->arguments'");
   std::string text = fmt::format("{}_commands() {{\n  local -a commands\n  commands=(\n", name);
   for (const DescribedCommand& below : command.commands) {
     text += fmt::format("    {}\n", quoted(fmt::format("{}:{}", below.name, zsh_text(below.what)), "'\\''"));

@@ -1,5 +1,6 @@
 #include "controller/notifications/conditions.h"
 
+#include <algorithm>
 #include <iterator>
 #include <utility>
 
@@ -30,7 +31,7 @@ std::vector<Event> Conditions::update(News news) {
     now.insert_or_assign(condition, std::move(event));
   }
   std::vector<Event> over = ended(before, now, news.at);
-  std::move(over.begin(), over.end(), std::back_inserter(fresh));
+  std::ranges::move(over, std::back_inserter(fresh));
   // Most sources have nothing to say most of the time.
   if (now.empty()) by_source_.erase(news.source);
   if (!now.empty()) by_source_.insert_or_assign(news.source, std::move(now));
@@ -53,7 +54,7 @@ std::vector<Event> Conditions::forget_all_but(const std::set<std::string>& known
       continue;
     }
     std::vector<Event> over = ended(source->second, {}, at);
-    std::move(over.begin(), over.end(), std::back_inserter(events));
+    std::ranges::move(over, std::back_inserter(events));
     source = by_source_.erase(source);
   }
   return events;

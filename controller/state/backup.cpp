@@ -128,7 +128,7 @@ Result<void> empty_journal(const files::path& state, const files::path& kept) {
 Result<files::path> keep_aside(const files::path& state, TimePoint at) {
   std::error_code error;
   if (!files::exists(state, error)) return files::path();
-  const files::path kept =
+  files::path kept =
       fmt::format("{}.before-restore-{:%Y%m%dT%H%M%SZ}", state.string(), fmt::gmtime(std::chrono::system_clock::to_time_t(at)));
   if (auto emptied = empty_journal(state, kept); !emptied) return std::unexpected(emptied.error());
   if (::link(state.c_str(), kept.c_str()) != 0) return file_failure(ErrorKind::denied, kept, "keep the state there", errno);
