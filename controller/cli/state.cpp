@@ -18,7 +18,7 @@ namespace {
 /// Where the state lies; nothing, after saying why, if that is not a file.
 std::optional<std::filesystem::path> state_file(const CommonOptions& options) {
   const ConfigDraft draft = load_draft(options.config, process_environment(), builtin_catalogs());
-  const std::string state = draft.config.controller.state.string();
+  std::string state = draft.config.controller.state.string();
   if (state.contains(":/")) {
     (void)complain(
         fmt::format("the state at {} is no file, so weir cannot copy it; use the tools of that store, for etcd: etcdctl "

@@ -13,6 +13,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <ranges>
 #include <string_view>
 #include <utility>
 
@@ -128,8 +129,8 @@ class Watcher {
       group.trouble = records.error().message;
       return;
     }
-    for (auto json = records->rbegin(); json != records->rend(); ++json) {
-      auto record = parse_record(*json);
+    for (const std::string& json : std::views::reverse(*records)) {
+      auto record = parse_record(json);
       if (!record) {
         group.trouble = record.error().message;
         return;
