@@ -88,7 +88,7 @@ class Watched {
         fmt::format("  local: {{type: process}}\n  cloud: {{type: vultr, api_key: key, api_url: '{}'}}\n", cloud_.url()));
     site_->rewrite_config("groups:\n", fmt::format("notifications:\n"
                                                    "  receivers: [{{name: chat, type: webhook, url: '{}'}}]\n"
-                                                   "  routes: [{{receiver: chat}}]\n"
+                                                   "  routes: [{{receiver: chat, group_wait: 0s}}]\n"
                                                    "groups:\n",
                                                    chat_.url()));
     site_->rewrite_config("    min: 2\n", "    cost: {per_hour: 0.02, currency: USD}\n    min: 2\n");
