@@ -9,7 +9,10 @@ const morphAttributes = (old, fresh) => {
     if (!fresh.hasAttribute(name) && !(name === 'open' && old.nodeName === 'DETAILS')) old.removeAttribute(name);
   }
   for (const {name, value} of fresh.attributes) {
-    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+    if (old.getAttribute(name) === value) continue;
+    // The page's policy forbids styles written as an attribute.
+    if (name === 'style') old.style.cssText = value;
+    else old.setAttribute(name, value);
   }
 };
 

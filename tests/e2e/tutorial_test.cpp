@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <yaml-cpp/yaml.h>
 
+#include <chrono>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -41,7 +42,7 @@ void make_unattended(std::string& script) {
       {"\ncurl http", "\neventually curl -fsS http"},
       {"--profile 90:500 http://127.0.0.1:8080/ &\nweir status --watch\n",
        "--profile 30:500 http://127.0.0.1:8080/ &\nfirst_load=$!\neventually grows\nweir status\n"},
-      {"read -rs key\n", "wait $first_load || true\neventually is_alone\nkey=a-key-of-vultr\n"},
+      {"read -rs key\n", "wait $first_load || true\neventually is_alone\nkey=key\n"},
       {"--profile 300:500", "--profile 60:500"},
       {"\nload_pid=$!\nweir status --watch\nweir explain app\nweir orphans\n",
        "\nload_pid=$!\neventually serves_in_the_cloud\nweir explain app\nweir orphans\n"},
@@ -132,7 +133,11 @@ class Cloud {
   const fs::path directory_;
   WaitingClock clock_;
   std::map<std::string, Program> programs_;  // by instance
-  FakeVultr fake_{{.clock = clock_, .boot = 1s, .address_after = 300ms, .main_ip = address_of}};
+  FakeVultr fake_{{.clock = clock_,
+                   .boot = 1s,
+                   .address_after = 300ms,
+                   .begins_at = std::chrono::floor<Duration>(std::chrono::system_clock::now()),
+                   .main_ip = address_of}};
   HttpStub stub_{[this](const HttpStub::Request& request) { return fake_.answer(request); }};
 };
 

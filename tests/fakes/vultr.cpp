@@ -83,7 +83,8 @@ json read_schema() {
 FakeVultr::FakeVultr(Options options)
     : options_(std::move(options)),
       began_(options_.clock.now()),
-      epoch_(std::chrono::floor<std::chrono::seconds>(std::chrono::sys_days(std::chrono::year(2026) / 3 / 1) + 9h)),
+      epoch_(std::chrono::floor<std::chrono::seconds>(
+          options_.begins_at.value_or(std::chrono::sys_days(std::chrono::year(2026) / 3 / 1) + 9h))),
       schema_(read_schema()),
       quota_(options_.quota) {}
 

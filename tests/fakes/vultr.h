@@ -50,6 +50,7 @@ class FakeVultr {
     Duration slow_by{50};
     std::size_t page = 500;                        ///< the most on one page, whatever is asked for
     std::size_t quota = 10'000;                    ///< instances of the account
+    std::optional<TimePoint> begins_at = {};       ///< by its own calendar; a day in March 2026 if not said
     std::function<std::string(int)> main_ip = {};  ///< of the n-th instance made; 192.0.2.n… if empty
   };
 
