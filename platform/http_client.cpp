@@ -237,15 +237,32 @@ std::string tried(const HttpRequest& request) {
   return fmt::format("{} {}{}", request.connect_only ? "connecting to" : request.method, redacted_url(request.url), where);
 }
 
-/// Whether a lost connection was new, and what had come by then: that tells a server that closes what is idle from one that fails.
-std::string lost_when(CURL* easy) {
+/// A connection that is there no more: that tells a server that closes what is idle from one that fails.
+struct Lost {
+  bool was_new = false;
+  curl_off_t bytes = 0;  ///< of an answer that had come by then
+};
+
+Lost lost(CURL* easy) {
   long connects = 0;
   long headers = 0;
   curl_off_t body = 0;
   curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &connects);
   curl_easy_getinfo(easy, CURLINFO_HEADER_SIZE, &headers);
   curl_easy_getinfo(easy, CURLINFO_SIZE_DOWNLOAD_T, &body);
-  return fmt::format(" on a {} connection, after {} bytes of an answer", connects > 0 ? "new" : "kept", headers + body);
+  return {.was_new = connects > 0, .bytes = headers + body};
+}
+
+/// True if the request was sent on kept connections only, and each was closed before a byte of an answer. libcurl repeats such a
+/// request on another connection that it kept, five times; where a server has just closed all of them, that is not enough.
+bool met_only_closed_connections(const Exchange& exchange, CURLcode code) {
+  if (code != CURLE_RECV_ERROR && code != CURLE_SEND_ERROR && code != CURLE_GOT_NOTHING) return false;
+  const auto [was_new, bytes] = lost(exchange.easy.get());
+  return !was_new && bytes == 0;
+}
+
+std::string lost_when(const Lost& lost) {
+  return fmt::format(" on a {} connection, after {} bytes of an answer", lost.was_new ? "new" : "kept", lost.bytes);
 }
 
 std::string describe(const Exchange& exchange, CURLcode code, long os_error) {
@@ -255,7 +272,7 @@ std::string describe(const Exchange& exchange, CURLcode code, long os_error) {
   if (code == CURLE_GOT_NOTHING) return "the connection was closed without an answer";
   if (os_error != 0 && code == CURLE_COULDNT_CONNECT) return std::strerror(static_cast<int>(os_error));
   if (os_error != 0 && (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR))
-    return std::strerror(static_cast<int>(os_error)) + lost_when(exchange.easy.get());
+    return std::strerror(static_cast<int>(os_error)) + lost_when(lost(exchange.easy.get()));
   return exchange.curl_says[0] != '\0' ? exchange.curl_says.data() : curl_easy_strerror(code);
 }
 
@@ -522,9 +539,17 @@ struct HttpClient::Impl {
   }
 
   void complete(Exchange& exchange, CURLcode code) {
+    if (met_only_closed_connections(exchange, code)) return repeat_on_a_new_connection(exchange);
     if (code != CURLE_OK) return finish(exchange.id, std::unexpected(error_of(exchange, code)));
     read_answer(exchange);
     finish(exchange.id, std::move(exchange.response));
+  }
+
+  void repeat_on_a_new_connection(Exchange& exchange) {
+    CURL* easy = exchange.easy.get();
+    curl_multi_remove_handle(multi_.get(), easy);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, 1L);
+    curl_multi_add_handle(multi_.get(), easy);
   }
 
   /// The one way out: gives the handle and the place back, then tells.

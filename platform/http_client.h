@@ -67,7 +67,7 @@ struct HttpResponse {
 [[nodiscard]] std::string url_encoded(std::string_view text);
 
 /// All outbound HTTP: one thread, one libcurl multi handle, deadlines, immediate cancellation. A request on a reused connection
-/// that is closed before any answer byte is repeated once (RFC 9112 9.3.1; libcurl does it). HTTP/1.1, http and https only;
+/// that is closed before any answer byte is repeated, at last on a new one (RFC 9112 9.3.1). HTTP/1.1, http and https only;
 /// redirects are answers like any other; proxies named in the environment are not used, since a health check or a metric read
 /// through a proxy says nothing about the server. Thread-safe.
 class HttpClient {

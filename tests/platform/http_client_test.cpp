@@ -10,8 +10,10 @@
 
 #include <atomic>
 #include <cstddef>
+#include <future>
 #include <latch>
 #include <thread>
+#include <vector>
 
 #include "tests/support/free_port.h"
 #include "tests/support/http_stub.h"
@@ -108,6 +110,26 @@ TEST(HttpClient, repeats_a_request_once_when_a_kept_connection_was_closed_before
   ASSERT_TRUE(second) << failure_of(second);
   EXPECT_EQ(stub.connections(), 2);
   EXPECT_EQ(stub.requests().size(), 3u);
+}
+
+TEST(HttpClient, a_request_survives_however_many_kept_connections_are_closed_at_once) {
+  constexpr int kKept = 8;  // more than libcurl tries
+  std::latch all_here(kKept);
+  const HttpStub stub([&](const HttpStub::Request& request) {
+    if (request.turn > 1) return Answer{.ending = Ending::reset};
+    if (request.connection <= kKept) all_here.arrive_and_wait();
+    return Answer{.body = "here"};
+  });
+  HttpClient client({.max_connections_per_host = kKept});
+  std::vector<std::future<Result<HttpResponse>>> first;
+  for (int index = 0; index < kKept; ++index)
+    first.push_back(std::async(std::launch::async, [&] { return client.fetch({.url = stub.url()}); }));
+  for (auto& answer : first) ASSERT_TRUE(answer.get());
+  ASSERT_EQ(stub.connections(), kKept);
+  const auto answer = client.fetch({.url = stub.url()});
+  ASSERT_TRUE(answer) << failure_of(answer);
+  EXPECT_EQ(answer->body, "here");
+  EXPECT_EQ(stub.connections(), kKept + 1);
 }
 
 TEST(HttpClient, a_refused_connection_names_the_url_and_the_reason) {
