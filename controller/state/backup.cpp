@@ -15,6 +15,7 @@
 #include "controller/state/database.h"
 #include "controller/state/file_lock.h"
 #include "controller/state/schema.h"
+#include "platform/file.h"
 
 namespace weir {
 namespace {
@@ -31,7 +32,7 @@ class TemporaryFile {
   [[nodiscard]] static Result<TemporaryFile> make(const files::path& goal) {
     files::path path = goal.parent_path() / fmt::format(".{}.weir-tmp", goal.filename().string());
     (void)::unlink(path.c_str());  // of one that was killed
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const int file = make_private(path);
     if (file < 0) return file_failure(ErrorKind::denied, path, "make it", errno);
     (void)::close(file);
     return TemporaryFile(std::move(path));
@@ -117,7 +118,13 @@ Result<StateSummary> copy_state(Database& state, const TemporaryFile& copy) {
 Result<void> empty_journal(const files::path& state, const files::path& kept) {
   {
     Result<Database> database = Database::open(state, Database::Access::write);
-    if (database && database->execute("PRAGMA wal_checkpoint(TRUNCATE)")) return {};
+    const Result<std::int64_t> busy =
+        database ? database->number("PRAGMA wal_checkpoint(TRUNCATE)") : std::unexpected(database.error());
+    if (busy && *busy == 0) return {};
+    if (busy) {
+      return failure(ErrorKind::unavailable,
+                     fmt::format("state {}: another program still reads it; end that and try again", state.string()));
+    }
   }
   const std::string journal = state.string() + "-wal";
   if (::rename(journal.c_str(), (kept.string() + "-wal").c_str()) == 0 || errno == ENOENT) return {};

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <fstream>
@@ -148,6 +150,21 @@ TEST_F(BackupTest, a_restored_state_is_that_of_the_copy_and_the_other_is_kept) {
   EXPECT_EQ(desired_in(copy_), 3);
 }
 
+TEST_F(BackupTest, what_root_restores_in_a_services_folder_is_the_services) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files to others";
+  constexpr uid_t kService = 12345;
+  make(copy_, 3);
+  const files::path folder = directory_.path() / "lib";
+  files::create_directory(folder);
+  ASSERT_EQ(::chown(folder.c_str(), kService, kService), 0);
+  ASSERT_TRUE(restore_state(copy_, folder / "state.db", kAt));
+  for (const auto& entry : files::directory_iterator(folder)) {
+    struct stat file{};
+    ASSERT_EQ(::stat(entry.path().c_str(), &file), 0);
+    EXPECT_EQ(file.st_uid, kService) << entry.path();
+  }
+}
+
 TEST_F(BackupTest, a_journal_of_the_old_state_never_meets_the_new_one) {
   make(state_, 3);
   ASSERT_TRUE(backup_state(state_, copy_, Existing::keep));
@@ -166,6 +183,25 @@ TEST_F(BackupTest, a_journal_of_the_old_state_never_meets_the_new_one) {
   ASSERT_TRUE(done) << done.error().message;
   EXPECT_EQ(desired_in(killed / "state.db"), 3);
   EXPECT_EQ(desired_in(done->kept), 39) << "with what was in its journal";
+}
+
+TEST_F(BackupTest, nothing_is_restored_while_a_reader_keeps_the_journal_from_being_emptied) {
+  make(copy_, 3);
+  make(state_, 6);
+  sqlite3* reader = nullptr;
+  ASSERT_EQ(sqlite3_open(state_.c_str(), &reader), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(reader, "BEGIN; SELECT count(*) FROM turns", nullptr, nullptr, nullptr), SQLITE_OK);
+  make(state_, 7);
+  const auto refused = restore_state(copy_, state_, kAt);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().kind, ErrorKind::unavailable);
+  EXPECT_THAT(refused.error().message, HasSubstr("another program still reads it"));
+  EXPECT_EQ(desired_in(state_), 7) << "nothing has changed";
+  ASSERT_EQ(sqlite3_close(reader), SQLITE_OK);
+  const auto done = restore_state(copy_, state_, kAt);
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(desired_in(state_), 3);
+  EXPECT_EQ(desired_in(done->kept), 7);
 }
 
 TEST_F(BackupTest, a_damaged_state_can_be_replaced_and_is_kept_as_it_was) {
