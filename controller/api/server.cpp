@@ -104,7 +104,8 @@ Result<ApiRequest> try_request_of(const http::http_request& message) {
   }
 }
 
-void reply(const http::http_request& message, ApiResponse answer) {
+/// Done when the answer is sent, or its client gone.
+pplx::task<void> reply(const http::http_request& message, ApiResponse answer) {
   http::http_response response(static_cast<http::status_code>(answer.status));
   for (const auto& [name, value] : answer.headers) response.headers().add(name, value);
   if (!response.headers().has("Cache-Control")) response.headers().add("Cache-Control", "no-store");
@@ -118,7 +119,7 @@ void reply(const http::http_request& message, ApiResponse answer) {
     response.set_body(std::move(answer.body), answer.content_type);
   }
   // The client may be gone by now; that is its own affair.
-  message.reply(response).then([](const pplx::task<void>& sent) {
+  return message.reply(response).then([](const pplx::task<void>& sent) {
     try {
       sent.get();
     } catch (const std::exception&) {
@@ -150,7 +151,7 @@ std::optional<std::string> text_of(const pplx::task<std::vector<unsigned char>>&
 /// A connection is given up once it has its answer, also where nobody reads it any more.
 void reply_to_nobody(const http::http_request& message) {
   try {
-    reply(message, problem(400, "the body did not come to its end"));
+    (void)reply(message, problem(400, "the body did not come to its end"));
   } catch (const std::exception&) {  // the library has answered by itself
   }
 }
@@ -168,19 +169,29 @@ class Unanswered {
     const std::lock_guard lock(mutex_);
     const auto found = messages_.find(number);
     if (found == messages_.end()) return;
-    reply(found->second, std::move(response));
+    send(found->second, std::move(response));
     messages_.erase(found);
   }
   void answer_all(const ApiResponse& response) {
     const std::lock_guard lock(mutex_);
-    for (const auto& [number, message] : messages_) reply(message, response);
+    for (const auto& [number, message] : messages_) send(message, response);
     messages_.clear();
+  }
+  [[nodiscard]] bool has_sent_all() {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::all_of(sending_, &pplx::task<void>::is_done);
   }
 
  private:
+  void send(const http::http_request& message, ApiResponse response) {
+    std::erase_if(sending_, [](const pplx::task<void>& sent) { return sent.is_done(); });
+    sending_.push_back(reply(message, std::move(response)));
+  }
+
   std::mutex mutex_;
   std::uint64_t last_ = 0;
   std::map<std::uint64_t, http::http_request> messages_;
+  std::vector<pplx::task<void>> sending_;
 };
 
 bool is_in_use(const Error& error) { return error.message.ends_with(std::strerror(EADDRINUSE)); }
@@ -218,7 +229,7 @@ struct ApiServer::Impl {
   }
 
   void take(const http::http_request& message) const {
-    if (std::optional<ApiResponse> refused = refusal_of(message)) return reply(message, std::move(*refused));
+    if (std::optional<ApiResponse> refused = refusal_of(message)) return (void)reply(message, std::move(*refused));
     if (message.headers().content_length() == 0) return hand_on(message, {});
     // No thread waits for the body: the library reads it, at most as much as refusal_of() lets pass and no longer than the guard.
     message.extract_vector().then([this, message](const pplx::task<std::vector<unsigned char>>& read) {
@@ -231,7 +242,7 @@ struct ApiServer::Impl {
 
   void hand_on(const http::http_request& message, std::string body) const {
     Result<ApiRequest> request = try_request_of(message);
-    if (!request) return reply(message, problem(400, request.error().message));
+    if (!request) return (void)reply(message, problem(400, request.error().message));
     request->body = std::move(body);
     handler(*request, [waiting = unanswered, number = unanswered->add(message)](ApiResponse response) {
       waiting->answer(number, std::move(response));
@@ -250,9 +261,13 @@ ApiServer::~ApiServer() {
   // cpprestsdk frees a listener while its threads may still be at work on a connection that was just accepted or just ended, and
   // crashes. So it is closed only when there is none and all its threads are known to be idle.
   const ApiResponse ended = problem(503, "weir is stopping and cannot tell what became of this request; look when it runs again");
+  Unanswered& unanswered = *impl_->unanswered;
+  unanswered.answer_all(ended);
+  // Those who are told something shall hear it, except those who do not read.
+  for (int round = 0; round < 100 && !unanswered.has_sent_all(); ++round) wait_for_idle_threads();
   bool empty = false;
   for (int round = 0; round < 100 && !empty; ++round) {
-    impl_->unanswered->answer_all(ended);
+    unanswered.answer_all(ended);
     empty = impl_->guard->close_all();
     wait_for_idle_threads();
   }

@@ -32,6 +32,8 @@ constexpr std::array kOrderKinds{Order::Kind::scale,  Order::Kind::pause,   Orde
 
 /// What was found instead, short enough for a message.
 std::string found(const json& value) {
+  // However deep it is.
+  if (value.is_structured()) return fmt::format("an {}", value.type_name());
   std::string text = value.dump(-1, ' ', true, json::error_handler_t::replace);
   if (text.size() > kLongestQuote) text = text.substr(0, kLongestQuote) + "…";
   return text;

@@ -263,7 +263,25 @@ TEST_F(ApiServerTest, a_server_that_goes_answers_what_waits_and_an_answer_that_c
   ASSERT_TRUE(wait_until(20s, [&] { return control.waiting() == 1; }));
   started->reset();
   control.answer_all({});
-  EXPECT_EQ(client.read_all().find(" 202 "), std::string::npos);
+  const std::string told = client.read_all();
+  EXPECT_TRUE(told.starts_with("HTTP/1.1 503 ")) << told;
+  EXPECT_TRUE(told.contains("weir is stopping")) << told;
+}
+
+TEST_F(ApiServerTest, a_server_that_goes_has_sent_the_answers_that_were_given) {
+  for (int round = 0; round < 20; ++round) {
+    SlowControl control;
+    server_.reset();
+    auto started = ApiServer::start(
+        address(), [&](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control, reply); }, quick());
+    ASSERT_TRUE(started);
+    Client client(port_);
+    ASSERT_TRUE(client.send(kPause));
+    ASSERT_TRUE(wait_until(20s, [&] { return control.waiting() == 1; }));
+    control.answer_all({});
+    started->reset();
+    EXPECT_TRUE(client.read_all().starts_with("HTTP/1.1 202 ")) << round;
+  }
 }
 
 TEST_F(ApiServerTest, a_body_that_ends_too_soon_orders_nothing) {

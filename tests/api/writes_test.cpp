@@ -1,5 +1,6 @@
 #include "controller/api/writes.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -150,6 +151,13 @@ TEST_F(WritesTest, what_is_wrong_with_a_body_is_said_with_the_field) {
     EXPECT_LT(response.body.size(), 1000U) << "a message does not grow with what was sent";
   }
   EXPECT_THAT(control_.taken, SizeIs(0));
+}
+
+TEST_F(WritesTest, however_deep_a_value_is_it_is_told_in_a_word) {
+  const std::string deep = std::string(30'000, '[') + std::string(30'000, ']');
+  const ApiResponse response = post("/v1/groups/app/scale", fmt::format(R"({{"servers": {}}})", deep));
+  EXPECT_EQ(response.status, 400);
+  EXPECT_THAT(detail(response), HasSubstr("found an array"));
 }
 
 TEST_F(WritesTest, only_the_token_opens_and_the_answer_never_has_it) {
