@@ -217,6 +217,12 @@ class Loop::Impl {
     return memory;
   }
 
+  std::shared_ptr<const Memory> saved_memory(const std::string& group) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = by_name_.find(group);
+    return found == by_name_.end() ? nullptr : found->second->saved;
+  }
+
   std::shared_ptr<const Snapshot> snapshot(const std::string& group) const {
     const std::lock_guard lock(mutex_);
     const auto found = by_name_.find(group);
@@ -1001,6 +1007,7 @@ bool Loop::order(const std::string& group, Order order, Answered answered) {
   return impl_->order(group, std::move(order), std::move(answered));
 }
 std::optional<Memory> Loop::memory(const std::string& group) const { return impl_->memory(group); }
+std::shared_ptr<const Memory> Loop::saved_memory(const std::string& group) const { return impl_->saved_memory(group); }
 std::shared_ptr<const Snapshot> Loop::snapshot(const std::string& group) const { return impl_->snapshot(group); }
 std::vector<const Group*> Loop::groups() const { return impl_->groups(); }
 bool Loop::ready() const { return impl_->ready(); }

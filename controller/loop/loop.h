@@ -103,6 +103,9 @@ class Loop {
   /// Absent: there is no such group.
   [[nodiscard]] std::optional<Memory> memory(const std::string& group) const;
 
+  /// What is on disk of a group's memory: also orders that no turn has come to yet. nullptr: there is no such group.
+  [[nodiscard]] std::shared_ptr<const Memory> saved_memory(const std::string& group) const;
+
   /// The last turn of a group; nullptr before its first, or if there is no such group.
   [[nodiscard]] std::shared_ptr<const Snapshot> snapshot(const std::string& group) const;
   /// The groups, in the order of the configuration.

@@ -586,6 +586,8 @@ TEST_F(LoopTest, an_order_does_not_wait_for_the_end_of_a_turn_that_is_being_carr
   const auto deploy = ordered({.kind = Order::Kind::deploy, .version = "v2", .by = "ops"});
   ASSERT_TRUE(soon([&] { return deploy->given(); }));
   EXPECT_EQ(loop->memory("app")->rollout.value_or(Rollout{}).version, "v2");
+  EXPECT_EQ(loop->saved_memory("app")->rollout.value_or(Rollout{}).version, "v2") << "whoever asks next hears of it";
+  EXPECT_FALSE(loop->saved_memory("nobody"));
   clouds["cloud"].provider->launches.open();
   EXPECT_TRUE(soon([&] { return clouds["cloud"].size() >= 3; }));
 }
