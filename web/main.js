@@ -192,9 +192,9 @@ const turn = async () => {
 // --- doing something -------------------------------------------------------------------------------------------------------
 const needed = (value) => value === '' || value === undefined ? undefined : value;
 
-const order = async (path, body) => {
+const order = async (group, path, body) => {
   try {
-    await request(`${groupPath(state.group)}${path}`, {token: token(), order: {...body, by: who() || 'web'}});
+    await request(`${groupPath(group)}${path}`, {token: token(), order: {...body, by: who() || 'web'}});
   } catch (error) {
     if (error instanceof Problem && error.status === 401) {
       remember('weir.token', '');
@@ -205,14 +205,16 @@ const order = async (path, body) => {
   }
 };
 
-/** Asks, sends the order, says that it is taken. Without a token it asks for that too. */
+/** Asks, sends the order, says that it is taken. Without a token it asks for that too. The group is the one that it was opened for, also
+    where another is looked at by then. */
 const orderDialog = ({path, body = () => ({}), done, ...question}) => {
+  const {group} = state;
   const fields = [...(question.fields ?? [])];
   if (!token()) fields.push(...tokenFields());
   ask({...question, fields, denied: tokenFields, send: async (values) => {
     keepToken(values);
-    await order(path, body(values));
-    state.said = done(values);
+    await order(group, path, body(values));
+    state.said = done(values, group);
     state.said_at = performance.now();
     render();
     turn();
@@ -236,26 +238,26 @@ const actions = {
       text: t('scale.explain', {desired: group.desired ?? '–', min: group.min, max: group.max}),
       fields: [{name: 'servers', label: t('scale.servers'), type: 'number', min: 0, required: true, value: group.desired ?? group.min}, forField()],
       body: (values) => ({servers: Number(values.servers), for: needed(values.for)}),
-      done: (values) => t('done.scale', {group: groupName(), n: values.servers})});
+      done: (values, name) => t('done.scale', {group: name, n: values.servers})});
   },
   pause: () => orderDialog({path: '/pause', title: t('pause.title', {group: groupName()}), text: t('pause.explain'), confirm: t('pause.confirm'),
     fields: [{name: 'direction', label: t('pause.direction'), options: ['both', 'out', 'in'].map((each) => [each, t(`pause.${each}`)])}, forField()],
-    body: (values) => ({direction: values.direction, for: needed(values.for)}), done: () => t('done.pause', {group: groupName()})}),
+    body: (values) => ({direction: values.direction, for: needed(values.for)}), done: (values, group) => t('done.pause', {group})}),
   resume: () => orderDialog({path: '/resume', title: t('resume.title', {group: groupName()}), text: t('resume.explain'), confirm: t('resume.confirm'),
-    done: () => t('done.resume', {group: groupName()})}),
+    done: (values, group) => t('done.resume', {group})}),
   deploy: () => orderDialog({path: '/deploys', title: t('deploy.title', {group: groupName()}), text: t('deploy.explain', {version: current().version}), confirm: t('deploy.confirm'),
     fields: [{name: 'version', label: t('deploy.version'), required: true},
       {name: 'strategy', label: t('deploy.strategy'), options: [['', t('deploy.own')], ...['rolling', 'blue_green', 'canary'].map((each) => [each, each])]}],
-    body: (values) => ({version: values.version.trim(), strategy: needed(values.strategy)}), done: (values) => t('done.deploy', {group: groupName(), version: values.version})}),
+    body: (values) => ({version: values.version.trim(), strategy: needed(values.strategy)}), done: (values, group) => t('done.deploy', {group, version: values.version})}),
   promote: () => {
     const {deploy} = current();
     orderDialog({path: '/deploys/current/promote', title: t('promote.title', {version: deploy.version}), text: t('promote.explain', {waits: deploy.waits ?? '–'}),
-      confirm: t('promote.confirm'), done: () => t('done.promote', {group: groupName()})});
+      confirm: t('promote.confirm'), done: (values, group) => t('done.promote', {group})});
   },
   abort: () => {
     const {deploy} = current();
     orderDialog({path: '/deploys/current/abort', title: t('abort.title', {version: deploy.version}), text: t('abort.explain', {from: deploy.from}),
-      confirm: t('abort.confirm'), danger: isUnderWay(deploy), done: () => t('done.abort', {group: groupName()})});
+      confirm: t('abort.confirm'), danger: isUnderWay(deploy), done: (values, group) => t('done.abort', {group})});
   },
   token: () => ask({title: t('token.title'), text: t('token.explain'), confirm: t('token.save'),
     fields: [{name: 'token', label: t('token.field'), type: 'password', required: true}, {name: 'who', label: t('token.who'), value: who()}],

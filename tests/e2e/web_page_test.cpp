@@ -231,6 +231,21 @@ TEST_F(WebPage, pauses_and_resumes) {
   EXPECT_EQ(group()["paused"], false);
 }
 
+TEST_F(WebPage, an_order_goes_to_the_group_that_its_dialog_was_opened_for) {
+  give_token();
+  click("[data-action=pause]");
+  EXPECT_TRUE(shows("dialog", "app"));
+  (void)evaluate("(location.hash = '#/batch')");
+  EXPECT_TRUE(shows("#group-heading", "batch"));
+  click("dialog .strong");
+  ASSERT_TRUE(browser_->comes_true("!document.querySelector('dialog')"));
+  EXPECT_EQ(group()["paused"], true);
+  open();
+  click("[data-action=resume]");
+  click("dialog .strong");
+  EXPECT_TRUE(browser_->comes_true("!document.querySelector('.by-hand')"));
+}
+
 TEST_F(WebPage, deploys_and_promotes) {
   give_token();
   click("[data-action=deploy]");
