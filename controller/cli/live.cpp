@@ -20,7 +20,7 @@ constexpr Duration kLongestSilence = 10s;
 /// More points than this no screen of a chart shows.
 constexpr int kSeriesSlices = 300;
 /// However many wrong tokens come, the log has one line so often.
-constexpr Duration kBetweenWrongTokens = 10s;
+constexpr Duration kBetweenLines = 10s;
 
 /// Of what a client sent, in a line of the log.
 constexpr std::size_t kLongestField = 200;
@@ -36,8 +36,14 @@ std::optional<Spend> spend_of(const Group& group, const Snapshot& last) {
   return spend;
 }
 
-GroupStatus status_of(const Group& group, const Snapshot* last) {
+GroupStatus status_of(const Group& group, const Loop& loop) {
   GroupStatus status{.name = group.name, .provider = group.provider, .version = group.version, .min = group.min, .max = group.max};
+  // What was ordered is told from the moment on in which it was answered, however long the turn takes that is under way.
+  if (const auto saved = loop.saved_memory(group.name)) {
+    status.manual = saved->manual;
+    status.rollout = saved->rollout;
+  }
+  const auto last = loop.snapshot(group.name);
   if (last == nullptr) {
     status.why = "no turn yet";
     return status;
@@ -48,8 +54,6 @@ GroupStatus status_of(const Group& group, const Snapshot* last) {
   status.last_turn = last->record.at;
   const Memory& memory = last->memory;
   status.last_change = std::max(memory.scaled_out_at, memory.scaled_in_at);
-  status.manual = memory.manual;
-  status.rollout = memory.rollout;
   status.spend = spend_of(group, *last);
   status.why = turn_reason(last->record.plan);
   return status;
@@ -83,7 +87,7 @@ std::vector<std::shared_ptr<const GroupStatus>> LiveData::groups() const {
   std::vector<std::shared_ptr<const GroupStatus>> all;
   if (!loop) return all;
   for (const Group* group : loop->groups()) {
-    all.push_back(std::make_shared<const GroupStatus>(status_of(*group, loop->snapshot(group->name).get())));
+    all.push_back(std::make_shared<const GroupStatus>(status_of(*group, *loop)));
   }
   std::ranges::sort(all, {}, [](const auto& status) { return status->name; });
   return all;
@@ -95,7 +99,7 @@ std::shared_ptr<const GroupStatus> LiveData::group(const std::string& name) cons
   const auto groups = loop->groups();
   const auto found = std::ranges::find(groups, name, [](const Group* group) { return group->name; });
   if (found == groups.end()) return nullptr;
-  return std::make_shared<const GroupStatus>(status_of(**found, loop->snapshot(name).get()));
+  return std::make_shared<const GroupStatus>(status_of(**found, *loop));
 }
 
 Result<std::vector<std::string>> LiveData::decisions(const std::string& group, int limit, std::optional<TimePoint> before) const {
@@ -175,16 +179,22 @@ std::optional<Duration> LiveControl::admit(const std::string& remote) {
   return wait;
 }
 
+std::optional<int> SeldomLogged::happened(std::chrono::steady_clock::time_point now) {
+  ++count_;
+  if (logged_ && now - *logged_ < kBetweenLines) return std::nullopt;
+  logged_ = now;
+  return std::exchange(count_, 0);
+}
+
 std::optional<Duration> LiveControl::wrong_token(const std::string& remote) {
   metrics_.wrong_token();
   const auto now = clock_.steady();
   const auto wait = rates_.wrong_token(remote, now);
   if (wait) metrics_.request_limited();
   const std::lock_guard lock(mutex_);
-  ++wrong_tokens_unlogged_;
-  if (wrong_token_logged_ && now - *wrong_token_logged_ < kBetweenWrongTokens) return wait;
-  wrong_token_logged_ = now;
-  log_.warning("wrong_token", {{"from", remote}, {"count", std::to_string(std::exchange(wrong_tokens_unlogged_, 0))}});
+  if (const auto count = wrong_tokens_.happened(now)) {
+    log_.warning("wrong_token", {{"from", remote}, {"count", std::to_string(*count)}});
+  }
   return wait;
 }
 
@@ -207,12 +217,20 @@ void LiveControl::written(const ApiWrite& write) {
     return log_.info("order",
                      {{"group", group}, {"order", write.order}, {"by", write.by}, {"token", write.token}, {"from", write.remote}});
   }
+  int count = 1;
+  if (write.token.empty()) {
+    const std::lock_guard lock(mutex_);
+    const auto due = strangers_.happened(clock_.steady());
+    if (!due) return;
+    count = *due;
+  }
   log_.warning("order_refused", {{"group", group},
                                  {"order", write.order.empty() ? write.what : write.order},
                                  {"by", write.by},
                                  {"token", write.token},
                                  {"from", write.remote},
                                  {"status", status},
+                                 {"count", std::to_string(count)},
                                  {"error", write.refusal}});
 }
 

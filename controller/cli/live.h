@@ -44,6 +44,17 @@ class LiveData final : public ApiData {
   std::shared_ptr<const Loop> loop_;
 };
 
+/// A line of the log that anybody can cause: it is written once in a while, and says how often it was meant.
+class SeldomLogged {
+ public:
+  /// It happened at `now`. How often since the last line, this time included, if a line is due.
+  [[nodiscard]] std::optional<int> happened(std::chrono::steady_clock::time_point now);
+
+ private:
+  std::optional<std::chrono::steady_clock::time_point> logged_;
+  int count_ = 0;
+};
+
 /// Hands what the API is told to do to the loop in force, and writes it into the log. Thread-safe.
 class LiveControl final : public ApiControl {
  public:
@@ -69,8 +80,8 @@ class LiveControl final : public ApiControl {
   mutable std::mutex mutex_;
   std::shared_ptr<Loop> loop_;
   std::shared_ptr<const ApiAccess> access_ = std::make_shared<ApiAccess>(ApiAccess{.tokens = {}, .reading_is_open = false});
-  std::optional<std::chrono::steady_clock::time_point> wrong_token_logged_;
-  int wrong_tokens_unlogged_ = 0;
+  SeldomLogged wrong_tokens_;
+  SeldomLogged strangers_;
 };
 
 }  // namespace weir

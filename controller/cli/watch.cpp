@@ -20,6 +20,7 @@
 #include "controller/cli/assemble.h"
 #include "controller/cli/console.h"
 #include "controller/render/json.h"
+#include "controller/render/rfc3339.h"
 #include "controller/render/watch.h"
 #include "controller/state/state_reader.h"
 
@@ -37,7 +38,11 @@ class StateSource final : public WatchSource {
     for (const Group& group : config.groups) names_.push_back(group.name);
   }
 
-  Result<std::vector<std::string>> groups() override { return names_; }
+  Result<std::vector<GroupOnWatch>> groups() override {
+    std::vector<GroupOnWatch> groups;
+    for (const std::string& name : names_) groups.push_back({.name = name, .last_turn = {}});
+    return groups;
+  }
 
   Result<std::vector<std::string>> turns(const std::string& group, int limit) override {
     if (auto opened = open(); !opened) return std::unexpected(opened.error());
@@ -68,12 +73,13 @@ class ControllerSource final : public WatchSource {
  public:
   explicit ControllerSource(Connection connection) : connection_(std::move(connection)) {}
 
-  Result<std::vector<std::string>> groups() override {
+  Result<std::vector<GroupOnWatch>> groups() override {
     const auto answer = ask("/v1/groups", "groups");
     if (!answer) return std::unexpected(answer.error());
-    std::vector<std::string> names;
-    for (const nlohmann::json& group : *answer) names.push_back(group.is_object() ? group.value("name", "") : "");
-    return names;
+    std::vector<GroupOnWatch> groups;
+    for (const nlohmann::json& group : *answer)
+      groups.push_back({.name = text(group, "name"), .last_turn = parse_rfc3339(text(group, "last_turn"))});
+    return groups;
   }
 
   Result<std::vector<std::string>> turns(const std::string& group, int limit) override {
@@ -85,6 +91,11 @@ class ControllerSource final : public WatchSource {
   }
 
  private:
+  static std::string text(const nlohmann::json& object, const char* key) {
+    const bool has = object.is_object() && object.contains(key) && object[key].is_string();
+    return has ? object[key].get<std::string>() : "";
+  }
+
   /// The list called `key` in the answer.
   Result<nlohmann::json> ask(const std::string& path, const char* key) {
     const auto body = get_from(http_, connection_, path);
@@ -105,25 +116,36 @@ class Watcher {
 
   /// The groups as they are now. What cannot be learned is said with the group; an error only if there is nothing to show.
   Result<std::vector<WatchedGroup>> look() {
-    const auto names = source_.groups();
-    if (!names && groups_.empty()) return std::unexpected(names.error());
-    if (names) keep_only(*names);
+    const auto groups = source_.groups();
+    if (!groups && groups_.empty()) return std::unexpected(groups.error());
+    if (groups) {
+      keep_only(*groups);
+      for (const GroupOnWatch& group : *groups) follow(group);
+    }
     std::vector<WatchedGroup> all;
     for (auto& [name, group] : groups_) {
-      group.trouble = names ? "" : names.error().message;
-      if (names) follow(group);
+      if (!groups) group.trouble = groups.error().message;
       all.push_back(group);
     }
     return all;
   }
 
  private:
-  void keep_only(const std::vector<std::string>& names) {
-    std::erase_if(groups_, [&](const auto& known) { return std::ranges::find(names, known.first) == names.end(); });
-    for (const std::string& name : names) groups_[name].name = name;
+  void keep_only(const std::vector<GroupOnWatch>& groups) {
+    std::erase_if(groups_,
+                  [&](const auto& known) { return std::ranges::find(groups, known.first, &GroupOnWatch::name) == groups.end(); });
+    for (const GroupOnWatch& group : groups) groups_[group.name].name = group.name;
   }
 
-  void follow(WatchedGroup& group) {
+  void follow(const GroupOnWatch& on_watch) {
+    WatchedGroup& group = groups_[on_watch.name];
+    group.trouble.clear();
+    // What is told may be a moment before what is kept.
+    if (group.last && on_watch.last_turn == group.last->at) return;
+    read_turns_of(group);
+  }
+
+  void read_turns_of(WatchedGroup& group) {
     const auto records = source_.turns(group.name, group.last ? kNewTurns : kTurns);
     if (!records) {
       group.trouble = records.error().message;

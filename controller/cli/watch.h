@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,14 +10,21 @@
 #include "controller/cli/connection.h"
 #include "controller/config/config.h"
 #include "model/error.h"
+#include "model/time.h"
 
 namespace weir {
+
+/// A group, and when it had its last turn, where that is known.
+struct GroupOnWatch {
+  std::string name;
+  std::optional<TimePoint> last_turn;
+};
 
 /// Where `weir status` learns what groups there are and what they did.
 class WatchSource {
  public:
   virtual ~WatchSource() = default;
-  [[nodiscard]] virtual Result<std::vector<std::string>> groups() = 0;
+  [[nodiscard]] virtual Result<std::vector<GroupOnWatch>> groups() = 0;
   /// record_json() of the group's newest turns, newest first, at most `limit`.
   [[nodiscard]] virtual Result<std::vector<std::string>> turns(const std::string& group, int limit) = 0;
 };
