@@ -30,7 +30,10 @@ weir_compressed(weir.1.gz ${WEIR_PACKAGED}/weir.1)
 weir_compressed(weir.yaml.5.gz ${WEIR_PACKAGED}/weir.yaml.5)
 weir_compressed(changelog.Debian.gz ${WEIR_PACKAGED}/changelog.Debian)
 weir_compressed(changelog.gz ${CMAKE_SOURCE_DIR}/CHANGELOG.md)
+# Made anew each time: it takes a moment, and depends on every page.
+add_custom_target(weir_pages COMMAND bash ${CMAKE_SOURCE_DIR}/packaging/debian/pages ${WEIR_PACKAGED}/pages VERBATIM)
 add_custom_target(weir_packaged DEPENDS ${WEIR_MADE})
+add_dependencies(weir_packaged weir_pages)
 
 install(TARGETS weir RUNTIME DESTINATION /usr/bin)
 install(FILES packaging/weir.service DESTINATION /lib/systemd/system)
@@ -42,11 +45,12 @@ install(FILES ${WEIR_PACKAGED}/_weir DESTINATION /usr/share/zsh/vendor-completio
 install(FILES ${WEIR_PACKAGED}/weir.fish DESTINATION /usr/share/fish/vendor_completions.d)
 install(FILES ${WEIR_PACKAGED}/weir.schema.json DESTINATION /usr/share/weir)
 install(FILES providers/plugin/include/weir/plugin.h DESTINATION /usr/include/weir)
-install(FILES packaging/debian/copyright ${WEIR_PACKAGED}/changelog.gz ${WEIR_PACKAGED}/changelog.Debian.gz SECURITY.md
+install(FILES packaging/debian/copyright ${WEIR_PACKAGED}/changelog.gz ${WEIR_PACKAGED}/changelog.Debian.gz
   DESTINATION /usr/share/doc/weir)
-install(DIRECTORY docs/ DESTINATION /usr/share/doc/weir PATTERN adr EXCLUDE)
+install(DIRECTORY ${WEIR_PACKAGED}/pages/ DESTINATION /usr/share/doc/weir)
 install(FILES packaging/debian/lintian-overrides DESTINATION /usr/share/lintian/overrides RENAME weir)
-install(FILES examples/weir.yaml examples/minimal.yaml DESTINATION /usr/share/doc/weir/examples)
+install(FILES examples/weir.yaml examples/minimal.yaml examples/deploy.yaml examples/deploy-judge.yaml examples/notifications.yaml
+  DESTINATION /usr/share/doc/weir/examples)
 install(DIRECTORY examples/plugin examples/providers examples/balancers packaging/systemd DESTINATION /usr/share/doc/weir/examples)
 install(DIRECTORY packaging/monitoring DESTINATION /usr/share/weir)
 

@@ -168,9 +168,11 @@ TEST(Picture, shows_what_simulate_says) {
   const fs::path configuration = directory.path() / "weir.yaml";
   const fs::path decisions = directory.path() / "decisions.csv";
   ASSERT_TRUE(replace_file(configuration, shown_configuration()));
-  const auto ran = run_command({WEIR_PROGRAM, "simulate", "-c", configuration, "--trace", kRoot / kDay, "--capacity", "2000",
-                                "--boot", "60s", "--fail", "prometheus@14h+1h", "--decisions", decisions},
-                               60s);
+  ASSERT_TRUE(replace_file(directory.path() / "token", "which the configuration names\n"));
+  const auto ran =
+      run_command({"env", "-C", directory.path(), WEIR_PROGRAM, "simulate", "-c", configuration, "--trace", kRoot / kDay,
+                   "--capacity", "2000", "--boot", "60s", "--fail", "prometheus@14h+1h", "--decisions", decisions},
+                  60s);
   ASSERT_TRUE(ran) << ran.error().message;
   ASSERT_EQ(ran->status, 0) << ran->output;
   const double zero = read_points(kRoot / kDay, 0).front().at;

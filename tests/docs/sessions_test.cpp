@@ -78,11 +78,13 @@ bool is_as_shown(const std::string& shown, const std::string& said) {
 /// The load that pages speak of as monday.csv: a day of a real application.
 constexpr const char* kMonday = "tests/data/traces/ms_mongo01_2018-04-26.csv";
 
-/// A directory, as the top of a clone, in which a reader has saved the files that a page shows, and types its commands.
+/// A directory, as the top of a clone, in which a reader has saved the files that a page shows and a secret, and types its
+/// commands.
 class Reader {
  public:
   explicit Reader(std::string page) : page_(std::move(page)) {
     fs::copy_file(kRoot / kMonday, directory_.path() / "monday.csv");
+    EXPECT_TRUE(replace_file(directory_.path() / "token", "a secret of the reader's own\n"));
     for (const char* part : {"tests", "examples", "docs"}) fs::create_directory_symlink(kRoot / part, directory_.path() / part);
   }
 
