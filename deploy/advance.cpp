@@ -184,13 +184,14 @@ class Advance {
     return false;
   }
 
-  void go_on() {
-    next_step();
+  void go_on(double passed) {
+    next_step(passed);
     course_.revisit_at = now_.at;
   }
 
-  void next_step() {
+  void next_step(double passed) {
     ++rollout_.step;
+    rollout_.passed = passed;
     rollout_.reached_at.reset();
   }
 
@@ -218,15 +219,14 @@ class Advance {
 
   /// How many servers may be of the new version up to the next checkpoint.
   int checkpoint() {
-    const std::vector<double>& checkpoints = rule_.pause_at;
-    const bool heeds = rollout_.strategy == Strategy::rolling;
-    while (heeds && static_cast<std::size_t>(rollout_.step) < checkpoints.size()) {
-      const double percent = checkpoints[static_cast<std::size_t>(rollout_.step)];
+    if (rollout_.strategy != Strategy::rolling) return now_.desired;
+    for (const double percent : rule_.pause_at) {
+      if (percent <= rollout_.passed) continue;
       const int cap = std::min(share_of(percent, now_.desired), now_.desired);
       const bool reached = now_.fresh.soaked >= cap && now_.old.live <= now_.desired - cap;
       if (!reached) return cap;
       if (is_promoted()) {
-        next_step();
+        next_step(percent);
         continue;
       }
       rollout_.progressed_at = now_.at;
@@ -238,8 +238,9 @@ class Advance {
   }
 
   [[nodiscard]] const CanaryStep* canary_step() const {
-    const bool more = rollout_.strategy == Strategy::canary && static_cast<std::size_t>(rollout_.step) < rule_.steps.size();
-    return more ? &rule_.steps[static_cast<std::size_t>(rollout_.step)] : nullptr;
+    if (rollout_.strategy != Strategy::canary) return nullptr;
+    const auto next = std::ranges::find_if(rule_.steps, [&](const CanaryStep& step) { return step.percent > rollout_.passed; });
+    return next == rule_.steps.end() ? nullptr : &*next;
   }
 
   void canary(const CanaryStep& step) {
@@ -262,7 +263,7 @@ class Advance {
       return;
     }
     const TimePoint until = *rollout_.reached_at + step.soak;
-    if (is_through(until)) return go_on();
+    if (is_through(until)) return go_on(step.percent);
     if (now_.at >= until) return;
     wait_until(until, fmt::format("it soaks with {:g}% of the traffic", step.percent));
   }
@@ -296,7 +297,7 @@ class Advance {
       return wait("the new servers serve");
     }
     const TimePoint until = rollout_.reached_at.value_or(now_.at) + rule_.keep_old;
-    if (is_through(until)) return go_on();
+    if (is_through(until)) return go_on(100);
     if (now_.at >= until) return;
     wait_until(until, "the old servers stay as a way back");
   }

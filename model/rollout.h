@@ -139,6 +139,7 @@ struct Rollout {
   Direction direction = Direction::forward;
   std::string why_back;                 ///< why it goes back, or went back
   int step = 0;                         ///< how many checkpoints, canary steps or the switch (blue_green: 1) are behind it
+  double passed = 0;                    ///< percent of the last checkpoint or canary step behind it; those above are still to come
   std::optional<TimePoint> reached_at;  ///< when what this step is about was reached; it soaks since then
   std::optional<double> share;          ///< of the traffic that the new version may have at most now; absent: as its servers come
   bool promoted = false;                ///< a person said to go on; used up by what it waits for now

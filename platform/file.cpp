@@ -22,6 +22,8 @@ std::unexpected<Error> system_failure(std::string_view tried, const std::filesys
   return failure(kind, fmt::format("cannot {} {}: {}", tried, path.string(), std::strerror(error)));
 }
 
+std::filesystem::path folder_of(const std::filesystem::path& path) { return path.has_parent_path() ? path.parent_path() : "."; }
+
 bool write_all(int file, std::string_view text) {
   while (!text.empty()) {
     const ssize_t written = ::write(file, text.data(), text.size());
@@ -47,6 +49,19 @@ int write_temporary(const std::filesystem::path& temporary, const std::filesyste
 
 }  // namespace
 
+int make_private(const std::filesystem::path& path) {
+  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  struct stat folder{};
+  const bool is_others = file >= 0 && ::geteuid() == 0 && ::stat(folder_of(path).c_str(), &folder) == 0 && folder.st_uid != 0;
+  if (is_others) (void)!::fchown(file, folder.st_uid, folder.st_gid);
+  return file;
+}
+
+int open_or_make_private(const std::filesystem::path& path) {
+  const int file = make_private(path);
+  return file < 0 && errno == EEXIST ? ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600) : file;
+}
+
 Result<std::string> read_file(const std::filesystem::path& path) {
   const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (file.get() < 0) return system_failure("read", path, errno);
@@ -62,7 +77,7 @@ Result<std::string> read_file(const std::filesystem::path& path) {
 }
 
 Result<void> replace_file(const std::filesystem::path& path, const std::string& text) {
-  const std::filesystem::path directory = path.has_parent_path() ? path.parent_path() : std::filesystem::path(".");
+  const std::filesystem::path directory = folder_of(path);
   const std::filesystem::path temporary = directory / fmt::format(".{}.weir-tmp", path.filename().string());
   int error = write_temporary(temporary, path, text);
   if (error == 0 && ::rename(temporary.c_str(), path.c_str()) != 0) error = errno;

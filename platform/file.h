@@ -15,4 +15,11 @@ namespace weir {
 /// owner.
 [[nodiscard]] Result<void> replace_file(const std::filesystem::path& path, const std::string& text);
 
+/// Opens the file for reading and writing; where it is missing it is made, for its owner only. What root makes in another user's
+/// folder becomes that user's, whose service has to open it. -1 and errno if it cannot.
+[[nodiscard]] int open_or_make_private(const std::filesystem::path& path);
+
+/// The same where it must not exist yet: EEXIST.
+[[nodiscard]] int make_private(const std::filesystem::path& path);
+
 }  // namespace weir

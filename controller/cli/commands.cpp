@@ -142,8 +142,8 @@ Result<void> run_hook_to_its_end(Look& look, const Action& action, Record& recor
   return store.save(group.name, look.turn.memory, record, Store::Durability::durable);
 }
 
-/// One look made real: memory first, then the balancers, the provider, and hooks to their end. What went wrong, or empty.
-std::string carry_out(Look& look, Outside& outside, Store& store) {
+/// One look made real: memory first, then the balancers, the provider, and hooks to their end. What went wrong.
+std::vector<std::string> carry_out(Look& look, Outside& outside, Store& store) {
   const Managed& managed = *look.managed;
   Record record{managed.group.name,
                 look.turn.observation.at,
@@ -153,15 +153,18 @@ std::string carry_out(Look& look, Outside& outside, Store& store) {
                 {},
                 look.plan.rollout};
   if (const auto saved = store.save(managed.group.name, look.turn.memory, record, Store::Durability::durable); !saved) {
-    return fmt::format("{}: nothing was done: {}", managed.group.name, saved.error().message);
+    return {fmt::format("{}: nothing was done: {}", managed.group.name, saved.error().message)};
   }
-  std::string failed = look.turn.plan.write_balancers ? apply_balancers(managed, look.turn.plan) : "";
+  std::vector<std::string> failed;
+  if (look.turn.plan.write_balancers) {
+    if (std::string problem = apply_balancers(managed, look.turn.plan); !problem.empty()) failed.push_back(std::move(problem));
+  }
   for (const Action& action : look.turn.plan.actions) {
     const auto outcome = apply_action(managed, action, {});
-    if (outcome && outcome->error) failed += (failed.empty() ? "" : "; ") + outcome->error->message;
+    if (outcome && outcome->error) failed.push_back(outcome->error->message);
     if (action.kind != Action::Kind::run_hook) continue;
     const auto saved = run_hook_to_its_end(look, action, record, outside.http, outside.clock, store);
-    if (!saved) failed += (failed.empty() ? "" : "; ") + saved.error().message;
+    if (!saved) failed.push_back(saved.error().message);
   }
   return failed;
 }
@@ -188,13 +191,12 @@ Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored, boo
     return refuse(fmt::format("refused, nothing was done: the world moved since the plan was made; make a new plan. {}",
                               fmt::join(moved, ". ")));
   }
-  std::string failed;
+  std::vector<std::string> failed;
   nlohmann::json applied = nlohmann::json::array();
   for (Look& one : *looks) {
     if (!changes_something(one.plan)) continue;
-    const std::string problem = carry_out(one, outside, **store);
-    if (!problem.empty()) {
-      failed += (failed.empty() ? "" : "; ") + problem;
+    if (auto problems = carry_out(one, outside, **store); !problems.empty()) {
+      std::ranges::move(problems, std::back_inserter(failed));
       continue;
     }
     const std::size_t actions = one.plan.plan.actions.size();
@@ -203,7 +205,7 @@ Exit apply_plans(const Config& config, const std::vector<GroupPlan>& stored, boo
   }
   if (json) print(nlohmann::json{{"applied", applied}}.dump());
   if (!json && applied.empty() && failed.empty()) print("nothing to do");
-  return failed.empty() ? Exit::ok : complain(failed);
+  return failed.empty() ? Exit::ok : complain(fmt::format("{}", fmt::join(failed, "; ")));
 }
 
 // ---- questions ------------------------------------------------------------------------------------------------------------

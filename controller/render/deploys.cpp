@@ -141,6 +141,7 @@ void write_deploy(JsonWriter& out, const Rollout& rollout) {
   out.field("direction", to_string(rollout.direction));
   out.field_if("why_back", rollout.why_back);
   out.field("step", rollout.step);
+  if (rollout.passed > 0) out.field("passed", rollout.passed);
   out.field_if("reached_at", rollout.reached_at);
   out.field_if("share", rollout.share);
   if (rollout.promoted) out.field("promoted", true);

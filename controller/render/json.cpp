@@ -600,6 +600,7 @@ void read(Fields& in, Rollout& rollout) {
   in.read("direction", rollout.direction, kDirections);
   in.read("why_back", rollout.why_back);
   in.read("step", rollout.step);
+  in.read("passed", rollout.passed);
   in.read("reached_at", rollout.reached_at);
   in.read("share", rollout.share);
   in.read("promoted", rollout.promoted);

@@ -15,6 +15,7 @@
 #include "controller/state/database.h"
 #include "controller/state/file_lock.h"
 #include "controller/state/schema.h"
+#include "platform/file.h"
 
 namespace weir {
 namespace {
@@ -31,7 +32,7 @@ class TemporaryFile {
   [[nodiscard]] static Result<TemporaryFile> make(const files::path& goal) {
     files::path path = goal.parent_path() / fmt::format(".{}.weir-tmp", goal.filename().string());
     (void)::unlink(path.c_str());  // of one that was killed
-    const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    const int file = make_private(path);
     if (file < 0) return file_failure(ErrorKind::denied, path, "make it", errno);
     (void)::close(file);
     return TemporaryFile(std::move(path));

@@ -14,6 +14,8 @@
 #include <cstring>
 #include <thread>
 
+#include "platform/file.h"
+
 namespace weir {
 namespace {
 
@@ -47,7 +49,7 @@ int lock_within(int file, Duration patience) {
 
 Result<FileLock> FileLock::acquire(const std::filesystem::path& path, Duration patience) {
   // Close-on-exec: a server started by the process provider must not hold the lock on.
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const int file = open_or_make_private(path);
   if (file < 0) return failure(ErrorKind::denied, fmt::format("cannot open lock file {}: {}", path.string(), std::strerror(errno)));
   FileLock lock(file);
   if (const int error = lock_within(file, patience); error != 0) {

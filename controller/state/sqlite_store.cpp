@@ -22,6 +22,7 @@
 #include "controller/state/schema.h"
 #include "controller/state/writer.h"
 #include "model/time.h"
+#include "platform/file.h"
 
 namespace weir {
 namespace {
@@ -47,7 +48,7 @@ Result<void> make_file(const std::filesystem::path& path) {
     return failure(ErrorKind::denied, fmt::format("state {}: cannot make directory {}: {}", path.string(),
                                                   path.parent_path().string(), error.message()));
   }
-  const int file = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  const int file = open_or_make_private(path);
   if (file < 0) return failure(ErrorKind::denied, fmt::format("state {}: cannot open it: {}", path.string(), std::strerror(errno)));
   ::close(file);
   const int directory = ::open(path.has_parent_path() ? path.parent_path().c_str() : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -77,9 +77,10 @@ Known Fleet::copy(const Entry& entry) const {
   server.version = entry.variable(kVersion);
   if (const auto at = number<Duration::rep>(entry.variable(kLaunchedAt))) server.launched_at = TimePoint(Duration(*at));
   set_state(server, entry);
-  if (first) return {.server = std::move(server), .name = entry.name, .id = entry.id, .removable_by = name_or_id(entry)};
-  server.failure = fmt::format("a second {} that nobody asked for", entry.name);
-  server.failure_cause = FailureCause::platform;
+  if (!first) {
+    server.failure = fmt::format("a second {} that nobody asked for", entry.name);
+    server.failure_cause = FailureCause::platform;
+  }
   return {.server = std::move(server), .name = entry.name, .id = entry.id, .removable_by = name_or_id(entry)};
 }
 

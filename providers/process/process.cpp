@@ -80,9 +80,8 @@ Server to_server(const ServerRecord& record, Condition condition) {
   if (record.stop_asked_at || condition == Condition::alive) return server;
   if (condition == Condition::interrupted) server.failure = "its launch was interrupted before the program ran";
   if (condition == Condition::of_another_boot) server.failure = "ended when this machine was restarted";
-  server.failure_cause = FailureCause::platform;
+  server.failure_cause = condition == Condition::dead ? FailureCause::program : FailureCause::platform;
   if (condition == Condition::dead) {
-    server.failure_cause = FailureCause::program;
     server.failure = fmt::format("{} (log: {})", record.ended.empty() ? "no longer running" : record.ended, record.log.string());
   }
   return server;

@@ -60,17 +60,15 @@ class DeployStory : public Story {
     return all;
   }
 
-  /// Turns in which the provider has room for none of what was launched in them.
-  void seconds_without_room(int count) {
-    for (; count > 0; --count) {
-      second();
-      for (const Action& action : plan.actions) {
-        if (action.kind != Action::Kind::launch) continue;
-        std::erase_if(listed, [&](const Server& server) { return server.token == action.server; });
-        outcomes.push_back({.kind = Outcome::Kind::launch,
-                            .subject = action.server,
-                            .error = Error{ErrorKind::out_of_capacity, "quota exceeded"}});
-      }
+  /// A turn in which the provider has room for `most` servers: what is launched beyond that is refused.
+  void second_with_room_for(std::size_t most) {
+    second();
+    for (const Action& action : plan.actions) {
+      if (action.kind != Action::Kind::launch || listed.size() <= most) continue;
+      std::erase_if(listed, [&](const Server& server) { return server.token == action.server; });
+      outcomes.push_back({.kind = Outcome::Kind::launch,
+                          .subject = action.server,
+                          .error = Error{ErrorKind::out_of_capacity, "quota exceeded"}});
     }
   }
 
@@ -228,6 +226,19 @@ TEST(Rolling, pauses_at_its_checkpoints_until_somebody_promotes_it) {
   story.rollout().promoted = true;
   story.to_the_end();
   EXPECT_EQ(story.count("v2"), 4);
+}
+
+TEST(Rolling, where_its_checkpoints_are_changed_it_pauses_at_the_next_above_the_one_behind_it) {
+  DeployStory story(4);
+  story.group.deploy.pause_at = {25, 75};
+  story.start("v2");
+  story.seconds(100);
+  story.rollout().promoted = true;
+  story.second();
+  story.group.deploy.pause_at = {50, 75};
+  story.seconds(100);
+  EXPECT_THAT(story.rollout().waits, HasSubstr("at 50%"));
+  EXPECT_EQ(story.count("v2"), 2);
 }
 
 TEST(Rolling, of_a_version_that_does_not_start_goes_back_and_no_old_server_has_left) {
@@ -444,7 +455,7 @@ TEST(BlueGreen, growth_that_finds_no_room_while_the_old_ones_are_kept_is_no_reas
   story.start("v2", Strategy::blue_green);
   while (story.peers_of("v2") == 0) story.second();
   story.memory.desired = 5;
-  story.seconds_without_room(3600);
+  for (int left = 3600; left > 0; --left) story.second_with_room_for(6);
   EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward) << story.rollout().why_back;
   EXPECT_EQ(story.rollout().waits, "the new servers serve");
   story.to_the_end();
@@ -536,6 +547,19 @@ TEST(Canary, a_promotion_skips_to_the_next_step) {
   story.rollout().promoted = true;
   story.seconds(20);
   EXPECT_THAT(story.rollout().waits, HasSubstr("soaks with 50%"));
+}
+
+TEST(Canary, where_its_steps_are_changed_it_goes_on_with_the_next_above_the_one_behind_it) {
+  for (const std::vector<CanaryStep>& changed : {std::vector<CanaryStep>{{50, 60s}}, {{2, 60s}, {5, 60s}, {50, 60s}}}) {
+    DeployStory story(4);
+    story.group.deploy.steps = {{5, 60s}, {10, 60s}};
+    story.start("v2", Strategy::canary);
+    while (story.rollout().step == 0) story.second();
+    story.group.deploy.steps = changed;
+    story.seconds(30);
+    EXPECT_THAT(story.rollout().waits, HasSubstr("soaks with 50%"));
+    EXPECT_NEAR(story.share_of("v2"), 0.5, 0.05);
+  }
 }
 
 JudgeRule errors_below(double bound) {
@@ -845,17 +869,7 @@ TEST(Rolling, back_in_a_cloud_that_is_full_they_change_places_one_by_one) {
   while (story.peers_of("v2") < 3) story.second();
   const std::size_t most = story.listed.size();
   turn_back(story.rollout(), story.now, "aborted by anna");
-  for (int left = 3600; left > 0 && is_active(story.memory.rollout); --left) {
-    const auto before = story.listed;
-    story.second();
-    for (const Action& action : story.plan.actions) {
-      if (action.kind != Action::Kind::launch || story.listed.size() <= most) continue;
-      // It was made after all: taken back, and refused instead.
-      std::erase_if(story.listed, [&](const Server& server) { return server.token == action.server; });
-      story.outcomes.push_back(
-          {.kind = Outcome::Kind::launch, .subject = action.server, .error = Error{ErrorKind::out_of_capacity, "quota exceeded"}});
-    }
-  }
+  for (int left = 3600; left > 0 && is_active(story.memory.rollout); --left) story.second_with_room_for(most);
   EXPECT_EQ(story.rollout().end, Rollout::End::went_back) << story.rollout().waits;
   EXPECT_EQ(story.count("v1"), 4);
 }

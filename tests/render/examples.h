@@ -22,6 +22,7 @@ namespace weir {
           .direction = Rollout::Direction::back,
           .why_back = "aborted by ops",
           .step = 2,
+          .passed = 10,
           .reached_at = at - 12s,
           .share = 0.25,
           .promoted = true,

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <fstream>
@@ -146,6 +148,21 @@ TEST_F(BackupTest, a_restored_state_is_that_of_the_copy_and_the_other_is_kept) {
   make(state_, 4);
   EXPECT_EQ(desired_in(state_), 4) << "a controller goes on with it";
   EXPECT_EQ(desired_in(copy_), 3);
+}
+
+TEST_F(BackupTest, what_root_restores_in_a_services_folder_is_the_services) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files to others";
+  constexpr uid_t kService = 12345;
+  make(copy_, 3);
+  const files::path folder = directory_.path() / "lib";
+  files::create_directory(folder);
+  ASSERT_EQ(::chown(folder.c_str(), kService, kService), 0);
+  ASSERT_TRUE(restore_state(copy_, folder / "state.db", kAt));
+  for (const auto& entry : files::directory_iterator(folder)) {
+    struct stat file{};
+    ASSERT_EQ(::stat(entry.path().c_str(), &file), 0);
+    EXPECT_EQ(file.st_uid, kService) << entry.path();
+  }
 }
 
 TEST_F(BackupTest, a_journal_of_the_old_state_never_meets_the_new_one) {

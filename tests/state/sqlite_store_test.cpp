@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -45,6 +46,22 @@ TEST_F(SqliteStoreTest, makes_its_directory_and_a_file_for_its_owner_only) {
   for (const auto& entry : std::filesystem::directory_iterator(path_.parent_path())) {
     EXPECT_EQ(entry.status().permissions(), std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
         << entry.path();
+  }
+}
+
+TEST_F(SqliteStoreTest, what_root_makes_in_a_services_folder_is_the_services) {
+  if (::geteuid() != 0) GTEST_SKIP() << "only root can give files to others";
+  constexpr uid_t kService = 12345;
+  std::filesystem::create_directory(path_.parent_path());
+  ASSERT_EQ(::chown(path_.parent_path().c_str(), kService, kService), 0);
+  const auto store = open_store(path_);
+  ASSERT_TRUE(store) << store.error().message;
+  ASSERT_TRUE((*store)->save("app", memory_with(2), quiet_turn("app", 1), Durability::durable));
+  for (const auto& entry : std::filesystem::directory_iterator(path_.parent_path())) {
+    struct stat file{};
+    ASSERT_EQ(::stat(entry.path().c_str(), &file), 0);
+    EXPECT_EQ(file.st_uid, kService) << entry.path();
+    EXPECT_EQ(file.st_gid, kService) << entry.path();
   }
 }
 
