@@ -227,6 +227,11 @@ void FakeSwarm::override(std::function<bool(const HttpStub::Request&, HttpStub::
   override_ = std::move(handler);
 }
 
+void FakeSwarm::refuse_paths(std::vector<std::string> beginnings) {
+  const std::lock_guard lock(mutex_);
+  refused_paths_ = std::move(beginnings);
+}
+
 std::vector<Json*> FakeSwarm::wanted(const std::string& service) {
   std::vector<Json*> result;
   for (Json& task : tasks_) {
@@ -348,6 +353,9 @@ HttpStub::Answer FakeSwarm::route(const HttpStub::Request& request) {
   }
   const std::string target = request.target.substr(kPrefix.size());
   const std::string path = target.substr(0, target.find('?'));
+  if (std::ranges::any_of(refused_paths_, [&](const std::string& beginning) { return path.starts_with(beginning); })) {
+    return {.status = 403, .body = "<html><body><h1>403 Forbidden</h1></body></html>", .content_type = "text/html"};
+  }
   if (path == "/nodes") return json_answer(nodes_);
   if (path == "/services") return json_answer(services_);
   if (path == "/tasks") return list_tasks(target);

@@ -69,6 +69,8 @@ class FakeSwarm {
   void fail_next_updates(std::vector<Fault> faults);
   /// Every call answers so; empty handler: as usual.
   void override(std::function<bool(const HttpStub::Request&, HttpStub::Answer&)> handler);
+  /// Calls to paths that begin so (`/tasks/`) are answered 403, as by a proxy in front of the Engine.
+  void refuse_paths(std::vector<std::string> beginnings);
 
  private:
   [[nodiscard]] HttpStub::Answer route(const HttpStub::Request& request);
@@ -97,6 +99,7 @@ class FakeSwarm {
   std::vector<Fault> faults_;
   std::function<bool(const HttpStub::Request&, HttpStub::Answer&)> override_;
   TimePoint now_{Duration{1'772'000'000'000}};
+  std::vector<std::string> refused_paths_;
   std::string refusal_;
   std::set<std::string> lacking_;
   bool slow_ = false;

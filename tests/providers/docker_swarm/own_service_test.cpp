@@ -274,6 +274,11 @@ TEST_F(OwnServicesTest, take_the_place_of_counted_ones_and_give_it_back) {
   ASSERT_TRUE(both);
   EXPECT_THAT(*both, SizeIs(2)) << "without an image again, its tasks are servers again";
   EXPECT_EQ(world_.fake.replicas("app"), 1);
+  const auto own = std::ranges::find(*both, "t1", &Server::token);
+  ASSERT_NE(own, both->end());
+  EXPECT_TRUE(provider_->terminate(counted, own->id, {}));
+  EXPECT_THAT(world_.fake.service_names(), ElementsAre("app"));
+  EXPECT_EQ(world_.fake.replicas("app"), 1) << "no counted one went for it";
 }
 
 TEST_F(OwnServicesTest, stand_beside_a_group_whose_servers_are_counted) {
