@@ -34,7 +34,7 @@ class FakeSwarm {
   void remove_service(const std::string& name);
   void edit_task(const std::string& id, const std::function<void(Json& task)>& change);
   void add_node(const std::string& id);
-  /// What stands on it is not replaced before work().
+  /// While it is `down`, what stands on it stays as it is; Swarm gives that up, and replaces it, with work().
   void set_node(const std::string& id, const std::string& state);
   /// The task ends like that, and another takes its slot at once unless the service's restart policy is none.
   void end_task(const std::string& id, const std::string& state, const std::string& error);
@@ -86,6 +86,8 @@ class FakeSwarm {
   void fill_slots(const Json& service, int missing);
   void empty_slots(const std::string& service, int surplus);
   void replace_lost(const Json& service);
+  [[nodiscard]] bool is_lost(const Json& task) const;
+  void drop_removed();
   void add_task(const Json& service, int slot);
   void start(Json& task);
   void touch(Json& object);

@@ -151,6 +151,39 @@ TEST_F(OwnServicesTest, a_server_that_ended_is_listed_with_its_reason_until_it_i
   EXPECT_THAT(world_.fake.service_names(), ElementsAre("app"));
 }
 
+TEST_F(OwnServicesTest, one_on_a_node_that_stays_down_is_not_left_behind) {
+  const std::string id = launch("t1").value_or(Server{}).id;
+  world_.fake.set_node("node-1", "down");
+  world_.fake.work();
+  world_.fake.pass(24h);
+  ASSERT_THAT(list(), SizeIs(1));
+  EXPECT_EQ(list()[0].id, id);
+  EXPECT_EQ(list()[0].phase, Phase::terminating);
+  EXPECT_EQ(list()[0].failure, "node host-of-node-1 is down");
+  EXPECT_EQ(list()[0].failure_cause, FailureCause::platform);
+  ASSERT_TRUE(provider_->terminate(app_, id, {}));
+  EXPECT_THAT(world_.fake.service_names(), ElementsAre("app"));
+  world_.fake.pass(31s);
+  EXPECT_THAT(list(), IsEmpty());
+  EXPECT_FALSE(world_.fake.task(id).is_null()) << "only its node could say that it has stopped";
+}
+
+TEST_F(OwnServicesTest, one_on_a_node_that_stays_down_is_found_though_nobody_configures_its_group) {
+  const std::string id = launch("t1").value_or(Server{}).id;
+  world_.fake.set_node("node-1", "down");
+  world_.fake.work();
+  world_.fake.pass(24h);
+  const auto servers = provider_->list({}, {});
+  ASSERT_TRUE(servers);
+  ASSERT_THAT(*servers, SizeIs(1));
+  EXPECT_EQ((*servers)[0].id, id);
+  EXPECT_EQ((*servers)[0].group, "app");
+  Group nobodys;
+  nobodys.name = "app";
+  ASSERT_TRUE(provider_->terminate(nobodys, id, {}));
+  EXPECT_THAT(world_.fake.service_names(), ElementsAre("app"));
+}
+
 TEST_F(OwnServicesTest, one_that_is_being_stopped_is_listed_until_it_has_stopped) {
   world_.fake.linger();
   const std::string id = launch("t1").value_or(Server{}).id;
