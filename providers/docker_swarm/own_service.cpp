@@ -196,10 +196,12 @@ Result<SwarmService> OwnServices::pattern_of(const Group& group, const std::stop
 }
 
 Result<Server> OwnServices::launch(const LaunchRequest& request, const std::stop_token& stop) {
-  const Result<Look> now = look_at(request.group, stop);
+  Result<Look> now = look_at(request.group, stop);
   if (!now) return std::unexpected(now.error());
   const auto made = std::ranges::find(now->servers, request.token, &Server::token);
   if (made != now->servers.end()) return *made;
+  // The image of another version may need nodes of another kind.
+  std::erase_if(now->all.tasks, [&](const SwarmTask& task) { return label_of(task.labels, kVersionLabel) != request.version; });
   if (const SwarmTask* waiting = waiting_for_a_node(now->all)) {
     return failure(ErrorKind::out_of_capacity, fmt::format("{}: task {} of group {} waits already: {}; nothing was launched", name_,
                                                            waiting->id, request.group.name, waiting->trouble));

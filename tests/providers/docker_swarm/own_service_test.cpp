@@ -219,6 +219,18 @@ TEST_F(OwnServicesTest, nothing_is_launched_while_another_finds_no_node) {
   EXPECT_THAT(world_.fake.service_names(), UnorderedElementsAre("app", "t1"));
 }
 
+TEST_F(OwnServicesTest, one_that_finds_no_node_holds_no_other_version_up) {
+  world_.fake.refuse_tasks("no suitable node (unsupported platform on 1 node)");
+  ASSERT_TRUE(launch("t1", "v2"));
+  world_.fake.refuse_tasks("");
+  const auto made = launch("t2", "v1");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->version, "v1");
+  const auto refused = launch("t3", "v2");
+  ASSERT_FALSE(refused) << "its own version waits";
+  EXPECT_EQ(refused.error().kind, ErrorKind::out_of_capacity);
+}
+
 TEST_F(OwnServicesTest, a_name_that_is_somebody_elses_is_left_to_them) {
   world_.fake.add_service("t1");
   const auto refused = launch("t1");
