@@ -136,7 +136,8 @@ class DockerSwarmProvider final : public Provider {
 
   [[nodiscard]] Result<std::vector<Server>> list_counted(std::span<const Group* const> groups, const Services& services,
                                                          const std::stop_token& stop);
-  [[nodiscard]] Result<void> lower_count(const Group& group, const std::string& server, const std::stop_token& stop);
+  [[nodiscard]] Result<void> lower_count(const std::string& service, const Group& group, const std::string& server,
+                                         const std::stop_token& stop);
   [[nodiscard]] Result<std::vector<Owned>> owned(std::span<const Group* const> groups, const Services& services) const;
   [[nodiscard]] Result<const SwarmService*> service_in(const std::vector<SwarmService>& services, const Group& group) const;
   [[nodiscard]] Result<std::vector<Server>> servers_of_all(std::vector<Owned> services, const Engine::Tasks& tasks,
@@ -148,7 +149,7 @@ class DockerSwarmProvider final : public Provider {
   [[nodiscard]] Result<Step> decide_launch(const LaunchRequest& request, const ServiceView& view) const;
   [[nodiscard]] Result<Step> decide_removal(const std::string& server, const ServiceView& view, std::optional<int> asked_for) const;
   [[nodiscard]] Result<std::optional<std::string>> service_of_task(const Group& group, const std::string& task,
-                                                                   const std::stop_token& stop);
+                                                                   const Services& services, const std::stop_token& stop);
   [[nodiscard]] Result<Server> promised(const LaunchRequest& request, const std::stop_token& stop);
 
   const DockerSwarmOptions options_;
@@ -381,18 +382,21 @@ Result<DockerSwarmProvider::Step> DockerSwarmProvider::decide_removal(const std:
 
 Result<void> DockerSwarmProvider::terminate(const Group& group, const std::string& server, std::stop_token stop) {
   if (server.empty() || removals_.is_unseen(server)) return {};
-  const Result<bool> own = own_services_.terminate(group, server, stop);
-  if (!own) return std::unexpected(own.error());
-  if (*own || has_own_services(group.server)) return {};
-  return lower_count(group, server, stop);
+  if (has_own_services(group.server)) return own_services_.terminate(group, server, stop);
+  const Result<Services> services = engine_.services(stop);
+  if (!services) return std::unexpected(services.error());
+  const Result<std::optional<std::string>> service = service_of_task(group, server, *services, stop);
+  if (!service) return std::unexpected(service.error());
+  if (*service) return lower_count(**service, group, server, stop);
+  // A proxy may let a group without them have nothing but the lists.
+  if (own_services_.has_any(group, *services)) return own_services_.terminate(group, server, stop);
+  return {};
 }
 
-Result<void> DockerSwarmProvider::lower_count(const Group& group, const std::string& server, const std::stop_token& stop) {
-  const Result<std::optional<std::string>> service = service_of_task(group, server, stop);
-  if (!service) return std::unexpected(service.error());
-  if (!*service) return {};
+Result<void> DockerSwarmProvider::lower_count(const std::string& service, const Group& group, const std::string& server,
+                                              const std::stop_token& stop) {
   const Result<Changed> changed = change(
-      **service, group,
+      service, group,
       [&](const ServiceView& view, std::optional<int> asked_for) { return decide_removal(server, view, asked_for); }, stop);
   if (!changed && changed.error().kind == ErrorKind::not_found) return {};
   if (!changed) return std::unexpected(changed.error());
@@ -402,11 +406,9 @@ Result<void> DockerSwarmProvider::lower_count(const Group& group, const std::str
 
 /// The service whose task it is, if that is the group's or marked as the group's.
 Result<std::optional<std::string>> DockerSwarmProvider::service_of_task(const Group& group, const std::string& task,
-                                                                        const std::stop_token& stop) {
-  const Result<std::vector<SwarmService>> services = engine_.services(stop);
-  if (!services) return std::unexpected(services.error());
+                                                                        const Services& services, const std::stop_token& stop) {
   std::vector<std::string> ids;
-  for (const SwarmService& service : *services) {
+  for (const SwarmService& service : services) {
     const bool configured = service.name == service_of(group) || service.id == service_of(group);
     if (configured || (is_marked(service) && service.labels.at(kGroupLabel) == group.name)) ids.push_back(service.id);
   }

@@ -196,10 +196,12 @@ Result<SwarmService> OwnServices::pattern_of(const Group& group, const std::stop
 }
 
 Result<Server> OwnServices::launch(const LaunchRequest& request, const std::stop_token& stop) {
-  const Result<Look> now = look_at(request.group, stop);
+  Result<Look> now = look_at(request.group, stop);
   if (!now) return std::unexpected(now.error());
   const auto made = std::ranges::find(now->servers, request.token, &Server::token);
   if (made != now->servers.end()) return *made;
+  // The image of another version may need nodes of another kind.
+  std::erase_if(now->all.tasks, [&](const SwarmTask& task) { return label_of(task.labels, kVersionLabel) != request.version; });
   if (const SwarmTask* waiting = waiting_for_a_node(now->all)) {
     return failure(ErrorKind::out_of_capacity, fmt::format("{}: task {} of group {} waits already: {}; nothing was launched", name_,
                                                            waiting->id, request.group.name, waiting->trouble));
@@ -245,7 +247,12 @@ Result<Server> OwnServices::promised(const LaunchRequest& request, const std::st
 
 // --- terminate -------------------------------------------------------------------------------------------------------------------
 
-Result<bool> OwnServices::terminate(const Group& group, const std::string& server, const std::stop_token& stop) {
+bool OwnServices::has_any(const Group& group, const std::vector<SwarmService>& services) const {
+  return std::ranges::any_of(
+      services, [&](const SwarmService& each) { return is_ours(each.labels) && each.labels.at(kGroupLabel) == group.name; });
+}
+
+Result<void> OwnServices::terminate(const Group& group, const std::string& server, const std::stop_token& stop) {
   const Result<SwarmTask> task = engine_.task(server, stop);
   if (!task && task.error().kind != ErrorKind::not_found) return std::unexpected(task.error());
   std::string service = server;
@@ -255,15 +262,14 @@ Result<bool> OwnServices::terminate(const Group& group, const std::string& serve
     labels = task->labels;
   } else {
     const Result<SwarmService> bare = engine_.service(server, stop);
-    if (!bare && bare.error().kind == ErrorKind::not_found) return false;
+    if (!bare && bare.error().kind == ErrorKind::not_found) return {};
     if (!bare) return std::unexpected(bare.error());
     labels = bare->labels;
   }
-  if (!is_ours(labels)) return false;
-  if (labels.at(kGroupLabel) != group.name) return true;
+  if (!is_ours(labels) || labels.at(kGroupLabel) != group.name) return {};
   const Result<void> removed = engine_.remove(service, stop);
   if (!removed && removed.error().kind != ErrorKind::not_found) return std::unexpected(removed.error());
-  return true;
+  return {};
 }
 
 }  // namespace weir

@@ -49,8 +49,10 @@ class OwnServices {
   [[nodiscard]] Result<std::vector<Server>> list(std::span<const Group* const> groups, const std::vector<SwarmService>& services,
                                                  const std::stop_token& stop);
   [[nodiscard]] Result<Server> launch(const LaunchRequest& request, const std::stop_token& stop);
-  /// False: it is not one of these, and nothing was done.
-  [[nodiscard]] Result<bool> terminate(const Group& group, const std::string& server, const std::stop_token& stop);
+  /// Whether one of the services is a server of the group.
+  [[nodiscard]] bool has_any(const Group& group, const std::vector<SwarmService>& services) const;
+  /// What is not a server of the group is left alone.
+  [[nodiscard]] Result<void> terminate(const Group& group, const std::string& server, const std::stop_token& stop);
 
  private:
   using Labels = std::map<std::string, std::string>;

@@ -87,19 +87,18 @@ class Lister {
 
   /// Phase, failure and protection; false: it is history.
   [[nodiscard]] bool judge(const SwarmTask& task, Server& server) const {
+    if (is_superseded(task)) return false;
     const bool ended = !has_not_ended(task);
     if (is_cut_off(task, view_.nodes)) {
       server.phase = Phase::terminating;
       server.failure = node_is_down(task, view_.nodes);
       server.failure_cause = FailureCause::platform;
-      return !ended && (is_wanted(task) || is_recent(task));
+      return outlives_its_task(task) || (!ended && (is_wanted(task) || is_recent(task)));
     }
     if (ended) {
       server.phase = Phase::terminating;
       server.failure = how_it_ended(task);
-      if (view_.obituaries == ServiceView::Obituaries::lasting) {
-        return task.desired <= TaskState::shutdown && is_last_of_its_slot(task);
-      }
+      if (is_lasting()) return outlives_its_task(task);
       return ended_by_itself(task) && is_recent(task) && is_last_of_its_slot(task);
     }
     if (!is_wanted(task)) {
@@ -110,6 +109,20 @@ class Lister {
     server.protection = protection_;
     if (has_waited_too_long(task)) server.failure = task.trouble;
     return true;
+  }
+
+  [[nodiscard]] bool is_lasting() const { return view_.obituaries == ServiceView::Obituaries::lasting; }
+
+  /// Its service is there until somebody removes it, whatever has become of the task. Swarm wants what ended by itself, and what it
+  /// gave up with a node, at `shutdown`; what goes with its service, at `remove`.
+  [[nodiscard]] bool outlives_its_task(const SwarmTask& task) const { return is_lasting() && task.desired <= TaskState::shutdown; }
+
+  /// Somebody updated the service of one server: that goes on as the newer task, and must not be removed for the end of this one.
+  [[nodiscard]] bool is_superseded(const SwarmTask& task) const {
+    const bool serves = is_wanted(task) && has_not_ended(task) && !is_cut_off(task, view_.nodes);
+    if (!is_lasting() || serves) return false;
+    return std::ranges::any_of(
+        view_.tasks, [&](const SwarmTask& other) { return other.slot == task.slot && other.created_at > task.created_at; });
   }
 
   [[nodiscard]] static bool ended_by_itself(const SwarmTask& task) {

@@ -16,7 +16,8 @@ struct ServiceView {
   std::vector<SwarmTask> tasks;  ///< of this service, history included
   SwarmNodes nodes;
   TimePoint at;  ///< by the manager's clock
-  /// How long a task that ended by itself is listed. `lasting`: Swarm puts no other in its place, so until its service is removed.
+  /// How long a task that ended by itself or is lost with its node is listed. `lasting`: Swarm puts no other in its place, so until
+  /// its service is removed.
   enum class Obituaries { brief, lasting };
   Obituaries obituaries = Obituaries::brief;
 };

@@ -173,9 +173,9 @@ void FakeSwarm::pass(Duration duration) {
 
 void FakeSwarm::work() {
   const std::lock_guard lock(mutex_);
-  std::erase_if(tasks_, [](const Json& task) { return task["DesiredState"] == "remove"; });
+  drop_removed();
   for (Json& task : tasks_) {
-    if (task["DesiredState"] == "shutdown" && !has_ended(task)) task["Status"]["State"] = "shutdown";
+    if (task["DesiredState"] == "shutdown" && !has_ended(task) && !is_lost(task)) task["Status"]["State"] = "shutdown";
   }
   for (const Json& service : services_) replace_lost(service);
   orchestrate();
@@ -227,6 +227,11 @@ void FakeSwarm::override(std::function<bool(const HttpStub::Request&, HttpStub::
   override_ = std::move(handler);
 }
 
+void FakeSwarm::refuse_paths(std::vector<std::string> beginnings) {
+  const std::lock_guard lock(mutex_);
+  refused_paths_ = std::move(beginnings);
+}
+
 std::vector<Json*> FakeSwarm::wanted(const std::string& service) {
   std::vector<Json*> result;
   for (Json& task : tasks_) {
@@ -270,26 +275,32 @@ void FakeSwarm::empty_slots(const std::string& service, int surplus) {
   std::vector<Json*> tasks = wanted(service);
   std::ranges::sort(tasks, {}, [](const Json* task) { return std::pair(task->contains("NodeID"), (*task)["Slot"].get<int>()); });
   tasks.resize(std::min(tasks.size(), static_cast<std::size_t>(surplus)));
-  std::set<std::string> gone;
   for (Json* task : tasks) {
     (*task)["DesiredState"] = "remove";
     touch(*task);
-    if (!lingering_) gone.insert((*task)["ID"].get<std::string>());
   }
-  std::erase_if(tasks_, [&](const Json& task) { return gone.contains(task["ID"].get<std::string>()); });
+  if (!lingering_) drop_removed();
+}
+
+/// A task goes when its node has said that it stopped.
+void FakeSwarm::drop_removed() {
+  std::erase_if(tasks_, [this](const Json& task) { return task["DesiredState"] == "remove" && !is_lost(task); });
+}
+
+bool FakeSwarm::is_lost(const Json& task) const {
+  return task.contains("NodeID") && std::ranges::any_of(nodes_, [&](const Json& node) {
+           return node["ID"] == task["NodeID"] && node["Status"]["State"] == "down";
+         });
 }
 
 void FakeSwarm::replace_lost(const Json& service) {
-  std::set<std::string> down;
-  for (const Json& node : nodes_) {
-    if (node["Status"]["State"] == "down") down.insert(node["ID"].get<std::string>());
-  }
+  const bool restarts = service["Spec"]["TaskTemplate"]["RestartPolicy"]["Condition"] != "none";
   std::vector<int> slots;
   for (Json* task : wanted(service["ID"])) {
-    if (!task->contains("NodeID") || !down.contains((*task)["NodeID"].get<std::string>())) continue;
+    if (!is_lost(*task)) continue;
     (*task)["DesiredState"] = "shutdown";
     touch(*task);
-    slots.push_back((*task)["Slot"].get<int>());
+    if (restarts) slots.push_back((*task)["Slot"].get<int>());
   }
   for (const int slot : slots) add_task(service, slot);
 }
@@ -348,6 +359,9 @@ HttpStub::Answer FakeSwarm::route(const HttpStub::Request& request) {
   }
   const std::string target = request.target.substr(kPrefix.size());
   const std::string path = target.substr(0, target.find('?'));
+  if (std::ranges::any_of(refused_paths_, [&](const std::string& beginning) { return path.starts_with(beginning); })) {
+    return {.status = 403, .body = "<html><body><h1>403 Forbidden</h1></body></html>", .content_type = "text/html"};
+  }
   if (path == "/nodes") return json_answer(nodes_);
   if (path == "/services") return json_answer(services_);
   if (path == "/tasks") return list_tasks(target);
@@ -406,7 +420,7 @@ HttpStub::Answer FakeSwarm::remove(const std::string& id) {
     task["DesiredState"] = "remove";
     touch(task);
   }
-  if (!lingering_) std::erase_if(tasks_, [](const Json& task) { return task["DesiredState"] == "remove"; });
+  if (!lingering_) drop_removed();
   return {.content_type = "application/json"};
 }
 

@@ -34,7 +34,7 @@ class FakeSwarm {
   void remove_service(const std::string& name);
   void edit_task(const std::string& id, const std::function<void(Json& task)>& change);
   void add_node(const std::string& id);
-  /// What stands on it is not replaced before work().
+  /// While it is `down`, what stands on it stays as it is; Swarm gives that up, and replaces it, with work().
   void set_node(const std::string& id, const std::string& state);
   /// The task ends like that, and another takes its slot at once unless the service's restart policy is none.
   void end_task(const std::string& id, const std::string& state, const std::string& error);
@@ -69,6 +69,8 @@ class FakeSwarm {
   void fail_next_updates(std::vector<Fault> faults);
   /// Every call answers so; empty handler: as usual.
   void override(std::function<bool(const HttpStub::Request&, HttpStub::Answer&)> handler);
+  /// Calls to paths that begin so (`/tasks/`) are answered 403, as by a proxy in front of the Engine.
+  void refuse_paths(std::vector<std::string> beginnings);
 
  private:
   [[nodiscard]] HttpStub::Answer route(const HttpStub::Request& request);
@@ -84,6 +86,8 @@ class FakeSwarm {
   void fill_slots(const Json& service, int missing);
   void empty_slots(const std::string& service, int surplus);
   void replace_lost(const Json& service);
+  [[nodiscard]] bool is_lost(const Json& task) const;
+  void drop_removed();
   void add_task(const Json& service, int slot);
   void start(Json& task);
   void touch(Json& object);
@@ -97,6 +101,7 @@ class FakeSwarm {
   std::vector<Fault> faults_;
   std::function<bool(const HttpStub::Request&, HttpStub::Answer&)> override_;
   TimePoint now_{Duration{1'772'000'000'000}};
+  std::vector<std::string> refused_paths_;
   std::string refusal_;
   std::set<std::string> lacking_;
   bool slow_ = false;

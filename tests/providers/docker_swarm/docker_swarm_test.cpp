@@ -282,6 +282,16 @@ TEST_F(DockerSwarm, tasks_of_other_services_are_nobody_to_remove) {
   EXPECT_EQ(world_.fake.updates(), 0);
 }
 
+TEST_F(DockerSwarm, a_removal_gets_by_with_what_a_proxy_lets_through) {
+  const auto ids = with_servers(2);
+  world_.fake.refuse_paths({"/tasks/"});
+  const auto removed = terminate(ids[1]);
+  ASSERT_TRUE(removed) << removed.error().message;
+  EXPECT_EQ(replicas(), 1);
+  EXPECT_TRUE(terminate("gone long ago"));
+  EXPECT_EQ(replicas(), 1);
+}
+
 TEST_F(DockerSwarm, nothing_is_removed_while_an_update_is_under_way_or_paused) {
   const auto ids = with_servers(2);
   for (const char* state : {"updating", "paused", "rollback_started", "rollback_paused"}) {

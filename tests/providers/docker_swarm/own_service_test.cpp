@@ -151,6 +151,39 @@ TEST_F(OwnServicesTest, a_server_that_ended_is_listed_with_its_reason_until_it_i
   EXPECT_THAT(world_.fake.service_names(), ElementsAre("app"));
 }
 
+TEST_F(OwnServicesTest, one_on_a_node_that_stays_down_is_not_left_behind) {
+  const std::string id = launch("t1").value_or(Server{}).id;
+  world_.fake.set_node("node-1", "down");
+  world_.fake.work();
+  world_.fake.pass(24h);
+  ASSERT_THAT(list(), SizeIs(1));
+  EXPECT_EQ(list()[0].id, id);
+  EXPECT_EQ(list()[0].phase, Phase::terminating);
+  EXPECT_EQ(list()[0].failure, "node host-of-node-1 is down");
+  EXPECT_EQ(list()[0].failure_cause, FailureCause::platform);
+  ASSERT_TRUE(provider_->terminate(app_, id, {}));
+  EXPECT_THAT(world_.fake.service_names(), ElementsAre("app"));
+  world_.fake.pass(31s);
+  EXPECT_THAT(list(), IsEmpty());
+  EXPECT_FALSE(world_.fake.task(id).is_null()) << "only its node could say that it has stopped";
+}
+
+TEST_F(OwnServicesTest, one_on_a_node_that_stays_down_is_found_though_nobody_configures_its_group) {
+  const std::string id = launch("t1").value_or(Server{}).id;
+  world_.fake.set_node("node-1", "down");
+  world_.fake.work();
+  world_.fake.pass(24h);
+  const auto servers = provider_->list({}, {});
+  ASSERT_TRUE(servers);
+  ASSERT_THAT(*servers, SizeIs(1));
+  EXPECT_EQ((*servers)[0].id, id);
+  EXPECT_EQ((*servers)[0].group, "app");
+  Group nobodys;
+  nobodys.name = "app";
+  ASSERT_TRUE(provider_->terminate(nobodys, id, {}));
+  EXPECT_THAT(world_.fake.service_names(), ElementsAre("app"));
+}
+
 TEST_F(OwnServicesTest, one_that_is_being_stopped_is_listed_until_it_has_stopped) {
   world_.fake.linger();
   const std::string id = launch("t1").value_or(Server{}).id;
@@ -184,6 +217,18 @@ TEST_F(OwnServicesTest, nothing_is_launched_while_another_finds_no_node) {
   EXPECT_EQ(refused.error().kind, ErrorKind::out_of_capacity);
   EXPECT_THAT(refused.error().message, HasSubstr("waits already: no suitable node (insufficient resources on 1 node)"));
   EXPECT_THAT(world_.fake.service_names(), UnorderedElementsAre("app", "t1"));
+}
+
+TEST_F(OwnServicesTest, one_that_finds_no_node_holds_no_other_version_up) {
+  world_.fake.refuse_tasks("no suitable node (unsupported platform on 1 node)");
+  ASSERT_TRUE(launch("t1", "v2"));
+  world_.fake.refuse_tasks("");
+  const auto made = launch("t2", "v1");
+  ASSERT_TRUE(made) << made.error().message;
+  EXPECT_EQ(made->version, "v1");
+  const auto refused = launch("t3", "v2");
+  ASSERT_FALSE(refused) << "its own version waits";
+  EXPECT_EQ(refused.error().kind, ErrorKind::out_of_capacity);
 }
 
 TEST_F(OwnServicesTest, a_name_that_is_somebody_elses_is_left_to_them) {
@@ -274,6 +319,11 @@ TEST_F(OwnServicesTest, take_the_place_of_counted_ones_and_give_it_back) {
   ASSERT_TRUE(both);
   EXPECT_THAT(*both, SizeIs(2)) << "without an image again, its tasks are servers again";
   EXPECT_EQ(world_.fake.replicas("app"), 1);
+  const auto own = std::ranges::find(*both, "t1", &Server::token);
+  ASSERT_NE(own, both->end());
+  EXPECT_TRUE(provider_->terminate(counted, own->id, {}));
+  EXPECT_THAT(world_.fake.service_names(), ElementsAre("app"));
+  EXPECT_EQ(world_.fake.replicas("app"), 1) << "no counted one went for it";
 }
 
 TEST_F(OwnServicesTest, stand_beside_a_group_whose_servers_are_counted) {

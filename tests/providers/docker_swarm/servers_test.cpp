@@ -178,6 +178,36 @@ TEST_F(SwarmServers, on_a_node_that_is_down_have_failed) {
   EXPECT_THAT(servers(), IsEmpty());
 }
 
+TEST_F(SwarmServers, that_are_services_stay_listed_as_long_as_those_whatever_their_lost_task_has_become) {
+  view_.obituaries = ServiceView::Obituaries::lasting;
+  view_.nodes["n1"].is_down = true;
+  for (const TaskState state : {TaskState::running, TaskState::orphaned, TaskState::failed, TaskState::shutdown}) {
+    ends(state, "", 24h);
+    EXPECT_EQ(only().failure, "node one is down");
+    EXPECT_EQ(only().failure_cause, FailureCause::platform);
+  }
+  ends(TaskState::running, "", 24h);
+  first().desired = TaskState::remove;
+  EXPECT_THAT(servers(), IsEmpty()) << "its service is gone, and its node cannot say that it has stopped";
+}
+
+TEST_F(SwarmServers, that_are_services_and_were_updated_go_on_as_the_newer_task) {
+  view_.obituaries = ServiceView::Obituaries::lasting;
+  SwarmTask next = task("b", 1);
+  next.created_at = kNow - 10s;
+  view_.tasks.push_back(next);
+  EXPECT_THAT(servers(), SizeIs(2)) << "the older one serves until the newer runs";
+  view_.tasks[1].node = "n2";
+  for (const bool is_down : {false, true}) {
+    view_.nodes["n1"].is_down = is_down;
+    for (const TaskState state : {TaskState::running, TaskState::shutdown}) {
+      ends(state, "", 1s);
+      EXPECT_EQ(only().id, "b");
+      EXPECT_EQ(only().failure, "");
+    }
+  }
+}
+
 TEST_F(SwarmServers, that_wait_too_long_for_a_node_have_failed) {
   first().state = TaskState::pending;
   first().node.clear();
