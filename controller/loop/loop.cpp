@@ -299,10 +299,13 @@ class Loop::Impl {
     const TimePoint at = ports_.clock.now();
     auto memory = std::make_shared<Memory>(slot.memory);
     obey_orders(orders, group, at, *memory);
+    memory->deploy_untold = false;  // told below
     const Record record = record_of_orders(group.name, std::move(orders), *memory, last != nullptr ? &last->record : nullptr, at);
     const auto saved = ports_.store.save(group.name, *memory, record, Store::Durability::durable);
     if (!saved) return refuse_orders(slot, saved.error());
     log_deploy(ports_.log, slot.memory, *memory, record);
+    if (ports_.notifier != nullptr)
+      tell(news_of_orders({.group = group, .before = slot.memory, .after = *memory, .record = record}));
     if (events_.by_hand) events_.by_hand(group, memory->manual);
     std::vector<Ordered> obeyed;
     {
@@ -352,6 +355,7 @@ class Loop::Impl {
       }
       std::erase_if(slot->orders, [&](Ordered& one) {
         if (one.until > at) return false;
+        if (!one.answered) return true;
         answers.push_back({std::move(one.answered),
                            failure(ErrorKind::unavailable,
                                    fmt::format("the order was not accepted: group {} has not come to it for {}, because its "
