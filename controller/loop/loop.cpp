@@ -435,6 +435,7 @@ class Loop::Impl {
 
   void list_idle_provider(const std::string& name, Lane& lane) {
     const auto answer = lane.idle->list({}, stop_.get_token());
+    tell_of_list(name, answer);
     std::unordered_map<std::string, std::vector<Server>> by_group;
     if (answer) {
       for (const Server& server : *answer) by_group[server.group].push_back(server);
@@ -511,7 +512,7 @@ class Loop::Impl {
     if (ports_.notifier == nullptr || (!answer && answer.error().kind == ErrorKind::cancelled)) return;
     std::vector<std::string> groups;
     for (const auto& slot : slots_) {
-      if (!answer && slot->provider_name == provider) groups.push_back(slot->managed.group.name);
+      if (!answer && uses(slot->managed.group, provider)) groups.push_back(slot->managed.group.name);
     }
     tell(news_of_provider(provider, answer ? "" : answer.error().message, std::move(groups), ports_.clock.now()));
   }

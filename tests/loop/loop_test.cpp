@@ -943,6 +943,26 @@ TEST_F(LoopTest, servers_left_behind_at_a_provider_without_groups_are_orphans) {
   EXPECT_TRUE(soon([&] { return reports >= 2; }));
 }
 
+// Found by review: that a provider fails was told for ever once its groups had left it.
+TEST_F(LoopTest, a_provider_without_groups_tells_whether_it_fails_too) {
+  options.idle_provider_interval = 20ms;
+  clouds["old"].machines->fail_lists(Error{ErrorKind::unavailable, "api: 503"});
+  Group app = group("app", 0);
+  app.overflow = OverflowSpec{.provider = "old", .server = {}};
+  add(std::move(app));
+  start();
+  const auto fails = [&](bool failing) {
+    return soon([&] {
+      const auto said = heard.holding("provider old");
+      return said && said->empty() != failing;
+    });
+  };
+  ASSERT_TRUE(fails(true));
+  EXPECT_THAT(heard.holding("provider old")->front().touches, ElementsAre("app")) << "whose overflow is there";
+  clouds["old"].machines->fail_lists({});
+  EXPECT_TRUE(fails(false));
+}
+
 // Found by review: the servers of a group that moved were missing from the new provider's list for ever, and that list was never
 // believed: nothing was launched any more.
 TEST_F(LoopTest, a_group_with_servers_cannot_move_to_another_provider) {
