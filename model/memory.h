@@ -168,6 +168,7 @@ struct Memory {
   std::optional<int> max;  ///< likewise
   Manual manual;
   std::optional<Rollout> rollout;  ///< the deploy under way, or the last one
+  bool deploy_untold = false;      ///< it was ordered while weir did not run: nobody has been told yet that it began
   HelpMemory help;
   std::optional<Spending> spending;
   std::vector<Duration> boots;        ///< from launch to admission, of the last servers; youngest last

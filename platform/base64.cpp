@@ -1,11 +1,11 @@
 #include "platform/base64.h"
 
+#include <algorithm>
 #include <cstddef>
-#include <string_view>
 
 namespace weir {
 
-std::string base64(const std::string& bytes) {
+std::string base64(std::string_view bytes) {
   constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   std::string text;
   for (std::size_t at = 0; at < bytes.size(); at += 3) {

@@ -2,10 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
+#include <string_view>
+#include <vector>
 
 #include "model/text.h"
 #include "platform/api_client.h"
+#include "platform/base64.h"
 
 namespace weir {
 namespace {
@@ -16,9 +22,10 @@ constexpr std::size_t kMostQuoted = 200;
 
 /// Some answers repeat what they were asked.
 std::string without(std::string text, const std::string& secret) {
+  static constexpr std::string_view kGone = "…";
   for (std::size_t at = secret.empty() ? std::string::npos : text.find(secret); at != std::string::npos;
-       at = text.find(secret, at)) {
-    text.replace(at, secret.size(), "…");
+       at = text.find(secret, at + kGone.size())) {
+    text.replace(at, secret.size(), kGone);
   }
   return text;
 }
@@ -37,9 +44,19 @@ std::string host_of(const std::string& url) {
   return path == std::string::npos ? shown : shown.substr(0, path + 1) + "…";
 }
 
-Attempt attempt_of(const HttpRequest& request, const HttpResponse& response, const std::string& who) {
+/// What of a request is nobody's business, `secret` among it. The longest first, since one may be a part of another.
+std::vector<std::string> secrets_of(const HttpRequest& request, const std::string& secret) {
+  const HttpAccess& access = request.access;
+  std::vector<std::string> secrets = {request.url, path_of(request.url), access.bearer_token, access.password, secret};
+  if (!access.username.empty()) secrets.push_back(base64(access.username + ":" + access.password));
+  std::ranges::sort(secrets, std::greater<>(), std::ranges::size);
+  return secrets;
+}
+
+Attempt attempt_of(const HttpRequest& request, const HttpResponse& response, const std::string& who, const std::string& secret) {
   if (response.status >= 200 && response.status < 300) return {{}};
-  const std::string safe = without(without(response.body, request.url), path_of(request.url));
+  std::string safe = response.body;
+  for (const std::string& one : secrets_of(request, secret)) safe = without(std::move(safe), one);
   const std::string said = quoted_line(safe, kMostQuoted);
   const std::string what =
       fmt::format("{}: {} {}: {}{}{}", who, request.method, host_of(request.url), response.status, said.empty() ? "" : ": ", said);
@@ -48,11 +65,12 @@ Attempt attempt_of(const HttpRequest& request, const HttpResponse& response, con
 
 }  // namespace
 
-Attempt post(Network& network, HttpRequest request, const std::string& who, const std::stop_token& stop) {
+Attempt post(Network& network, HttpRequest request, const std::string& who, const std::stop_token& stop,
+             const std::string& secret) {
   request.keep_headers = true;
   request.max_body = kMostAnswer;
   const auto response = network.exchange ? network.exchange(request, stop) : network.http.fetch(request, stop);
-  if (response) return attempt_of(request, *response, who);
+  if (response) return attempt_of(request, *response, who, secret);
   std::string why = response.error().message;
   // The client names the URL without its query, which is not enough here.
   const std::string named = redacted_url(request.url);

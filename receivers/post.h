@@ -14,8 +14,10 @@ namespace weir {
 struct Network;
 
 /// Makes one exchange and says what it means for the message: any 2xx is success; 408, 429, 5xx and no answer may pass by
-/// themselves. The URL counts as a secret: of it only the host is ever told. `who` begins the error.
-[[nodiscard]] Attempt post(Network& network, HttpRequest request, const std::string& who, const std::stop_token& stop);
+/// themselves. The URL counts as a secret: of it only the host is ever told; of the credentials in `request.access` and of
+/// `secret`, which it may have in a header, nothing is, though the answer repeats them. `who` begins the error.
+[[nodiscard]] Attempt post(Network& network, HttpRequest request, const std::string& who, const std::stop_token& stop,
+                           const std::string& secret = {});
 
 /// A POST of a JSON document with the receiver's timeout, to `url`.
 [[nodiscard]] HttpRequest json_request(const Settings& settings, std::string url, const nlohmann::ordered_json& document);

@@ -153,6 +153,7 @@ Result<void> write_down(SqliteStore& store, const Group& group, const Order& ord
   }
   const std::array orders{order};
   obey_orders(orders, group, order.at, *memory);
+  memory->deploy_untold |= memory->rollout && memory->rollout->started_at == order.at;
   const Record record = record_of_orders(group.name, {order}, *memory, last ? &last->record : nullptr, order.at);
   return store.save(group.name, *memory, record, Store::Durability::durable);
 }

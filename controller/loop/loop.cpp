@@ -305,10 +305,13 @@ class Loop::Impl {
     const TimePoint at = ports_.clock.now();
     auto memory = std::make_shared<Memory>(slot.memory);
     obey_orders(orders, group, at, *memory);
+    memory->deploy_untold = false;  // told below
     const Record record = record_of_orders(group.name, std::move(orders), *memory, last != nullptr ? &last->record : nullptr, at);
     const auto saved = ports_.store.save(group.name, *memory, record, Store::Durability::durable);
     if (!saved) return refuse_orders(slot, saved.error());
     log_deploy(ports_.log, slot.memory, *memory, record);
+    if (ports_.notifier != nullptr)
+      tell(news_of_orders({.group = group, .before = slot.memory, .after = *memory, .record = record}));
     if (events_.by_hand) events_.by_hand(group, memory->manual);
     std::vector<Ordered> obeyed;
     {
@@ -358,6 +361,7 @@ class Loop::Impl {
       }
       std::erase_if(slot->orders, [&](Ordered& one) {
         if (one.until > at) return false;
+        if (!one.answered) return true;
         answers.push_back({std::move(one.answered),
                            failure(ErrorKind::unavailable,
                                    fmt::format("the order was not accepted: group {} has not come to it for {}, because its "
@@ -437,6 +441,7 @@ class Loop::Impl {
 
   void list_idle_provider(const std::string& name, Lane& lane) {
     const auto answer = lane.idle->list({}, stop_.get_token());
+    tell_of_list(name, answer);
     std::unordered_map<std::string, std::vector<Server>> by_group;
     if (answer) {
       for (const Server& server : *answer) by_group[server.group].push_back(server);
@@ -513,7 +518,7 @@ class Loop::Impl {
     if (ports_.notifier == nullptr || (!answer && answer.error().kind == ErrorKind::cancelled)) return;
     std::vector<std::string> groups;
     for (const auto& slot : slots_) {
-      if (!answer && slot->provider_name == provider) groups.push_back(slot->managed.group.name);
+      if (!answer && uses(slot->managed.group, provider)) groups.push_back(slot->managed.group.name);
     }
     tell(news_of_provider(provider, answer ? "" : answer.error().message, std::move(groups), ports_.clock.now()));
   }

@@ -12,10 +12,8 @@ bool is_same(const std::optional<Rollout>& before, const Rollout& rollout) {
   return before && before->started_at == rollout.started_at && before->version == rollout.version;
 }
 
-/// One that was ordered while weir did not run was there before the first turn, but no turn has told of it.
-bool is_new(const Memory& before, const Rollout& rollout) {
-  return !is_same(before.rollout, rollout) || !before.turned_at || *before.turned_at < rollout.started_at;
-}
+/// One that was ordered while weir did not run was there before the first turn, but nobody has told of it.
+bool is_new(const Memory& before, const Rollout& rollout) { return !is_same(before.rollout, rollout) || before.deploy_untold; }
 
 /// How hooks ended, in the turn that was told.
 void add_hooks(const Memory& before, const Rollout& rollout, std::vector<DeployChange>& changes) {

@@ -8,7 +8,7 @@
 
 namespace weir {
 
-/// What became of a group's deploy in one turn.
+/// What became of a group's deploy in one turn, or by orders that were obeyed beside one.
 struct DeployChange {
   enum class Kind {
     started,
@@ -27,8 +27,8 @@ struct DeployChange {
   bool operator==(const DeployChange&) const = default;
 };
 
-/// The changes between the memories before and after a turn, in the order in which one tells of them. Each is told by one turn
-/// only, also across restarts. Pure.
+/// The changes between the memories before and after, in the order in which one tells of them. Each is told once only, also across
+/// restarts, however soon after a turn a deploy was ordered. Pure.
 [[nodiscard]] std::vector<DeployChange> deploy_changes(const Memory& before, const Memory& after, const Record& record);
 
 /// How long the deploy took; it has ended.

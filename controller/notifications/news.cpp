@@ -19,6 +19,7 @@ std::string quoted(const std::string& text) { return quoted_line(text, kMostQuot
 std::string turn_source(const std::string& group) { return "turn of " + group; }
 std::string size_source(const std::string& group) { return "size of " + group; }
 std::string data_source(const std::string& group) { return "data of " + group; }
+std::string orders_source(const std::string& group) { return "orders of " + group; }
 std::string balancers_source(const std::string& group) { return "balancers of " + group; }
 std::string state_source(const std::string& group) { return "state of " + group; }
 std::string provider_source(const std::string& provider) { return "provider " + provider; }
@@ -229,6 +230,14 @@ std::string reason_of_change(const Decision& decision) {
 
 std::vector<News> news_of_turn(const TurnFacts& turn) { return TurnNews(turn).take(); }
 
+News news_of_orders(const TurnFacts& orders) {
+  News news = std::move(TurnNews(orders).take().front());
+  // A source of its own: what the turn said goes on.
+  news.source = orders_source(orders.group.name);
+  news.holding.clear();
+  return news;
+}
+
 News news_of_provider(const std::string& provider, const std::string& error, std::vector<std::string> groups, TimePoint at) {
   const std::string summary =
       error.empty() ? "" : fmt::format("provider {} gives no list, so nothing is launched or removed there: {}", provider, error);
@@ -264,7 +273,8 @@ News news_of_controller(EventKind kind, const std::string& summary, TimePoint at
 std::set<std::string> sources_of(std::span<const std::string> groups, std::span<const std::string> providers) {
   std::set<std::string> sources;
   for (const std::string& group : groups) {
-    sources.insert({turn_source(group), size_source(group), data_source(group), balancers_source(group), state_source(group)});
+    sources.insert({turn_source(group), size_source(group), data_source(group), orders_source(group), balancers_source(group),
+                    state_source(group)});
   }
   for (const std::string& provider : providers) sources.insert({provider_source(provider), orphans_source(provider)});
   return sources;

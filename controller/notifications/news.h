@@ -30,6 +30,10 @@ struct TurnFacts {
 /// is left out, so that what it said before goes on. Pure.
 [[nodiscard]] std::vector<News> news_of_turn(const TurnFacts& turn);
 
+/// What people's orders brought about that were obeyed beside a turn, without one of their own: `orders` has the memories before
+/// and after them, and their record. Tells only what happened; what holds is for turns to say. Pure.
+[[nodiscard]] News news_of_orders(const TurnFacts& orders);
+
 /// A provider was asked for its servers; `error` is empty if it answered. `groups` have theirs there.
 [[nodiscard]] News news_of_provider(const std::string& provider, const std::string& error, std::vector<std::string> groups,
                                     TimePoint at);

@@ -10,8 +10,10 @@ namespace {
 
 /// Of one message; the rest is counted.
 constexpr std::size_t kMostEvents = 20;
-/// That wait in one batch; older ones that only happened give way.
+/// Batches of a route, and events in one of them, that wait; older events that only happened give way.
 constexpr std::size_t kMostWaiting = 500;
+/// Messages that one route sends at once: a receiver's mailbox takes a hundred, and what is sent counts as told.
+constexpr std::size_t kMostAtOnce = 20;
 /// Of one call to an Alertmanager.
 constexpr std::size_t kMostAlerts = 200;
 
@@ -67,14 +69,18 @@ void Router::add_to(Lane& lane, const Event& event, TimePoint now) {
       return;
     }
   }
-  Batch& batch = lane.waiting[key_of(lane, event)];
+  // Beyond so many batches all the rest shares one.
+  const std::string key = key_of(lane, event);
+  const bool alone = lane.waiting.contains(key) || lane.waiting.size() < kMostWaiting;
+  Batch& batch = lane.waiting[alone ? key : std::string()];
   if (batch.events.empty() && batch.omitted == 0) batch.since = now;
   if (batch.events.size() >= kMostWaiting) {
     // A condition has to be told, for its end will be.
     const auto least = std::ranges::find(batch.events, Event::Stage::happened, &Event::stage);
-    ++batch.omitted;
-    if (least == batch.events.end() && !lasts(event)) return;
-    if (least != batch.events.end()) batch.events.erase(least);
+    const bool gives_way = least != batch.events.end();
+    if (gives_way || !lasts(event)) ++batch.omitted;
+    if (!gives_way && !lasts(event)) return;
+    if (gives_way) batch.events.erase(least);
   }
   batch.events.push_back(event);
 }
@@ -153,15 +159,14 @@ void Router::send_waiting(Lane& lane, Duration patience, TimePoint now, std::vec
     entry = empty ? lane.waiting.erase(entry) : std::next(entry);
   }
   std::erase_if(ready, [](const Batch& batch) { return batch.events.empty(); });
-  // Where only one message more is allowed, all goes into it.
-  const std::size_t allowed =
-      lane.route.limit ? static_cast<std::size_t>(lane.route.limit->messages) - lane.sent.size() : ready.size();
-  while (ready.size() > std::max<std::size_t>(allowed, 1)) {
-    Batch last = std::move(ready.back());
-    ready.pop_back();
-    std::ranges::move(last.events, std::back_inserter(ready.back().events));
-    ready.back().omitted += last.omitted;
+  // What is beyond the allowed messages goes into the last of them.
+  const std::size_t left = lane.route.limit ? static_cast<std::size_t>(lane.route.limit->messages) - lane.sent.size() : kMostAtOnce;
+  const std::size_t allowed = std::clamp<std::size_t>(left, 1, kMostAtOnce);
+  for (std::size_t beyond = allowed; beyond < ready.size(); ++beyond) {
+    std::ranges::move(ready[beyond].events, std::back_inserter(ready[allowed - 1].events));
+    ready[allowed - 1].omitted += ready[beyond].omitted;
   }
+  if (ready.size() > allowed) ready.resize(allowed);
   for (Batch& batch : ready) {
     std::ranges::stable_sort(batch.events, {}, &Event::at);
     send(lane, std::move(batch), now, parcels);

@@ -130,6 +130,7 @@ Turn reconcile(const Group& group, const Policies& policies, Observation observa
   plan_actions(group, observation, classified, memory, turn.plan);
   turn.plan.refused = verify(group, observation, classified, memory, turn.plan);
   memory.turned_at = observation.at;
+  memory.deploy_untold = false;
   memory.provider = group.provider;
   if (!turn.plan.refused.empty()) take_back(observation.at, turn.plan, std::move(rollout), memory);
   turn.probe_suspected = classified.probe_suspected;

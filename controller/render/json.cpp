@@ -816,6 +816,7 @@ void read(Fields& in, Memory& memory) {
   in.read("max", memory.max);
   in.section("manual", [&memory](Fields& fields) { read(fields, memory.manual); });
   in.section("rollout", [&memory](Fields& fields) { read(fields, memory.rollout.emplace()); });
+  in.read("deploy_untold", memory.deploy_untold);
   in.section("help", [&memory](Fields& fields) { read(fields, memory.help); });
   in.section("spending", [&memory](Fields& fields) { read(fields, memory.spending.emplace()); });
   std::vector<double> boots;
@@ -882,6 +883,7 @@ std::string memory_json(const Memory& memory) {
   out.field_if("max", memory.max);
   write_section_if(out, "manual", memory.manual);
   write_deploy_if(out, "rollout", memory.rollout);
+  if (memory.deploy_untold) out.field("deploy_untold", true);
   write_section_if(out, "help", memory.help);
   if (memory.spending) {
     out.key("spending");

@@ -8,6 +8,7 @@
 #include <chrono>
 
 #include "model/text.h"
+#include "platform/base64.h"
 #include "receivers/text.h"
 
 namespace weir {
@@ -16,18 +17,6 @@ namespace {
 constexpr std::size_t kLineBytes = 57;  // 76 characters of base64, the longest line there may be (RFC 2045, 6.8)
 constexpr std::size_t kWordBytes = 42;  // an encoded word has at most 75 characters (RFC 2047, 2)
 constexpr std::size_t kLongestSubject = 200;
-
-std::string base64(std::string_view bytes) {
-  static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    const std::string_view three = bytes.substr(i, 3);
-    unsigned bits = 0;
-    for (std::size_t k = 0; k < 3; ++k) bits = (bits << 8U) | (k < three.size() ? static_cast<unsigned char>(three[k]) : 0U);
-    for (std::size_t k = 0; k < 4; ++k) text += k <= three.size() ? kAlphabet[(bits >> (18U - 6U * k)) & 63U] : '=';
-  }
-  return text;
-}
 
 std::string base64_lines(std::string_view bytes) {
   std::string lines;

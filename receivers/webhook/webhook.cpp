@@ -42,7 +42,7 @@ class Webhook final : public Receiver {
                       .ca_file = settings.text("ca_file"),
                       .headers = {settings.text_map("headers").begin(), settings.text_map("headers").end()}};
     if (settings.has("secret_header")) request.access.headers.emplace_back(settings.text("secret_header"), settings.text("secret"));
-    return post(network_, std::move(request), "webhook " + spec_.name, stop);
+    return post(network_, std::move(request), "webhook " + spec_.name, stop, settings.text("secret"));
   }
 
  private:

@@ -985,6 +985,14 @@ TEST_F(CliOrders, a_deploy_that_makes_no_sense_is_refused_and_writes_nothing) {
               HasSubstr("its servers are a fixed list"));
 }
 
+TEST_F(CliOrders, a_deploy_that_was_ordered_while_no_controller_ran_is_told_by_the_next) {
+  ASSERT_TRUE(run_controller()) << log();
+  kill_controller();
+  ASSERT_EQ(weir_here({"deploy", "start", "--group", "app", "--version", "v2"}).status, 0);
+  ASSERT_TRUE(run_controller()) << log();
+  EXPECT_TRUE(wait_until(60s, [&] { return log().contains("event=deploy_started group=app"); })) << log();
+}
+
 TEST_F(CliOrders, a_controller_that_runs_is_told_of_a_deploy) {
   ASSERT_TRUE(run_controller()) << log();
   const CommandResult started = weir_here({"deploy", "start", "--group", "app", "--version", "v2"});

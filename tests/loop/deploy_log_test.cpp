@@ -67,10 +67,18 @@ TEST(DeployLog, tells_once_how_a_hook_ended) {
 
 TEST(DeployLog, tells_of_one_that_was_ordered_while_weir_did_not_run) {
   Memory before = deploying();
+  before.deploy_untold = true;
+  EXPECT_THAT(logged(before, deploying()), HasSubstr("event=deploy_started"));
+}
+
+// Found by review: one that was ordered after the turn it was saved beside was told again by the next.
+TEST(DeployLog, tells_once_of_one_that_was_ordered_after_the_last_turn) {
+  Memory before;
   before.turned_at = kNow - 91s;
-  EXPECT_THAT(logged(before, deploying()), HasSubstr("event=deploy_started"));
-  before.turned_at.reset();
-  EXPECT_THAT(logged(before, deploying()), HasSubstr("event=deploy_started"));
+  Memory saved = deploying();
+  saved.turned_at = before.turned_at;
+  EXPECT_THAT(logged(before, saved), HasSubstr("event=deploy_started"));
+  EXPECT_EQ(logged(saved, deploying()), "");
 }
 
 TEST(DeployLog, tells_that_it_goes_back_and_why) {

@@ -71,6 +71,41 @@ class OrderAnswer {
   std::optional<Result<void>> result_;
 };
 
+/// Keeps all news. Thread-safe.
+class HeardNews final : public Notifier {
+ public:
+  void tell(News news) override {
+    const std::lock_guard lock(mutex_);
+    for (const Event& event : news.happened) {
+      ++happened_[event.kind];
+      summaries_.push_back(event.summary);
+    }
+    holding_[news.source] = std::move(news.holding);
+  }
+  /// How often it happened.
+  [[nodiscard]] int happened(EventKind kind) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = happened_.find(kind);
+    return found == happened_.end() ? 0 : found->second;
+  }
+  [[nodiscard]] std::vector<std::string> summaries() const {
+    const std::lock_guard lock(mutex_);
+    return summaries_;
+  }
+  /// What the source said last; absent: it has not spoken yet.
+  [[nodiscard]] std::optional<std::vector<Event>> holding(const std::string& source) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = holding_.find(source);
+    return found == holding_.end() ? std::nullopt : std::optional(found->second);
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::map<EventKind, int> happened_;
+  std::vector<std::string> summaries_;
+  std::map<std::string, std::vector<Event>> holding_;
+};
+
 /// One cloud behind a provider whose calls can be held.
 struct Cloud {
   std::shared_ptr<MemoryCloud> machines = std::make_shared<MemoryCloud>();
@@ -124,7 +159,8 @@ class LoopTest : public testing::Test {
   }
 
   Result<void> try_start() {
-    auto started = Loop::start({clock, &metrics, probe, store, log}, options, events, std::move(groups), providers());
+    auto started =
+        Loop::start({clock, &metrics, probe, store, log, nullptr, &heard}, options, events, std::move(groups), providers());
     if (!started) return std::unexpected(started.error());
     loop = std::move(*started);
     probe.on_change([this](const std::string& name) { loop->wake(name); });
@@ -153,6 +189,7 @@ class LoopTest : public testing::Test {
   FakeProbe probe;
   FakeStore store;
   Log log{Log::Format::text};
+  HeardNews heard;
   Loop::Options options;
   LoopEvents events;
   std::map<std::string, Cloud> clouds;
@@ -592,6 +629,67 @@ TEST_F(LoopTest, an_order_does_not_wait_for_the_end_of_a_turn_that_is_being_carr
   EXPECT_TRUE(soon([&] { return clouds["cloud"].size() >= 3; }));
 }
 
+// Found by review: nobody was told of it, and the log told twice that the deploy began.
+TEST_F(LoopTest, what_is_ordered_while_a_turn_is_carried_out_is_told_once) {
+  Cloud& cloud = clouds["cloud"];
+  cloud.provider->launches.close();
+  add(group("app", 1));
+  testing::internal::CaptureStderr();
+  start();
+  const auto told = [&](Order order) {
+    const auto answer = ordered(std::move(order));
+    return answer != nullptr && soon([&] { return answer->given(); }) && answer->text().empty();
+  };
+  const bool launching = soon([&] { return cloud.provider->launches.waiting() == 1; });
+  // Given after the instant of the turn, however coarse the clock.
+  const TimePoint at = clock.now() + 1ms;
+  const bool given = told({.kind = Order::Kind::deploy, .version = "v2", .at = at, .by = "ops"}) && told(scale_to(3)) &&
+                     told({.kind = Order::Kind::promote, .at = at, .by = "ops"}) &&
+                     told({.kind = Order::Kind::abort, .at = at, .by = "ops"});
+  const int started = heard.happened(EventKind::deploy_started);
+  const int aborted = heard.happened(EventKind::deploy_aborted);
+  const int actions = heard.happened(EventKind::operator_action);
+  const bool still_launching = cloud.size() == 0;
+  const std::size_t turns = loop->turns();
+  cloud.provider->launches.open();
+  const bool went_on = soon([&] {
+    loop->wake("app");
+    return loop->turns() >= turns + 3;
+  });
+  loop->stop();
+  const std::string logged = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(launching && given && still_launching && went_on) << logged;
+  EXPECT_EQ(started, 1);
+  EXPECT_EQ(aborted, 1);
+  EXPECT_EQ(actions, 2) << "held, promoted";
+  EXPECT_THAT(heard.summaries(), testing::IsSupersetOf({HasSubstr("held at 3 servers by ops"), HasSubstr("aborted by ops")}));
+  EXPECT_EQ(heard.happened(EventKind::deploy_started), 1) << "the turns that followed tell of it no more";
+  EXPECT_EQ(heard.happened(EventKind::deploy_aborted), 1);
+  EXPECT_EQ(heard.happened(EventKind::deploy_going_back), 0);
+  const std::size_t first = logged.find("event=deploy_started");
+  ASSERT_NE(first, std::string::npos) << logged;
+  EXPECT_EQ(logged.find("event=deploy_started", first + 1), std::string::npos) << logged;
+}
+
+TEST_F(LoopTest, an_order_whose_giver_does_not_listen_is_forgotten_in_time_too) {
+  HeldClock held;
+  const StopFirst stop{loop};
+  auto started = [&] {
+    add(group("app", 1));
+    return Loop::start({held, &metrics, probe, store, log}, options, events, std::move(groups), providers());
+  }();
+  ASSERT_TRUE(started);
+  loop = std::move(*started);
+  ASSERT_TRUE(soon([&] { return loop->ready() && loop->idle(); }));
+  store.gate.close();
+  const auto on_its_way = ordered(scale_to(3));
+  ASSERT_TRUE(soon([&] { return store.gate.waiting() == 1; }));
+  EXPECT_TRUE(loop->order("app", scale_to(2), {}));
+  held.pass(options.order_deadline);
+  EXPECT_TRUE(soon([&] { return on_its_way->given() && loop->memory("app")->manual.hold.value_or(Manual::Hold{}).servers == 3; }));
+  store.gate.open();
+}
+
 TEST_F(LoopTest, whoever_orders_hears_in_time_though_the_disk_neither_works_nor_fails) {
   HeldClock held;
   const StopFirst stop{loop};
@@ -845,6 +943,26 @@ TEST_F(LoopTest, servers_left_behind_at_a_provider_without_groups_are_orphans) {
   add(group("app", 0));
   start();
   EXPECT_TRUE(soon([&] { return reports >= 2; }));
+}
+
+// Found by review: that a provider fails was told for ever once its groups had left it.
+TEST_F(LoopTest, a_provider_without_groups_tells_whether_it_fails_too) {
+  options.idle_provider_interval = 20ms;
+  clouds["old"].machines->fail_lists(Error{ErrorKind::unavailable, "api: 503"});
+  Group app = group("app", 0);
+  app.overflow = OverflowSpec{.provider = "old", .server = {}};
+  add(std::move(app));
+  start();
+  const auto fails = [&](bool failing) {
+    return soon([&] {
+      const auto said = heard.holding("provider old");
+      return said && said->empty() != failing;
+    });
+  };
+  ASSERT_TRUE(fails(true));
+  EXPECT_THAT(heard.holding("provider old")->front().touches, ElementsAre("app")) << "whose overflow is there";
+  clouds["old"].machines->fail_lists({});
+  EXPECT_TRUE(fails(false));
 }
 
 // Found by review: the servers of a group that moved were missing from the new provider's list for ever, and that list was never

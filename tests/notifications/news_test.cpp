@@ -234,6 +234,23 @@ TEST(NewsOfDeploy, having_gone_back_and_a_hook_that_failed) {
                           HasSubstr("deploy_rolled_back/v2: the deploy of v2 went back after 1m30s")));
 }
 
+TEST(NewsOfOrders, tell_what_people_did_beside_a_turn_and_nothing_of_what_holds) {
+  TurnOfApp turn;
+  turn.before.rollout = turn.after.rollout = rollout();
+  turn.after.rollout->direction = Rollout::Direction::back;
+  turn.after.rollout->why_back = "aborted by bob";
+  turn.after.launch_failures = 1;
+  turn.record.orders = {{.kind = Order::Kind::abort, .by = "bob"}, {.kind = Order::Kind::resume, .by = "bob"}};
+  const News news = news_of_orders({.group = turn.group, .before = turn.before, .after = turn.after, .record = turn.record});
+  EXPECT_EQ(news.source, "orders of app");
+  EXPECT_EQ(news.at, kNow);
+  EXPECT_THAT(lines(news.happened), ElementsAre("deploy_aborted/v2: the deploy of v2 goes back to v1: aborted by bob",
+                                                "operator_action: resumed by bob"));
+  EXPECT_THAT(news.holding, IsEmpty());
+  const std::vector<std::string> groups{"app"};
+  EXPECT_TRUE(sources_of(groups, {}).contains(news.source));
+}
+
 // ---- everything else ----------------------------------------------------------------------------------------------------------
 
 TEST(News, of_a_provider_names_the_groups_that_feel_it) {

@@ -51,6 +51,14 @@ std::vector<std::string> told(const std::vector<Parcel>& parcels) {
 Route to(const std::string& receiver) { return {.receiver = receiver}; }
 Router one(Route route) { return {{std::move(route)}, "weir"}; }
 
+Route at_night(std::optional<Severity> breaks_through = Severity::critical) {
+  Route route{.receiver = "chat", .group_wait = 0s};
+  route.quiet = QuietHours{.zone = {}, .from = 22h, .to = 7h, .breaks_through = breaks_through};
+  return route;
+}
+const TimePoint kNight = kNow + 14h;  // 23:30
+const TimePoint kMorning = kNow + 21h + 30min;
+
 // ---- which events -----------------------------------------------------------------------------------------------------------
 
 TEST(Fits, by_severity_event_and_group) {
@@ -127,6 +135,58 @@ TEST(Router, what_waits_is_bounded_and_conditions_are_the_last_to_go) {
   ASSERT_THAT(parcels, SizeIs(1));
   EXPECT_EQ(parcels[0].message.events.front().kind, EventKind::at_max);
   EXPECT_EQ(parcels[0].message.events.size() + static_cast<std::size_t>(parcels[0].message.omitted), 2001U);
+}
+
+/// How many events the messages name, and how many they only count.
+std::pair<std::size_t, int> counted(const std::vector<Parcel>& parcels) {
+  std::pair<std::size_t, int> counts;
+  for (const Parcel& parcel : parcels) {
+    counts.first += parcel.message.events.size();
+    counts.second += parcel.message.omitted;
+  }
+  return counts;
+}
+
+// Found by review: every event by itself was a batch of its own, and so many could wait as there was memory.
+TEST(Router, what_waits_one_by_one_is_bounded_too_and_the_newest_stay) {
+  Router router = one({.receiver = "chat", .group_by = Route::GroupBy::nothing, .group_wait = 1h});
+  for (int i = 0; i < 3000; ++i) router.add(scaled("app", kNow + std::chrono::milliseconds(i)), kNow);
+  const auto parcels = router.due(kNow + 1h);
+  const auto [named, omitted] = counted(parcels);
+  EXPECT_EQ(named + static_cast<std::size_t>(omitted), 3000U);
+  EXPECT_TRUE(std::ranges::any_of(parcels, [](const Parcel& parcel) {
+    return std::ranges::any_of(parcel.message.events, [](const Event& event) { return event.at >= kNow + 2500ms; });
+  })) << "those that share a batch are the last, without the older ones that gave way";
+}
+
+// Found by review: each was counted as left out, though all are told.
+TEST(Router, a_condition_beyond_what_may_wait_is_not_counted_as_left_out) {
+  Router router = one({.receiver = "alerts", .group_by = Route::GroupBy::all, .group_wait = 0s});
+  for (int i = 0; i < 600; ++i) router.add(began("g" + std::to_string(i)), kNow);
+  EXPECT_EQ(counted(router.due(kNow)), std::pair(std::size_t{20}, 580));
+}
+
+// Found by review: one cause over 500 groups made 500 messages, of which the mailbox kept 100; the rest counted as told.
+TEST(Router, one_cause_over_many_groups_is_told_in_few_messages_none_of_which_gets_lost) {
+  Router router = one(to("chat"));
+  Router night = one(at_night(std::nullopt));
+  for (int i = 0; i < 400; ++i) {
+    router.add(began("g" + std::to_string(i)), kNow);
+    night.add(began("g" + std::to_string(i)), kNight);
+  }
+  const auto began_parcels = router.due(kNow + 30s);
+  EXPECT_THAT(began_parcels, SizeIs(20));
+  EXPECT_EQ(counted(began_parcels), std::pair(std::size_t{39}, 361));
+  EXPECT_THAT(router.due(kNow + 30s), IsEmpty()) << "nothing is left over";
+  EXPECT_THAT(night.due(kMorning), SizeIs(20));
+  for (int i = 0; i < 400; ++i) router.add(ended("g" + std::to_string(i), kNow + 1h), kNow + 1h);
+  EXPECT_EQ(counted(router.due(kNow + 2h)), std::pair(std::size_t{39}, 361));
+}
+
+TEST(Router, a_limit_of_many_messages_lets_no_more_go_at_once) {
+  Router router = one({.receiver = "chat", .group_wait = 0s, .limit = MessageLimit{1000, 1h}});
+  for (int i = 0; i < 400; ++i) router.add(scaled("g" + std::to_string(i)), kNow);
+  EXPECT_THAT(router.due(kNow), SizeIs(20));
 }
 
 // ---- conditions -------------------------------------------------------------------------------------------------------------
@@ -244,14 +304,6 @@ TEST(Router, a_clock_that_is_set_back_silences_nobody) {
 }
 
 // ---- quiet hours ------------------------------------------------------------------------------------------------------------
-
-Route at_night(std::optional<Severity> breaks_through = Severity::critical) {
-  Route route{.receiver = "chat", .group_wait = 0s};
-  route.quiet = QuietHours{.zone = {}, .from = 22h, .to = 7h, .breaks_through = breaks_through};
-  return route;
-}
-const TimePoint kNight = kNow + 14h;  // 23:30
-const TimePoint kMorning = kNow + 21h + 30min;
 
 TEST(Router, in_quiet_hours_only_the_grave_is_told_and_the_rest_in_the_morning) {
   Router router = one(at_night());

@@ -119,6 +119,46 @@ TEST_P(ReceiverContract, without_tls_where_it_should_be_nothing_is_sent) {
 INSTANTIATE_TEST_SUITE_P(All, ReceiverContract, testing::Values("alertmanager", "discord", "slack", "webhook"),
                          [](const auto& tested) { return std::string(tested.param); });
 
+/// `ann:pass-secret`, as basic authentication has it.
+constexpr const char* kBasic = "YW5uOnBhc3Mtc2VjcmV0";
+
+/// A receiver with credentials, as keys after its type and URL.
+struct Door {
+  const char* type;
+  const char* keys;
+};
+class ReceiverSecrets : public testing::TestWithParam<Door> {};
+
+// Found by review: the page of a proxy that shows what it was asked brought a token into the log and into messages.
+TEST_P(ReceiverSecrets, stay_out_of_the_error_though_the_answer_repeats_them) {
+  HttpStub stub([](const HttpStub::Request& request) {
+    std::string page = "refused:";
+    for (const auto& [name, value] : request.headers) {
+      if (name == "authorization" || name == "x-api-key") page += " " + name + "=" + value + ",";
+    }
+    return HttpStub::Answer{.status = 403, .body = page + " go away"};
+  });
+  HttpClient http;
+  WaitingClock clock;
+  TokenBuckets buckets(clock);
+  Network network{.http = http, .clock = clock, .buckets = buckets};
+  const auto [type, keys] = GetParam();
+  const auto receiver = receiver_with(std::string("type: ") + type + ", url: \"" + stub.url() + "/hook\", " + keys, network);
+  const Attempt attempt = receiver->send(message_of({at_max()}), {});
+  ASSERT_FALSE(attempt.result);
+  const std::string& message = attempt.result.error().message;
+  EXPECT_THAT(message, AllOf(HasSubstr("refused:"), HasSubstr("go away"), HasSubstr("=")));
+  EXPECT_THAT(message, AllOf(Not(HasSubstr("secret")), Not(HasSubstr(kBasic))));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    All, ReceiverSecrets,
+    testing::Values(Door{"alertmanager", "bearer_token: token-secret"},
+                    Door{"alertmanager", "username: ann, password: pass-secret"}, Door{"webhook", "bearer_token: token-secret"},
+                    Door{"webhook", "username: ann, password: pass-secret"},
+                    Door{"webhook", "secret_header: X-Api-Key, secret: key-secret"},
+                    Door{"webhook", "bearer_token: secret, secret_header: X-Api-Key, secret: more-secret-secret"}));
+
 TEST(ReceiverCatalog, has_every_receiver_once_by_name) {
   std::vector<std::string_view> names;
   for (const ReceiverType& type : receiver_catalog()) {

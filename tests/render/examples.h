@@ -72,6 +72,7 @@ namespace weir {
                      at + 4s, at + 5s, at + 6s, true},
                     {"i-2", "", "", "", at, at, 0, {}, {}, {}, DrainCause::standby, {}, {}, {}, false}};
   memory.rollout = full_rollout();
+  memory.deploy_untold = true;
   memory.launches = {{"app-a1b2c3-2", "v2", at, 3, at + 30s, "vultr: 503\nafter 2 s — \x01"}, {"app-a1b2c3-3", "", at, 0, at, ""}};
   memory.launches[0].abandoned_at = at + 7s;
   memory.launch_failures = 2;
