@@ -60,11 +60,11 @@ class DeployStory : public Story {
     return all;
   }
 
-  /// A turn in which the provider has room for `most` servers: what is launched beyond that is refused.
-  void second_with_room_for(std::size_t most) {
+  /// A turn in which the provider has room for `room` servers: what is launched beyond that is refused.
+  void second_with_room_for(std::size_t room) {
     second();
     for (const Action& action : plan.actions) {
-      if (action.kind != Action::Kind::launch || listed.size() <= most) continue;
+      if (action.kind != Action::Kind::launch || listed.size() <= room) continue;
       std::erase_if(listed, [&](const Server& server) { return server.token == action.server; });
       outcomes.push_back({.kind = Outcome::Kind::launch,
                           .subject = action.server,
