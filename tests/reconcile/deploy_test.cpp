@@ -66,9 +66,8 @@ class DeployStory : public Story {
     for (const Action& action : plan.actions) {
       if (action.kind != Action::Kind::launch || listed.size() <= room) continue;
       std::erase_if(listed, [&](const Server& server) { return server.token == action.server; });
-      outcomes.push_back({.kind = Outcome::Kind::launch,
-                          .subject = action.server,
-                          .error = Error{ErrorKind::out_of_capacity, "quota exceeded"}});
+      outcomes.push_back(
+          {.kind = Outcome::Kind::launch, .subject = action.server, .error = Error{ErrorKind::out_of_capacity, "quota exceeded"}});
     }
   }
 
