@@ -310,9 +310,9 @@ class Advance {
   }
 
   void wait_for_leaving(int count, std::string_view version) {
-    if (rollout_.waits.empty())
-      wait(fmt::format("until {} of {} {} gone", count == 1 ? "a server" : fmt::format("{} servers", count), version,
-                       count == 1 ? "is" : "are"));
+    if (!rollout_.waits.empty()) return;
+    wait(fmt::format("until {} of {} {} gone", count == 1 ? "a server" : fmt::format("{} servers", count), version,
+                     count == 1 ? "is" : "are"));
   }
 
   void end(Rollout::End how) {
