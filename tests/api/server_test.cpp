@@ -269,19 +269,21 @@ TEST_F(ApiServerTest, a_server_that_goes_answers_what_waits_and_an_answer_that_c
 }
 
 TEST_F(ApiServerTest, a_server_that_goes_has_sent_the_answers_that_were_given) {
-  for (int round = 0; round < 20; ++round) {
-    SlowControl control;
-    server_.reset();
-    auto started = ApiServer::start(
-        address(), [&](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control, reply); }, quick());
-    ASSERT_TRUE(started);
-    Client client(port_);
-    ASSERT_TRUE(client.send(kPause));
-    ASSERT_TRUE(wait_until(20s, [&] { return control.waiting() == 1; }));
-    control.answer_all({});
-    started->reset();
-    EXPECT_TRUE(client.read_all().starts_with("HTTP/1.1 202 ")) << round;
+  constexpr std::size_t kClients = 40;  // more than there are threads to send at once
+  SlowControl control;
+  server_.reset();
+  auto started = ApiServer::start(
+      address(), [&](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control, reply); }, quick());
+  ASSERT_TRUE(started);
+  std::vector<std::unique_ptr<Client>> clients;
+  for (std::size_t count = 0; count < kClients; ++count) {
+    clients.push_back(std::make_unique<Client>(port_));
+    ASSERT_TRUE(clients.back()->send(kPause));
   }
+  ASSERT_TRUE(wait_until(20s, [&] { return control.waiting() == kClients; }));
+  control.answer_all({});
+  started->reset();
+  for (const auto& client : clients) EXPECT_TRUE(client->read_all().starts_with("HTTP/1.1 202 "));
 }
 
 TEST_F(ApiServerTest, a_body_that_ends_too_soon_orders_nothing) {
