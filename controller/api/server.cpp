@@ -3,6 +3,7 @@
 #include <cpprest/containerstream.h>
 #include <cpprest/http_listener.h>
 #include <fmt/format.h>
+#include <openssl/crypto.h>
 #include <pplx/threadpool.h>
 
 #include <algorithm>
@@ -34,10 +35,14 @@ using http::experimental::listener::http_listener;
 constexpr std::size_t kThreads = 4;
 constexpr Duration kPause{20};
 
-/// cpprestsdk has one thread pool per process, 40 threads by default, sized before its first use.
+/// cpprestsdk has one thread pool per process, 40 threads by default, sized before its first use. OpenSSL comes before it: what is
+/// set up last goes first at the end of the process, and the threads must still find OpenSSL there when they end.
 void size_thread_pool() {
   static std::once_flag once;
-  std::call_once(once, [] { crossplat::threadpool::initialize_with_threads(kThreads); });
+  std::call_once(once, [] {
+    (void)OPENSSL_init_crypto(OPENSSL_INIT_LOAD_CONFIG, nullptr);
+    crossplat::threadpool::initialize_with_threads(kThreads);
+  });
 }
 
 /// Returns when every thread of the pool has finished what it was doing and all that was queued before.
