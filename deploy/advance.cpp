@@ -293,7 +293,7 @@ class Advance {
   void keep_old() {
     if (now_.fresh.serving < now_.desired) {
       // The switch was the move. More servers than there is room for are not what a version is sent back for.
-      rollout_.progressed_at = now_.at;
+      if (now_.no_room) rollout_.progressed_at = now_.at;
       return wait("the new servers serve");
     }
     const TimePoint until = rollout_.reached_at.value_or(now_.at) + rule_.keep_old;

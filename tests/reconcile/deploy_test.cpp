@@ -772,6 +772,22 @@ TEST(BlueGreen, with_a_server_missing_after_the_switch_keeps_the_old_ones) {
   EXPECT_EQ(story.count("v1"), 3);
 }
 
+// Found in a random world: it stayed between the versions for ever.
+TEST(BlueGreen, that_cannot_fill_a_gap_after_the_switch_goes_back_at_its_deadline) {
+  DeployStory story(3);
+  story.group.deploy.progress_deadline = 60s;
+  story.group.deploy.keep_old = 600s;
+  story.start("v2", Strategy::blue_green);
+  while (story.count("v2") < 3 || story.rollout().step == 0) story.second();
+  story.wont_start = "v2";
+  story.wont_start_because = FailureCause::platform;
+  story.vanish(std::ranges::find(story.listed, "v2", &Server::version)->id);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_THAT(story.rollout().why_back, HasSubstr("nothing moved for 1m"));
+  EXPECT_EQ(story.peers_of("v1"), 3);
+}
+
 TEST(BlueGreen, after_a_failed_launch_of_long_ago_is_born_all_the_same) {
   DeployStory story(4);
   story.memory.launch_failures = 2;
