@@ -209,8 +209,8 @@ class Advance {
     if (course_.spare_old > 0 && now_.old.serving > 0 && !has_run(HookPoint::before_switch)) course_.spare_old = 0;
     if (now_.fresh.soaked < now_.fresh.serving && rollout_.waits.empty()) wait("the new servers soak");
     if (now_.old.leaving > 0) {
-      // They have their time to finish what they do, and their places are not free before.
-      rollout_.progressed_at = now_.at;
+      // They have their time to finish what they do, and their places are not free before; but not while they are all there is.
+      if (serving() >= floor()) rollout_.progressed_at = now_.at;
       wait_for_leaving(now_.old.leaving, rollout_.from);
     }
     if (now_.fresh.soaked > judged_good() && now_.fresh.soaked == now_.fresh.serving && rollout_.waits.empty()) wait_for_judge();

@@ -866,6 +866,22 @@ TEST(Rolling, has_patience_with_old_servers_that_drain_for_long) {
   EXPECT_EQ(story.rollout().end, Rollout::End::done);
 }
 
+// Found in a random world: the old server was kept in the balancer and the new one was not replaced, for ever.
+TEST(Rolling, of_a_group_of_one_whose_new_server_falls_sick_while_the_old_one_drains_goes_back_at_its_deadline) {
+  DeployStory story(1);
+  story.group.deploy.progress_deadline = 60s;
+  story.group.deploy.failure_limit = 2;
+  story.busy = 3;
+  story.start("v2");
+  while (story.peers_of("v2") == 0 || story.peers_of("v1") > 0) story.second();
+  ASSERT_EQ(story.count("v1"), 1) << "it drains";
+  story.health[std::ranges::find(story.listed, "v2", &Server::version)->id] = HealthStatus::unhealthy;
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+  EXPECT_EQ(story.peers_of("v1"), 1);
+  EXPECT_EQ(story.count("v2"), 0);
+}
+
 TEST(Rolling, says_who_may_not_be_removed) {
   DeployStory story(2);
   story.find("s1")->protection = "protected from scale-in";
