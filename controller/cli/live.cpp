@@ -19,7 +19,7 @@ constexpr Duration kLongestSilence = 10s;
 
 /// More points than this no screen of a chart shows.
 constexpr int kSeriesSlices = 300;
-/// However many wrong tokens come, the log has one line so often.
+/// However often somebody without a token causes it, the log has one line of a kind so often.
 constexpr Duration kBetweenLines = 10s;
 
 /// Of what a client sent, in a line of the log.

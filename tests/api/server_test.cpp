@@ -71,6 +71,13 @@ class ApiServerTest : public testing::Test {
     server_ = std::move(*started);
   }
   void SetUp() override { start(quick()); }
+  /// In the place of the server that is there; nullptr if it cannot be.
+  [[nodiscard]] std::unique_ptr<ApiServer> server_with(ApiControl& control) {
+    server_.reset();
+    auto started = ApiServer::start(
+        address(), [&](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control, reply); }, quick());
+    return started ? std::move(*started) : nullptr;
+  }
 
   [[nodiscard]] std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   /// The whole answer to a request that asks to close.
@@ -231,10 +238,8 @@ constexpr const char* kPause =
 // Found by killing it: the answer came before the order was saved.
 TEST_F(ApiServerTest, an_order_is_answered_when_it_is_saved_and_holds_up_nobody_until_then) {
   SlowControl control;
-  server_.reset();
-  auto started = ApiServer::start(
-      address(), [&](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control, reply); }, quick());
-  ASSERT_TRUE(started);
+  auto slow = server_with(control);
+  ASSERT_TRUE(slow);
   std::vector<std::unique_ptr<Client>> clients;
   for (int count = 0; count < 12; ++count) {
     clients.push_back(std::make_unique<Client>(port_));
@@ -254,14 +259,12 @@ TEST_F(ApiServerTest, an_order_is_answered_when_it_is_saved_and_holds_up_nobody_
 
 TEST_F(ApiServerTest, a_server_that_goes_answers_what_waits_and_an_answer_that_comes_too_late_goes_nowhere) {
   SlowControl control;
-  server_.reset();
-  auto started = ApiServer::start(
-      address(), [&](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control, reply); }, quick());
-  ASSERT_TRUE(started);
+  auto slow = server_with(control);
+  ASSERT_TRUE(slow);
   Client client(port_);
   ASSERT_TRUE(client.send(kPause));
   ASSERT_TRUE(wait_until(20s, [&] { return control.waiting() == 1; }));
-  started->reset();
+  slow.reset();
   control.answer_all({});
   const std::string told = client.read_all();
   EXPECT_TRUE(told.starts_with("HTTP/1.1 503 ")) << told;
@@ -271,10 +274,8 @@ TEST_F(ApiServerTest, a_server_that_goes_answers_what_waits_and_an_answer_that_c
 TEST_F(ApiServerTest, a_server_that_goes_has_sent_the_answers_that_were_given) {
   constexpr std::size_t kClients = 40;  // more than there are threads to send at once
   SlowControl control;
-  server_.reset();
-  auto started = ApiServer::start(
-      address(), [&](const ApiRequest& request, const ApiReply& reply) { answer(request, data_, control, reply); }, quick());
-  ASSERT_TRUE(started);
+  auto slow = server_with(control);
+  ASSERT_TRUE(slow);
   std::vector<std::unique_ptr<Client>> clients;
   for (std::size_t count = 0; count < kClients; ++count) {
     clients.push_back(std::make_unique<Client>(port_));
@@ -282,7 +283,7 @@ TEST_F(ApiServerTest, a_server_that_goes_has_sent_the_answers_that_were_given) {
   }
   ASSERT_TRUE(wait_until(20s, [&] { return control.waiting() == kClients; }));
   control.answer_all({});
-  started->reset();
+  slow.reset();
   for (const auto& client : clients) EXPECT_TRUE(client->read_all().starts_with("HTTP/1.1 202 "));
 }
 

@@ -183,6 +183,15 @@ class LoopTest : public testing::Test {
     return taken ? answer : nullptr;
   }
   bool has_turned(const std::string& name) { return loop->snapshot(name) != nullptr; }
+  /// One group at rest, and a disk that from now on neither works nor fails.
+  void start_before_a_dead_disk(Clock& clock_of_loop) {
+    add(group("app", 1));
+    auto started = Loop::start({clock_of_loop, &metrics, probe, store, log}, options, events, std::move(groups), providers());
+    ASSERT_TRUE(started);
+    loop = std::move(*started);
+    ASSERT_TRUE(soon([&] { return loop->ready() && loop->idle(); }));
+    store.gate.close();
+  }
 
   FakeClock clock;
   FakeMetrics metrics;
@@ -674,14 +683,7 @@ TEST_F(LoopTest, what_is_ordered_while_a_turn_is_carried_out_is_told_once) {
 TEST_F(LoopTest, an_order_whose_giver_does_not_listen_is_forgotten_in_time_too) {
   HeldClock held;
   const StopFirst stop{loop};
-  auto started = [&] {
-    add(group("app", 1));
-    return Loop::start({held, &metrics, probe, store, log}, options, events, std::move(groups), providers());
-  }();
-  ASSERT_TRUE(started);
-  loop = std::move(*started);
-  ASSERT_TRUE(soon([&] { return loop->ready() && loop->idle(); }));
-  store.gate.close();
+  ASSERT_NO_FATAL_FAILURE(start_before_a_dead_disk(held));
   const auto on_its_way = ordered(scale_to(3));
   ASSERT_TRUE(soon([&] { return store.gate.waiting() == 1; }));
   EXPECT_TRUE(loop->order("app", scale_to(2), {}));
@@ -693,14 +695,7 @@ TEST_F(LoopTest, an_order_whose_giver_does_not_listen_is_forgotten_in_time_too) 
 TEST_F(LoopTest, whoever_orders_hears_in_time_though_the_disk_neither_works_nor_fails) {
   HeldClock held;
   const StopFirst stop{loop};
-  auto started = [&] {
-    add(group("app", 1));
-    return Loop::start({held, &metrics, probe, store, log}, options, events, std::move(groups), providers());
-  }();
-  ASSERT_TRUE(started);
-  loop = std::move(*started);
-  ASSERT_TRUE(soon([&] { return loop->ready() && loop->idle(); }));
-  store.gate.close();
+  ASSERT_NO_FATAL_FAILURE(start_before_a_dead_disk(held));
   const auto on_its_way = ordered(scale_to(3));
   ASSERT_TRUE(soon([&] { return store.gate.waiting() == 1; }));
   const auto behind_it = ordered(scale_to(2));
