@@ -51,16 +51,16 @@ set(WEIR_PURE_CORE model policies deploy reconcile notifications)
 
 # weir_unite(TARGET SOURCE…): with WEIR_UNITY, many sources are compiled as one. Most of the time goes into headers: they are read once then,
 # and what they instantiate is compiled once. Which sources go together is found out anew at each configuration, so nobody has to choose
-# names with other files in mind. The presets check, debug and release compile every file by itself: that it includes all it needs is
-# found out there.
-option(WEIR_UNITY "Compile sources together, for builds that only machines use" OFF)
-set(WEIR_PRODUCT model policies platform providers balancers receivers controller examples)
+# names with other files in mind. The presets debug and release compile every file by itself, and check all that ships: that it includes
+# all it needs is found out there.
+set(WEIR_UNITY OFF CACHE STRING "Compile sources together: OFF, `tests` for those of tests only, or ON")
+set(WEIR_PRODUCT model policies deploy platform providers balancers receivers controller examples)
 function(weir_unite target)
   list(LENGTH ARGN count)
-  if(NOT WEIR_UNITY OR count LESS 2)
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  if(NOT WEIR_UNITY OR count LESS 2 OR (WEIR_UNITY STREQUAL "tests" AND NOT folder MATCHES "^tests/"))
     return()
   endif()
-  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
   set(patterns ${WEIR_PRODUCT})
   if(folder MATCHES "^tests/")
     list(APPEND patterns tests)
