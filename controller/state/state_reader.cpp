@@ -89,6 +89,13 @@ struct StateReader::Impl {
     }
   }
 
+  /// The turn before the one that find_turn has just found; 0: none. When all old rows are gone their ids are given anew, so one
+  /// that is not smaller is no older turn but a younger one.
+  std::int64_t older(std::int64_t id) {
+    const std::int64_t previous = find_turn.integer(2);
+    return previous < id ? previous : 0;
+  }
+
   /// Follows the group's chain of turns without change; where the chain was cut off by age it ends.
   Result<std::vector<KeptRecord>> quiet_turns(const GroupRow& row, int limit, std::int64_t before) {
     std::vector<KeptRecord> records;
@@ -98,7 +105,7 @@ struct StateReader::Impl {
       if (!*found) break;
       const std::int64_t at = find_turn.integer(1);
       if (at < before) records.push_back({find_turn.integer(0), time_of(at), false, std::string(find_turn.text(3))});
-      id = find_turn.integer(2);
+      id = older(id);
       find_turn.reset();
     }
     return records;
@@ -114,7 +121,7 @@ struct StateReader::Impl {
       if (!*found || find_turn.integer(1) <= since) break;
       const std::int64_t at = find_turn.integer(1);
       if (wants(at)) keep(KeptRecord{find_turn.integer(0), time_of(at), false, std::string(find_turn.text(3))});
-      id = find_turn.integer(2);
+      id = older(id);
       find_turn.reset();
     }
     find_turn.reset();

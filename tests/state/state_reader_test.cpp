@@ -141,6 +141,20 @@ TEST_F(StateReaderTest, what_is_too_old_goes) {
   EXPECT_EQ(kept.back(), 3);
 }
 
+// A controller that was away for longer than turns are kept began to count rows anew, and a walk along them never ended.
+TEST_F(StateReaderTest, turns_that_got_the_rows_of_old_ones_lead_to_no_younger_ones) {
+  open({.age = std::chrono::days{1}});
+  constexpr int kLater = 2 * 86'400;
+  for (int turn = 1; turn <= 12; ++turn) save(quiet_turn("app", turn));
+  save(changing_turn("app", kLater));
+  for (int turn = 1; turn <= 20; ++turn) save(quiet_turn("app", kLater + turn));
+  const auto kept = numbers(reader().history("app", 100));
+  EXPECT_EQ(kept.size(), 21U);
+  EXPECT_EQ(kept.front(), 33);
+  EXPECT_EQ(kept.back(), 13);
+  EXPECT_EQ(reader().spread("app", quiet_turn("app", kLater - 1).at, 1000)->size(), 21U);
+}
+
 TEST_F(StateReaderTest, reads_beside_a_running_controller_and_without_one) {
   const auto none = StateReader::open(path_);
   ASSERT_FALSE(none);
