@@ -34,7 +34,7 @@ constexpr std::string_view kIndex =
     "/v1/groups/NAME/deploys/current          the deploy under way, or the last one\n"
     "/v1/groups/NAME/deploys/current/promote  POST: go on, whatever it waits for\n"
     "/v1/groups/NAME/deploys/current/abort    POST: go back\n"
-    "/                          all of this as a web page\n"
+    "/                          all of this as a web page, with its parts below /web/\n"
     "/metrics  /healthz  /readyz\n\n"
     "The whole API is described in docs/openapi.yaml.\n";
 

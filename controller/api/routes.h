@@ -17,7 +17,7 @@ namespace weir {
 struct TurnsAsked {
   int limit = 0;                    ///< at most so many
   std::optional<TimePoint> before;  ///< only those before it
-  bool changes = false;             ///< only those that changed desired or a server, or were refused
+  bool changes = false;             ///< only those that changed something, see StateReader::Which
 };
 
 /// What the API tells about, as the loop last left it. Thread-safe; answers at once, from snapshots.
