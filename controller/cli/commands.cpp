@@ -429,7 +429,10 @@ std::optional<Past> past_of(const CommonOptions& options, const PastAsked& asked
 Exit command_explain(const CommonOptions& options, const std::string& group) {
   const auto past = past_of(options, {.group = group});
   if (!past) return Exit::error;
-  if (past->turns.empty()) return complain(fmt::format("group {} has had no turn yet: is `weir run` running?", group));
+  if (past->turns.empty()) {
+    const char* question = options.connection.url.empty() ? ": is `weir run` running?" : "";
+    return complain(fmt::format("group {} has had no turn yet{}", group, question));
+  }
   const std::string& json = past->turns.front().json;
   const auto stored = parse_record(json);
   if (!stored) return complain(stored.error().message);
