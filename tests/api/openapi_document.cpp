@@ -7,6 +7,7 @@
 #include <regex>
 #include <sstream>
 #include <string_view>
+#include <utility>
 
 #include "controller/render/rfc3339.h"
 
@@ -228,9 +229,13 @@ std::vector<std::string> OpenApiDocument::paths() const {
 
 YAML::Node OpenApiDocument::resolve(const YAML::Node& node) const {
   if (!node || !node.IsMap() || !node["$ref"]) return node;
-  YAML::Node found = YAML::Clone(root_);
+  YAML::Node found = root_;
   std::istringstream reference(node["$ref"].as<std::string>().substr(2));
-  for (std::string part; found && std::getline(reference, part, '/');) found.reset(found[part]);
+  for (std::string part; std::getline(reference, part, '/');) {
+    const YAML::Node next = std::as_const(found)[part];
+    if (!next) return next;
+    found.reset(next);
+  }
   return resolve(found);
 }
 
