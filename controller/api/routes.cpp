@@ -24,7 +24,7 @@ constexpr std::string_view kIndex =
     "weir keeps fleets of servers at the level their traffic needs.\n\n"
     "/v1/groups                 every group and its servers\n"
     "/v1/groups/NAME            one group\n"
-    "/v1/groups/NAME/decisions  what was decided, and why (?limit=N&before=TIME)\n"
+    "/v1/groups/NAME/decisions  what was decided, and why (?limit=N&before=TIME&changes=true)\n"
     "/v1/groups/NAME/series     its turns in numbers, for charts (?since=TIME)\n"
     "/v1/groups/NAME/plan       the plan of the last turn\n"
     "/v1/groups/NAME/scale      POST {\"servers\": N, \"for\": \"1h\"}: hold it at N servers\n"
@@ -34,7 +34,7 @@ constexpr std::string_view kIndex =
     "/v1/groups/NAME/deploys/current          the deploy under way, or the last one\n"
     "/v1/groups/NAME/deploys/current/promote  POST: wait no longer\n"
     "/v1/groups/NAME/deploys/current/abort    POST: go back\n"
-    "/                          all of this as a web page\n"
+    "/                          all of this as a web page, with its parts below /web/\n"
     "/metrics  /healthz  /readyz\n\n"
     "The whole API is described in docs/openapi.yaml.\n";
 
@@ -92,12 +92,16 @@ std::optional<int> limit_of(const ApiRequest& request) {
 ApiResponse decisions(const ApiRequest& request, const std::string& group, const ApiData& data) {
   const std::optional<int> limit = limit_of(request);
   if (!limit) return problem(400, fmt::format("limit must be a number from 1 to {}", kMaxDecisions));
-  std::optional<TimePoint> before;
+  TurnsAsked asked{.limit = *limit, .before = {}, .changes = false};
   if (const auto given = request.query.find("before"); given != request.query.end()) {
-    before = parse_rfc3339(given->second);
-    if (!before) return problem(400, "before must be a time like 2026-03-01T09:30:00Z");
+    asked.before = parse_rfc3339(given->second);
+    if (!asked.before) return problem(400, "before must be a time like 2026-03-01T09:30:00Z");
   }
-  const Result<std::vector<std::string>> records = data.decisions(group, *limit, before);
+  if (const auto given = request.query.find("changes"); given != request.query.end()) {
+    if (given->second != "true" && given->second != "false") return problem(400, "changes must be true or false");
+    asked.changes = given->second == "true";
+  }
+  const Result<std::vector<std::string>> records = data.decisions(group, asked);
   if (!records) return problem(503, records.error().message);
   return {200, "application/json", decisions_json(*records), {}};
 }

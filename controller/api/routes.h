@@ -13,6 +13,13 @@
 
 namespace weir {
 
+/// Which turns of a group, newest first.
+struct TurnsAsked {
+  int limit = 0;                    ///< at most so many
+  std::optional<TimePoint> before;  ///< only those before it
+  bool changes = false;             ///< only those that changed something, see StateReader::Which
+};
+
 /// What the API tells about, as the loop last left it. Thread-safe; answers at once, from snapshots.
 class ApiData {
  public:
@@ -25,9 +32,8 @@ class ApiData {
   [[nodiscard]] virtual std::vector<std::shared_ptr<const GroupStatus>> groups() const = 0;
   /// Null: no such group.
   [[nodiscard]] virtual std::shared_ptr<const GroupStatus> group(const std::string& name) const = 0;
-  /// record_json() of the group's turns, newest first, at most `limit`, before the given time. The group exists.
-  [[nodiscard]] virtual Result<std::vector<std::string>> decisions(const std::string& group, int limit,
-                                                                   std::optional<TimePoint> before) const = 0;
+  /// numbered_json() of the turns asked for. The group exists.
+  [[nodiscard]] virtual Result<std::vector<std::string>> decisions(const std::string& group, const TurnsAsked& asked) const = 0;
   /// Series::json() of the group's turns later than `since`, so many at most as a chart can show. The group exists.
   [[nodiscard]] virtual Result<std::string> series(const std::string& group, TimePoint since) const = 0;
   /// plans_json() of the group's last turn; nothing before the first. The group exists.

@@ -12,6 +12,7 @@
 #include "controller/cli/connection.h"
 #include "controller/cli/console.h"
 #include "controller/cli/look.h"
+#include "controller/cli/past.h"
 #include "controller/cli/questions.h"
 #include "controller/cli/run.h"
 #include "controller/cli/watch.h"
@@ -405,44 +406,57 @@ Exit command_status(const CommonOptions& options, bool watch) {
   return Exit::ok;
 }
 
+namespace {
+
+/// From the controller that the options name, or else from the state of this machine. Nothing: why is said.
+std::optional<Past> past_of(const CommonOptions& options, const PastAsked& asked) {
+  Result<Past> past;
+  if (options.connection.url.empty()) {
+    const auto config = load_for_questions(options);
+    if (!config) return std::nullopt;
+    past = past_on_disk(*config, asked);
+  } else {
+    const auto connection = connection_to(options.connection);
+    past = connection ? past_from(*connection, asked) : std::unexpected(connection.error());
+  }
+  if (past) return std::move(*past);
+  (void)complain(past.error().message);
+  return std::nullopt;
+}
+
+}  // namespace
+
 Exit command_explain(const CommonOptions& options, const std::string& group) {
-  const auto config = load_for_questions(options);
-  if (!config) return Exit::error;
-  const auto reader = reader_for(*config, group);
-  if (!reader) return complain(reader.error().message);
-  const auto kept = (*reader)->last(group);
-  if (!kept) return complain(kept.error().message);
-  if (!*kept) return complain(fmt::format("group {} has had no turn yet: is `weir run` running?", group));
-  const auto record = parse_record((*kept)->json);
-  if (!record) return complain(record.error().message);
-  const auto memory = (*reader)->load(group);
-  if (!memory) return complain(memory.error().message);
-  print(options.json ? (*kept)->json : explain_text(record->record, SystemClock().now(), colour_for_output(), in_force(*memory)));
+  const auto past = past_of(options, {.group = group});
+  if (!past) return Exit::error;
+  if (past->turns.empty()) {
+    const char* question = options.connection.url.empty() ? ": is `weir run` running?" : "";
+    return complain(fmt::format("group {} has had no turn yet{}", group, question));
+  }
+  const std::string& json = past->turns.front().json;
+  const auto stored = parse_record(json);
+  if (!stored) return complain(stored.error().message);
+  const TimePoint now = SystemClock().now();
+  print(options.json ? json : explain_text(stored->record, now, colour_for_output(), manual_in_force(past->manual, now)));
   return Exit::ok;
 }
 
 Exit command_history(const CommonOptions& options, const std::string& group, int limit) {
-  const auto config = load_for_questions(options);
-  if (!config) return Exit::error;
-  const auto reader = reader_for(*config, group);
-  if (!reader) return complain(reader.error().message);
-  const auto kept = (*reader)->history(group, limit, {}, StateReader::Which::changes);
-  if (!kept) return complain(kept.error().message);
+  const auto past = past_of(options, {.group = group, .changes = limit});
+  if (!past) return Exit::error;
   if (options.json) {
-    print(history_json(group, *kept));
+    print(history_json(group, past->turns));
     return Exit::ok;
   }
   std::vector<HistoryEntry> entries;
   std::vector<std::shared_ptr<const void>> names;
-  for (const KeptRecord& one : *kept) {
+  for (const KeptRecord& one : past->turns) {
     auto record = parse_record(one.json);
     if (!record) return complain(record.error().message);
     names.push_back(record->names);
     entries.push_back({one.number, std::move(record->record)});
   }
-  const auto last = (*reader)->last(group);
-  const std::int64_t newest = last && *last ? (*last)->number : 0;
-  print(history_text(entries, newest, colour_for_output()));
+  print(history_text(entries, past->newest_turn, colour_for_output()));
   return Exit::ok;
 }
 

@@ -102,11 +102,12 @@ std::shared_ptr<const GroupStatus> LiveData::group(const std::string& name) cons
   return std::make_shared<const GroupStatus>(status_of(**found, *loop));
 }
 
-Result<std::vector<std::string>> LiveData::decisions(const std::string& group, int limit, std::optional<TimePoint> before) const {
-  auto kept = reader_.history(group, limit, before);
+Result<std::vector<std::string>> LiveData::decisions(const std::string& group, const TurnsAsked& asked) const {
+  auto kept = reader_.history(group, asked.limit, asked.before,
+                              asked.changes ? StateReader::Which::changes : StateReader::Which::every_turn);
   if (!kept) return std::unexpected(kept.error());
   std::vector<std::string> records;
-  for (KeptRecord& one : *kept) records.push_back(std::move(one.json));
+  for (KeptRecord& one : *kept) records.push_back(numbered_json(std::move(one.json), one.number));
   return records;
 }
 

@@ -27,8 +27,7 @@ class LiveData final : public ApiData {
 
   [[nodiscard]] std::vector<std::shared_ptr<const GroupStatus>> groups() const override;
   [[nodiscard]] std::shared_ptr<const GroupStatus> group(const std::string& name) const override;
-  [[nodiscard]] Result<std::vector<std::string>> decisions(const std::string& group, int limit,
-                                                           std::optional<TimePoint> before) const override;
+  [[nodiscard]] Result<std::vector<std::string>> decisions(const std::string& group, const TurnsAsked& asked) const override;
   [[nodiscard]] Result<std::string> series(const std::string& group, TimePoint since) const override;
   [[nodiscard]] std::optional<std::string> plan(const std::string& group) const override;
   [[nodiscard]] std::string metrics() const override { return metrics_.text(); }

@@ -209,11 +209,13 @@ void add_question_commands(CLI::App& app, Arguments& arguments, Command& chosen)
 
   CLI::App* explain = add_command(app, arguments, "explain", "Why a group has the size it has: the last turn in full");
   explain->add_option("group", arguments.group, "The group's name")->required();
+  add_connection_options(*explain, arguments);
   explain->callback([&] { chosen = [&] { return weir::command_explain(arguments.common, arguments.group); }; });
 
   CLI::App* history = add_command(app, arguments, "history", "What a group did, newest first");
   history->add_option("group", arguments.group, "The group's name")->required();
   history->add_option("--limit", arguments.limit, "At most so many changes")->check(CLI::Range(1, 10'000))->capture_default_str();
+  add_connection_options(*history, arguments);
   history->callback([&] { chosen = [&] { return weir::command_history(arguments.common, arguments.group, arguments.limit); }; });
 }
 

@@ -935,6 +935,13 @@ std::string record_json(const Record& record) {
   return text;
 }
 
+std::string numbered_json(std::string record_json, std::int64_t turn) {
+  // A damaged one is told by who parses it.
+  const std::size_t end = record_json.rfind('}');
+  if (end != std::string::npos) record_json.insert(end, fmt::format(R"(,"turn":{})", turn));
+  return record_json;
+}
+
 Result<StoredRecord> parse_record(std::string_view json) {
   Reading reading;
   StoredRecord stored;
@@ -982,6 +989,15 @@ std::string status_json(const GroupStatus& status) {
   JsonWriter out(text);
   write_status(out, status);
   return text;
+}
+
+Result<Manual> parse_manual(std::string_view status_json) {
+  Reading reading;
+  Manual manual;
+  const Result<void> done =
+      read_document(status_json, "the group's status", reading, [&](Fields& fields) { read(fields, manual); });
+  if (!done) return std::unexpected(done.error());
+  return manual;
 }
 
 std::string statuses_json(std::span<const std::shared_ptr<const GroupStatus>> statuses) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -34,6 +35,8 @@ struct StoredPlans {
 /// One turn: group, at, previous, desired, votes, steps, actions and servers, and the rest of the plan where it says anything.
 [[nodiscard]] std::string record_json(const Record& record);
 [[nodiscard]] Result<StoredRecord> parse_record(std::string_view json);
+/// A record_json() with its number among the turns of its group, as `turn`. parse_record() reads that too.
+[[nodiscard]] std::string numbered_json(std::string record_json, std::int64_t turn);
 
 /// `weir plan --json`: {"groups":[…]}, and what `weir apply` needs to do exactly this.
 [[nodiscard]] std::string plans_json(std::span<const GroupPlan> plans);
@@ -41,6 +44,8 @@ struct StoredPlans {
 
 /// One group of GET /v1/groups.
 [[nodiscard]] std::string status_json(const GroupStatus& status);
+/// What status_json() tells of orders in force. Errors: as parse_memory().
+[[nodiscard]] Result<Manual> parse_manual(std::string_view status_json);
 /// {"groups":[…]}
 [[nodiscard]] std::string statuses_json(std::span<const std::shared_ptr<const GroupStatus>> statuses);
 

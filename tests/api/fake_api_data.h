@@ -45,13 +45,11 @@ class FakeApiData final : public ApiData {
     }
     return nullptr;
   }
-  [[nodiscard]] Result<std::vector<std::string>> decisions(const std::string& group, int limit,
-                                                           std::optional<TimePoint> before) const override {
+  [[nodiscard]] Result<std::vector<std::string>> decisions(const std::string& group, const TurnsAsked& turns) const override {
     if (disk_trouble) return failure(ErrorKind::unavailable, "state /x: disk I/O error");
-    asked_limit = limit;
-    asked_before = before;
-    return group == "app" ? std::vector<std::string>{record_json(full_record()), record_json(ordered_record())}
-                          : std::vector<std::string>{};
+    asked = turns;
+    if (group != "app") return std::vector<std::string>{};
+    return std::vector{numbered_json(record_json(full_record()), 8), numbered_json(record_json(ordered_record()), 7)};
   }
   [[nodiscard]] Result<std::string> series(const std::string& group, TimePoint since) const override {
     if (disk_trouble) return failure(ErrorKind::unavailable, "state /x: disk I/O error");
@@ -72,8 +70,7 @@ class FakeApiData final : public ApiData {
   bool disk_trouble = false;
   Result<void> alive_state;
   Result<void> ready_state;
-  mutable int asked_limit = 0;
-  mutable std::optional<TimePoint> asked_before;
+  mutable TurnsAsked asked;
   mutable TimePoint asked_since;
 
  private:

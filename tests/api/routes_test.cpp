@@ -39,11 +39,19 @@ TEST_F(RoutesTest, shows_one_group) {
 
 TEST_F(RoutesTest, passes_decisions_on_as_they_were_kept) {
   const json decisions = json::parse(get("/v1/groups/app/decisions", {{"limit", "7"}, {"before", "2026-03-01T09:30:00Z"}}).body);
-  EXPECT_EQ(decisions.at("decisions").at(0), json::parse(record_json(full_record())));
-  EXPECT_EQ(data_.asked_limit, 7);
-  EXPECT_EQ(data_.asked_before, TimePoint{std::chrono::milliseconds{1'772'357'400'000}});
+  EXPECT_EQ(decisions.at("decisions").at(0), json::parse(numbered_json(record_json(full_record()), 8)));
+  EXPECT_EQ(data_.asked.limit, 7);
+  EXPECT_EQ(data_.asked.before, TimePoint{std::chrono::milliseconds{1'772'357'400'000}});
+  EXPECT_FALSE(data_.asked.changes);
   EXPECT_EQ(json::parse(get("/v1/groups/fresh/decisions").body), json::parse(R"({"decisions":[]})"));
-  EXPECT_EQ(data_.asked_limit, 50);
+  EXPECT_EQ(data_.asked.limit, 50);
+}
+
+TEST_F(RoutesTest, shows_only_the_decisions_that_changed_something_if_so_asked) {
+  for (const auto& [text, changes] : {std::pair("true", true), std::pair("false", false)}) {
+    EXPECT_EQ(get("/v1/groups/app/decisions", {{"changes", text}}).status, 200);
+    EXPECT_EQ(data_.asked.changes, changes) << text;
+  }
 }
 
 TEST_F(RoutesTest, refuses_parameters_that_make_no_sense) {
@@ -51,6 +59,9 @@ TEST_F(RoutesTest, refuses_parameters_that_make_no_sense) {
     EXPECT_EQ(get("/v1/groups/app/decisions", {{"limit", limit}}).status, 400) << limit;
   }
   EXPECT_EQ(get("/v1/groups/app/decisions", {{"before", "yesterday"}}).status, 400);
+  for (const char* changes : {"", "1", "True", "yes"}) {
+    EXPECT_EQ(get("/v1/groups/app/decisions", {{"changes", changes}}).status, 400) << changes;
+  }
   for (const char* path : {"/v1/groups/%", "/v1/groups/%4", "/v1/groups/%zz"}) EXPECT_EQ(get(path).status, 400) << path;
 }
 

@@ -100,8 +100,8 @@ TEST_F(ApiServerTest, answers_over_http) {
   EXPECT_NE(text.find("Content-Type: application/json\r\n"), std::string::npos);
   EXPECT_NE(text.find("X-Content-Type-Options: nosniff\r\n"), std::string::npos);
   EXPECT_NE(text.find(R"({"decisions":[{"format":1,)"), std::string::npos) << text;
-  EXPECT_EQ(data_.asked_limit, 7);
-  EXPECT_TRUE(data_.asked_before);
+  EXPECT_EQ(data_.asked.limit, 7);
+  EXPECT_TRUE(data_.asked.before);
 }
 
 TEST_F(ApiServerTest, keeps_a_connection_for_further_requests) {

@@ -11,13 +11,17 @@
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <thread>
 
+#include "controller/render/json.h"
 #include "controller/state/sqlite_store.h"
 #include "platform/command.h"
 #include "platform/file.h"
+#include "platform/http_client.h"
+#include "tests/api/openapi_document.h"
 #include "tests/support/certificates.h"
 #include "tests/support/free_port.h"
 #include "tests/support/http_stub.h"
@@ -31,6 +35,7 @@ namespace {
 using namespace std::chrono_literals;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::IsEmpty;
 using testing::Not;
 
 class Cli : public testing::Test {
@@ -115,7 +120,9 @@ INSTANTIATE_TEST_SUITE_P(
                     HelpCase{"validate", {"--config", "--schema", "--reference"}},
                     HelpCase{"plan", {"--config", "--group", "--out", "Exit status"}}, HelpCase{"apply", {"plan", "3"}},
                     HelpCase{"status", {"--config", "--watch", "--url", "--token-file", "--ca"}},
-                    HelpCase{"explain", {"--config", "group"}}, HelpCase{"history", {"--config", "group", "--limit"}},
+                    HelpCase{"explain", {"--config", "group", "--url", "--token-file", "--ca", "--certificate", "--key"}},
+                    HelpCase{"history",
+                             {"--config", "group", "--limit", "--url", "--token-file", "--ca", "--certificate", "--key"}},
                     HelpCase{"test", {"files", "--json"}},
                     HelpCase{"scale", {"--config", "group", "servers", "--for", "--url", "--token-file", "--ca"}},
                     HelpCase{"pause", {"--config", "group", "--out", "--in", "--for"}}, HelpCase{"resume", {"--config", "group"}},
@@ -757,6 +764,12 @@ TEST_F(CliOrders, with_tls_and_tokens_it_is_reached_by_its_configuration_and_fro
   EXPECT_EQ(watched.status, 0) << watched.output;
   EXPECT_THAT(watched.output, AllOf(HasSubstr("IN_SERVICE"), HasSubstr("app ")));
   EXPECT_EQ(json_of(elsewhere({"status", "--json"}, "reader"))["groups"][0]["name"], "app");
+  for (const std::string question : {"explain", "history"}) {
+    EXPECT_EQ(elsewhere({question, "app"}, "reader").status, 0);
+    const CommandResult without_token = elsewhere({question, "app"}, "");
+    EXPECT_EQ(without_token.status, 1);
+    EXPECT_THAT(without_token.output, AllOf(HasSubstr("401"), HasSubstr("--token-file")));
+  }
 
   const CommandResult reader = elsewhere({"pause", "app"}, "reader");
   EXPECT_EQ(reader.status, 1);
@@ -771,6 +784,84 @@ TEST_F(CliOrders, with_tls_and_tokens_it_is_reached_by_its_configuration_and_fro
   const CommandResult plain = weir({"status", "--url", fmt::format("http://127.0.0.1:{}", port_)});
   EXPECT_EQ(plain.status, 1);
   EXPECT_THAT(weir({"status", "--url", "127.0.0.1"}).output, HasSubstr("expected http://HOST:PORT or https://HOST:PORT"));
+}
+
+TEST_F(CliOrders, explain_and_history_tell_the_same_on_its_machine_and_from_elsewhere) {
+  ASSERT_TRUE(run_controller()) << log();
+  EXPECT_EQ(weir_here({"scale", "app", "3", "--for", "1h"}).status, 0);
+  EXPECT_TRUE(wait_until(60s, [&] { return status()["servers"].size() == 3; })) << status().dump(1);
+  const auto elsewhere = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.end(), {"--url", fmt::format("http://127.0.0.1:{}", port_)});
+    return weir(std::move(arguments));
+  };
+
+  const nlohmann::json changes = json_of(elsewhere({"history", "app", "--json"}));
+  EXPECT_EQ(changes, json_of(weir_here({"history", "app", "--json"}))) << "there are three servers: nothing changes any more";
+  EXPECT_EQ(changes["group"], "app");
+  ASSERT_GE(changes["changes"].size(), 2U);
+  EXPECT_GT(changes["changes"][0]["turn"], changes["changes"][1]["turn"]);
+  EXPECT_EQ(json_of(elsewhere({"history", "app", "--limit", "1", "--json"}))["changes"].size(), 1U);
+  EXPECT_THAT(elsewhere({"history", "app"}).output, HasSubstr("ordered: held at 3 until"));
+
+  // Turns go on meanwhile; each is told alike.
+  nlohmann::json there;
+  EXPECT_TRUE(wait_until(60s, [&] {
+    there = json_of(elsewhere({"explain", "app", "--json"}));
+    return there == json_of(weir_here({"explain", "app", "--json"}));
+  })) << there.dump(1);
+  EXPECT_EQ(there["desired"], 3);
+  EXPECT_GT(there["turn"], changes["changes"][0]["turn"]);
+  EXPECT_THAT(elsewhere({"explain", "app"}).output, AllOf(HasSubstr("by hand: held at 3 until"), HasSubstr("operator")));
+
+  for (const char* question : {"explain", "history"}) {
+    const CommandResult unknown = elsewhere({question, "nobody"});
+    EXPECT_EQ(unknown.status, 1);
+    EXPECT_THAT(unknown.output, AllOf(HasSubstr("404"), HasSubstr("there is no group nobody")));
+  }
+}
+
+// What a controller makes of real turns is checked by the same document as what the tests of the API make up.
+TEST_F(CliOrders, what_a_controller_that_runs_answers_is_as_documented) {
+  write(fmt::format(R"(
+controller: {{state: "{}", interval: 200ms, listen: "127.0.0.1:{}", token: secret-of-the-test}}
+providers: {{cloud: {{type: memory}}}}
+groups:
+  - name: app
+    provider: cloud
+    version: v1
+    server: {{}}
+    min: 1
+    max: 4
+    cost: {{per_hour: 0.25, currency: EUR}}
+    policies: [{{name: always, type: schedule, cron: "* * * * *", duration: 1h, min: 2}}]
+    balancers: [{{type: file_sd, file: "{}"}}]
+)",
+                    file("state.db").string(), port_, file("peers.json").string()));
+  ASSERT_TRUE(run_controller()) << log();
+  EXPECT_EQ(weir_here({"scale", "app", "3", "--for", "1h"}).status, 0);
+  EXPECT_EQ(weir_here({"pause", "app", "--in"}).status, 0);
+  EXPECT_EQ(weir_here({"deploy", "start", "--group", "app", "--version", "v2"}).status, 0);
+  EXPECT_TRUE(wait_until(60s, [&] { return status()["servers"].dump().contains("v2"); })) << status().dump(1);
+
+  HttpClient http;
+  const OpenApiDocument document;
+  for (const std::string& documented : document.paths()) {
+    if (!document.operation(documented, "get")) continue;
+    std::string path = documented;
+    for (const auto& [parameter, value] : {std::pair("{group}", "app"), std::pair("{file}", "main.js")}) {
+      if (const std::size_t at = path.find(parameter); at != std::string::npos)
+        path.replace(at, std::string(parameter).size(), value);
+    }
+    const auto answer = http.fetch({.url = fmt::format("http://127.0.0.1:{}{}?since=2026-01-01T00:00:00Z", port_, path),
+                                    .timeout = 60s,
+                                    .keep_headers = true});
+    ASSERT_TRUE(answer) << path << ": " << answer.error().message;
+    EXPECT_EQ(answer->status, 200) << path;
+    EXPECT_THAT(
+        document.complaints(documented, "get", ApiResponse{answer->status, answer->content_type, answer->body, answer->headers}),
+        IsEmpty())
+        << path << ": " << answer->body;
+  }
 }
 
 TEST_F(CliOrders, a_backup_is_taken_while_it_runs_and_restored_when_it_does_not) {
@@ -1197,6 +1288,95 @@ TEST_F(CliDeployWait, abort_ends_with_0_once_it_went_back_and_promote_with_1) {
   const CommandResult promoted = weir_here({"deploy", "promote", "--group", "app", "--wait", "--json"});
   EXPECT_EQ(promoted.status, 1);
   EXPECT_THAT(promoted.output, AllOf(HasSubstr("aborted by ops"), HasSubstr("\"end\":\"went_back\"")));
+}
+
+// ---- explain and history of a controller elsewhere ------------------------------------------------------------------------
+
+/// In whose place a stub answers one request after the other.
+class CliElsewhere : public Cli {
+ protected:
+  static TimePoint at(int turn) { return TimePoint{std::chrono::milliseconds{1'772'357'400'000}} + turn * 1s; }
+  static std::string decision(int turn) {
+    return numbered_json(record_json({.group = "app", .at = at(turn), .orders = {{.kind = Order::Kind::resume}}}), turn);
+  }
+  /// The turns from `newest` down to `oldest`.
+  static std::string decisions(int newest, int oldest) {
+    std::string list;
+    for (int turn = newest; turn >= oldest; --turn) list += (list.empty() ? "" : ",") + decision(turn);
+    return R"({"decisions":[)" + list + "]}";
+  }
+  void answers(std::map<std::string, std::string> bodies) {
+    controller_.answer([bodies = std::move(bodies)](const HttpStub::Request& request) -> HttpStub::Answer {
+      const auto found = bodies.find(request.target);
+      if (found == bodies.end()) return {.status = 404, .body = R"({"detail":"not asked by this test"})"};
+      return {.status = 200, .body = found->second, .content_type = "application/json"};
+    });
+  }
+  CommandResult ask(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--url", controller_.url()});
+    return weir(std::move(arguments));
+  }
+
+ private:
+  HttpStub controller_;
+};
+
+TEST_F(CliElsewhere, history_asks_page_by_page_until_it_has_enough_or_there_is_no_more) {
+  const std::string path = "/v1/groups/app/decisions";
+  const std::map<std::string, std::string> pages = {
+      {path + "?changes=true&limit=100", decisions(500, 401)},
+      {path + "?changes=true&limit=100&before=2026-03-01T09%3A36%3A41.000Z", decisions(400, 301)},
+      {path + "?changes=true&limit=50&before=2026-03-01T09%3A35%3A01.000Z", decisions(300, 271)},
+      {path + "?changes=true&limit=5&before=2026-03-01T09%3A35%3A01.000Z", decisions(300, 296)},
+      {path + "?limit=1", decisions(512, 512)},
+  };
+  answers(pages);
+  const nlohmann::json all = json_of(ask({"history", "app", "--limit", "250", "--json"}))["changes"];
+  ASSERT_EQ(all.size(), 230U);
+  for (std::size_t index = 0; index < all.size(); ++index) EXPECT_EQ(all[index]["turn"], 500 - index);
+  const nlohmann::json enough = json_of(ask({"history", "app", "--limit", "205", "--json"}))["changes"];
+  ASSERT_EQ(enough.size(), 205U);
+  EXPECT_EQ(enough.back()["turn"], 296);
+  const CommandResult text = ask({"history", "app", "--limit", "205"});
+  EXPECT_EQ(text.status, 0) << text.output;
+  EXPECT_THAT(text.output, AllOf(HasSubstr("12 turns without change"), HasSubstr("resumed")));
+}
+
+TEST_F(CliElsewhere, a_group_of_any_name_is_asked_for) {
+  answers({{"/v1/groups/a%2Fb/decisions?limit=1", R"({"decisions":[]})"}});
+  const CommandResult none = ask({"explain", "a/b"});
+  EXPECT_EQ(none.status, 1);
+  EXPECT_THAT(none.output, HasSubstr("group a/b has had no turn yet"));
+}
+
+TEST_F(CliElsewhere, what_is_no_answer_of_weirs_is_an_error) {
+  for (const std::string body :
+       {"", "<html>", "[]", "{}", R"({"decisions":{}})", R"({"decisions":[1]})",
+        R"({"decisions":[{"at":"2026-03-01T09:30:00.000Z"}]})", R"({"decisions":[{"turn":1,"at":"noon"}]})"}) {
+    answers({{"/v1/groups/app/decisions?limit=1", body}, {"/v1/groups/app/decisions?changes=true&limit=20", body}});
+    for (const char* question : {"explain", "history"}) {
+      const CommandResult result = ask({question, "app"});
+      EXPECT_EQ(result.status, 1) << body;
+      EXPECT_THAT(result.output, HasSubstr("is not answered as weir would")) << body;
+    }
+  }
+  answers({{"/v1/groups/app/decisions?limit=1", decisions(7, 7)}, {"/v1/groups/app", "<html>"}});
+  EXPECT_THAT(ask({"explain", "app"}).output, HasSubstr("/v1/groups/app is not answered as weir would"));
+  // One of a later version.
+  answers({{"/v1/groups/app/decisions?limit=1", R"({"decisions":[{"format":9,"turn":1,"at":"2026-03-01T09:30:00.000Z"}]})"},
+           {"/v1/groups/app", "{}"}});
+  const CommandResult later = ask({"explain", "app"});
+  EXPECT_EQ(later.status, 1);
+  EXPECT_THAT(later.output, HasSubstr("has format 9"));
+}
+
+TEST_F(CliElsewhere, nobody_there_is_an_error_that_says_so) {
+  for (const char* question : {"explain", "history"}) {
+    const CommandResult result = weir({question, "app", "--url", fmt::format("http://127.0.0.1:{}", free_port())});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_THAT(result.output, HasSubstr("no weir answers at http://127.0.0.1:"));
+    EXPECT_THAT(weir({question, "app", "--url", "127.0.0.1"}).output, HasSubstr("expected http://HOST:PORT or https://HOST:PORT"));
+  }
 }
 
 // ---- import

@@ -188,16 +188,20 @@ class Reference {
   }
 
   static std::string content_of(const YAML::Node& response) {
+    std::string types;
     for (const auto& content : response["content"]) {
       const YAML::Node schema = content.second["schema"];
       if (schema["$ref"]) return ": " + type_of(schema);
-      if (!schema["properties"]) return ", as " + content.first.as<std::string>();
+      if (!schema["properties"]) {
+        types += (types.empty() ? ", as " : " or ") + content.first.as<std::string>();
+        continue;
+      }
       std::string list;
       for (const auto& property : schema["properties"])
         list += fmt::format("{}`{}` ({})", list.empty() ? ": " : ", ", property.first.as<std::string>(), type_of(property.second));
       return list;
     }
-    return "";
+    return types;
   }
 
   void objects() { out_ += "## Objects\n\nOf answers. A field that is not always there is absent where it does not apply.\n\n"; }

@@ -122,6 +122,18 @@ TEST(RecordJson, a_copy_outlives_what_it_was_copied_from) {
   EXPECT_EQ(copy.record.plan.decision.steps[1].stage, "min_max");
 }
 
+TEST(RecordJson, is_numbered_among_the_turns_of_its_group) {
+  const std::string numbered = numbered_json(record_json(full_record()), 5'000'000'000);
+  json plain = json::parse(numbered);
+  EXPECT_EQ(plain.at("turn"), 5'000'000'000);
+  plain.erase("turn");
+  EXPECT_EQ(plain, json::parse(record_json(full_record())));
+  const auto read = parse_record(numbered);
+  ASSERT_TRUE(read) << read.error().message;
+  EXPECT_EQ(record_json(read->record), record_json(full_record()));
+  EXPECT_EQ(numbered_json("", 7), "") << "what is damaged stays so";
+}
+
 TEST(PlansJson, has_the_fields_users_script_against) {
   const GroupPlan plans[] = {full_plan()};
   const json document = json::parse(plans_json(plans));
@@ -227,6 +239,20 @@ TEST(StatusJson, shows_what_an_operator_has_ordered) {
   EXPECT_EQ(group.at("paused"), true);
   EXPECT_EQ(group.at("pause"), json::parse(R"({"out": true, "in": false})"));
   EXPECT_EQ(group.at("hold"), json::parse(R"({"servers": 3, "until": "2026-03-01T09:30:00.250Z", "by": "ops"})"));
+}
+
+TEST(StatusJson, of_what_an_operator_has_ordered_is_read) {
+  GroupStatus status;
+  EXPECT_EQ(parse_manual(status_json(status)), Manual{});
+  status.manual.hold = Manual::Hold{3, full_record().at, "ops"};
+  status.manual.pause = Manual::Pause{true, false, {}, "ann"};
+  EXPECT_EQ(parse_manual(status_json(status)), status.manual);
+  for (const char* text : {"", "[]", "nonsense", R"({"hold":{"servers":"many"}})", R"({"hold":{"servers":1,"until":"noon"}})"}) {
+    const auto read = parse_manual(text);
+    ASSERT_FALSE(read) << text;
+    EXPECT_EQ(read.error().kind, ErrorKind::invalid) << text;
+    EXPECT_NE(read.error().message.find("the group's status"), std::string::npos) << read.error().message;
+  }
 }
 
 TEST(StatusJson, shows_a_group_with_its_servers) {
