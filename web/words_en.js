@@ -159,6 +159,7 @@ export const english = {
   "charts.wants": "servers wanted ({type})",
   "charts.gap": "not recorded",
   "charts.summary": "{title}: now {now}, lowest {low}, highest {high}, from {from} to {to}",
+  "charts.summary_also": "{line}: now {now}",
   "charts.summary_empty": "{title}: nothing recorded from {from} to {to}",
   "charts.table": "The numbers as a table",
   "charts.table_note": "Newest first, at most {n} of the turns shown above.",

@@ -159,6 +159,7 @@ export const korean = {
   "charts.wants": "정책이 원한 대수({type})",
   "charts.gap": "기록 없음",
   "charts.summary": "{title}: 현재 {now}, 최저 {low}, 최고 {high}, {from}부터 {to}까지",
+  "charts.summary_also": "{line}: 현재 {now}",
   "charts.summary_empty": "{title}: {from}부터 {to}까지 기록 없음",
   "charts.table": "표로 보기",
   "charts.table_note": "위에 그린 판단 가운데 최근 것부터 최대 {n}개입니다.",
