@@ -1,5 +1,6 @@
 // What the page says in English. From brace to brace this is JSON; words_ko.js has the same keys.
 export const english = {
+  "show_all": "Show all {n}",
   "skip": "Skip to the group",
   "title.group": "{group} · weir",
   "contact.live": "Live, {time}",
@@ -12,7 +13,7 @@ export const english = {
   "contact.retry": "Try now",
   "language": "Language",
   "token.none": "Read only",
-  "token.set": "May write",
+  "token.set": "With a token",
   "token.button_label": "Token: {state}",
   "token.title": "Token",
   "token.explain": "Whatever changes something needs the secret that is in the file of controller.token_file. It stays in this tab until you close it, and goes nowhere but to weir.",
@@ -24,7 +25,6 @@ export const english = {
   "groups.none": "weir has no groups: its configuration names none, or it is still starting.",
   "groups.filter": "Find a group",
   "groups.no_match": "No group's name has this in it.",
-  "groups.more": "Show all {n}",
   "group.servers_of": "{in_service} of {desired} servers in service",
   "group.range": "min {min}, max {max}",
   "group.per_hour": "{cost} per hour",
@@ -118,6 +118,7 @@ export const english = {
   "deploy.hook_failed": "failed",
   "deploy.progress": "{version}: {done} of {all} servers in service",
   "servers": "Servers",
+  "servers.of": "{shown} of {n}, first those with a remark.",
   "servers.none": "There are no servers.",
   "server.id": "Server",
   "server.phase": "Phase",

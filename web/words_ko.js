@@ -1,5 +1,6 @@
 // What the page says in Korean. From brace to brace this is JSON; words_en.js has the same keys.
 export const korean = {
+  "show_all": "{n}개 모두 보기",
   "skip": "그룹으로 건너뛰기",
   "title.group": "{group} · weir",
   "contact.live": "실시간, {time}",
@@ -12,7 +13,7 @@ export const korean = {
   "contact.retry": "지금 다시 시도",
   "language": "언어",
   "token.none": "읽기 전용",
-  "token.set": "변경 가능",
+  "token.set": "토큰 사용 중",
   "token.button_label": "토큰: {state}",
   "token.title": "토큰",
   "token.explain": "무언가를 바꾸려면 controller.token_file 파일에 든 비밀 값이 필요합니다. 이 탭을 닫을 때까지만 보관하며, weir 말고는 어디에도 보내지 않습니다.",
@@ -24,7 +25,6 @@ export const korean = {
   "groups.none": "그룹이 없습니다. 설정에 그룹이 없거나 weir가 아직 시작하는 중입니다.",
   "groups.filter": "그룹 찾기",
   "groups.no_match": "이름에 이 글자가 들어간 그룹이 없습니다.",
-  "groups.more": "{n}개 모두 보기",
   "group.servers_of": "목표 {desired}대 중 {in_service}대 서비스 중",
   "group.range": "최소 {min}, 최대 {max}",
   "group.per_hour": "시간당 {cost}",
@@ -118,6 +118,7 @@ export const korean = {
   "deploy.hook_failed": "실패",
   "deploy.progress": "{version}: {all}대 중 {done}대 서비스 중",
   "servers": "서버",
+  "servers.of": "{n}대 가운데 {shown}대이며, 비고가 있는 서버가 먼저입니다.",
   "servers.none": "서버가 없습니다.",
   "server.id": "서버",
   "server.phase": "단계",
