@@ -11,6 +11,8 @@ namespace weir {
 namespace {
 
 constexpr int kMostWeight = 100;
+/// Of the traffic, for a version that has not had any yet.
+constexpr double kLeastShare = 0.001;
 /// Steps of Rollout::step for blue_green.
 constexpr int kBorn = 0;
 constexpr int kSwitched = 1;
@@ -33,6 +35,7 @@ class Advance {
   Course run() {
     rollout_.waits.clear();
     rollout_.at_checkpoint = false;
+    if (now_.blocked) wait_for_balancers();
     if (rollout_.direction == Rollout::Direction::forward && has_to_go_back()) return course_;
     if (rollout_.direction == Rollout::Direction::back) {
       go_back();
@@ -87,6 +90,10 @@ class Advance {
       wait(fmt::format("for the hook {}, which asks to wait{}{}", to_string(point), run.said.empty() ? "" : ": ", run.said));
       return false;
     }
+    if (another_hook_runs()) {
+      wait("for a hook that still runs");
+      return false;
+    }
     if (run.token.empty() || run.ended_at) run = new_run(point, about);
     // One that was started and is not under way was lost with the controller that started it.
     if (std::ranges::find(now_.hooks, run.token) == now_.hooks.end()) course_.hook = run;
@@ -96,6 +103,12 @@ class Advance {
   HookRun& last_run(HookPoint point) {
     const auto run = std::ranges::find(rollout_.hooks, point, &HookRun::point);
     return run != rollout_.hooks.end() ? *run : rollout_.hooks.emplace_back(HookRun{.point = point});
+  }
+  /// Of a deploy that this one took the place of, or of a gate that somebody skipped: no two of them at once.
+  [[nodiscard]] bool another_hook_runs() const {
+    return std::ranges::any_of(now_.hooks, [this](const std::string& token) {
+      return std::ranges::find(rollout_.hooks, token, &HookRun::token) == rollout_.hooks.end();
+    });
   }
   [[nodiscard]] HookRun new_run(HookPoint point, int about) const {
     return {.point = point,
@@ -134,15 +147,27 @@ class Advance {
       return true;
     }
     // With all new servers at work there is nothing to go back for: the old ones only leave.
-    if (std::min(now_.fresh.soaked, now_.fresh.well) >= now_.desired || now_.at - rollout_.progressed_at < rule_.progress_deadline)
-      return false;
+    if (std::min(now_.fresh.soaked, now_.fresh.well) >= now_.desired || !is_overdue()) return false;
+    // And nothing to go back to.
+    const bool old_leave = rollout_.strategy == Strategy::blue_green ? rollout_.step >= kLettingGo : now_.old.live == 0;
+    if ((now_.old.existing == 0 || old_leave) && now_.fresh.serving > 0) return false;
     turn_back(rollout_, now_.at,
               fmt::format("nothing moved for {}{}", format_duration(rule_.progress_deadline),
                           rollout_.last_failure.empty() ? "" : ": " + rollout_.last_failure));
     return true;
   }
 
+  [[nodiscard]] bool is_overdue() const { return now_.at - rollout_.progressed_at >= rule_.progress_deadline; }
+  /// Nothing is left to replace, and what is missing of the new version does not come.
+  [[nodiscard]] bool is_all_there_will_be() const { return now_.old.existing == 0 && now_.fresh.serving > 0 && is_overdue(); }
+
   void wait(std::string what) { rollout_.waits = std::move(what); }
+
+  /// They could not send the traffic back either.
+  void wait_for_balancers() {
+    rollout_.progressed_at = now_.at;
+    wait("until every balancer sends the new servers traffic");
+  }
 
   void wait_until(TimePoint until, std::string_view what) {
     course_.revisit_at = until;
@@ -202,7 +227,9 @@ class Advance {
     const int batch = std::max(1, surge() + now_.desired - floor());
     course_.room = now_.desired + surge();
     const int proven = this->proven();
-    course_.fresh = std::min(cap, std::max(now_.fresh.live, proven + batch));
+    // With no old server left to replace there is nothing to be careful of.
+    const int next = proven > 0 && now_.old.live == 0 ? now_.desired : proven + batch;
+    course_.fresh = std::min(cap, std::max(now_.fresh.live, next));
     course_.old = std::max(0, now_.desired - course_.fresh);
     course_.spare_old = now_.old.serving + proven - floor();
     course_.spare_fresh = serving() - floor();
@@ -247,7 +274,7 @@ class Advance {
     course_.room = now_.desired + surge();
     course_.fresh = std::clamp(share_of(step.percent, now_.desired), 1, std::max(1, now_.desired));
     course_.old = share_of(100 - step.percent, now_.desired);
-    const bool reached = now_.fresh.serving >= course_.fresh;
+    const bool reached = now_.fresh.serving >= course_.fresh && !now_.blocked;
     if (!reached) rollout_.reached_at.reset();
     if (reached && !rollout_.reached_at) rollout_.reached_at = now_.at;
     // No more than the new ones can carry, and the old ones give way only as far as that goes.
@@ -256,13 +283,15 @@ class Advance {
     if (share > 0 && share < 1) course_.share = share;
     course_.spare_old = std::min(now_.old.serving - share_of(100 - 100 * share, now_.desired), serving() - floor());
     course_.spare_fresh = serving() - floor();
-    if (course_.spare_old > 0 && !has_run(HookPoint::before_switch)) course_.spare_old = 0;
+    if (course_.spare_old > 0 && (now_.blocked || !has_run(HookPoint::before_switch))) course_.spare_old = 0;
     if (!reached) {
       // Said before there was anything to skip.
       (void)is_promoted();
       return;
     }
     const TimePoint until = *rollout_.reached_at + step.soak;
+    const bool proven = rollout_.promoted || (now_.at >= until && is_approved(until));
+    if (proven && !has_run(HookPoint::after_new_healthy)) return;
     if (is_through(until)) return go_on(step.percent);
     if (now_.at >= until) return;
     wait_until(until, fmt::format("it soaks with {:g}% of the traffic", step.percent));
@@ -280,8 +309,12 @@ class Advance {
 
   void be_born() {
     course_.old = now_.desired;
+    // What a deploy before this one left beyond that takes the place of a new one.
+    course_.spare_old = now_.old.serving - now_.desired;
     if (is_promoted()) rollout_.trusted_at = now_.at;
     if (now_.fresh.ready < now_.desired) return wait("the new servers become ready");
+    // They are to leave the traffic, and after that the group.
+    if (now_.old.kept > 0) return wait(fmt::format("until all servers of {} may be removed", rollout_.from));
     if (!has_run(HookPoint::after_new_healthy) || !ends_step() || !has_run(HookPoint::before_switch)) return;
     rollout_.step = kSwitched;
     rollout_.reached_at = now_.at;
@@ -291,6 +324,11 @@ class Advance {
   }
 
   void keep_old() {
+    if (now_.blocked) {
+      rollout_.reached_at = now_.at;
+      return;
+    }
+    if (is_all_there_will_be()) return go_on(100);
     if (now_.fresh.serving < now_.desired) {
       // The switch was the move. More servers than there is room for are not what a version is sent back for.
       if (now_.no_room) rollout_.progressed_at = now_.at;
@@ -303,7 +341,7 @@ class Advance {
   }
 
   void end_forward() {
-    if (now_.fresh.soaked < now_.desired) return;
+    if (now_.fresh.soaked < now_.desired && !is_all_there_will_be()) return;
     if (now_.old.existing > 0) return wait_for_leaving(now_.old.existing, rollout_.from);
     if (!has_run(HookPoint::after)) return;
     end(Rollout::End::done);
@@ -331,13 +369,26 @@ class Advance {
     const bool full = now_.old.existing + now_.fresh.existing >= course_.room;
     if (whole) course_.spare_fresh = now_.fresh.serving;
     // Without room for the rest of the old ones they take the places of the new ones one by one.
-    if (!whole && (full || now_.no_room)) course_.spare_fresh = serving() - (surge() > 0 ? now_.desired : floor());
-    if (!whole) {
-      if (const CanaryStep* step = canary_step()) course_.share = step->percent / 100;
-      wait(fmt::format("{} of {} servers of {} serve", now_.old.serving, now_.desired, rollout_.from));
-    }
+    if (!whole && (full || now_.no_room)) course_.spare_fresh = serving() - least_on_the_way_back();
+    if (canary_step() != nullptr) share_on_the_way_back();
+    if (!whole) wait(fmt::format("{} of {} servers of {} serve", now_.old.serving, now_.desired, rollout_.from));
     if (whole && now_.fresh.existing > 0) wait_for_leaving(now_.fresh.existing, rollout_.version);
     if (whole && now_.fresh.existing == 0) end(Rollout::End::went_back);
+  }
+
+  /// So many have to serve while the versions change places. A platform that is full gives no other way than with one fewer.
+  [[nodiscard]] int least_on_the_way_back() const {
+    const int least = surge() > 0 ? now_.desired : floor();
+    if (!now_.no_room) return least;
+    return std::max({std::min(floor(), now_.desired - 1), std::min(now_.min, now_.desired), std::min(now_.desired, 1)});
+  }
+
+  /// No more than the version had before, nor than its servers can carry.
+  void share_on_the_way_back() {
+    if (now_.fresh.serving == 0 || now_.desired == 0) return;
+    const double carried = 1.0 * now_.fresh.serving / now_.desired;
+    const double share = std::min(rollout_.share.value_or(kLeastShare), carried);
+    if (share < 1) course_.share = share;
   }
 
   void note_progress() {
@@ -381,13 +432,24 @@ bool is_judged(const Rollout& rollout, const Scene& scene) {
 
 bool is_fresh(const Rollout& rollout, std::string_view version) {
   if (version == rollout.version) return true;
-  const bool back = rollout.direction == Rollout::Direction::back;
-  return back && version != rollout.from && std::ranges::find(rollout.replaced, version) != rollout.replaced.end();
+  return rollout.direction == Rollout::Direction::back && is_replaced(rollout, version);
+}
+
+bool is_replaced(const Rollout& rollout, std::string_view version) {
+  return std::ranges::find(rollout.replaced, version) != rollout.replaced.end();
+}
+
+std::optional<double> replaced_share(const Rollout& rollout) {
+  const double before = rollout.replaced.empty() ? 0 : rollout.replaced_share.value_or(1);
+  const bool had_none = !rollout.share && rollout.step == 0 && rollout.strategy != Strategy::rolling;
+  const double share = before + (had_none ? 0 : rollout.share.value_or(1));
+  return share < 1 ? std::optional(share) : std::nullopt;
 }
 
 bool holds_back(const std::optional<Rollout>& rollout, std::string_view version) {
-  if (!is_active(rollout) || rollout->strategy != Strategy::blue_green || version != rollout->version) return false;
-  return rollout->step == kBorn;
+  if (!is_active(rollout)) return false;
+  if (is_replaced(*rollout, version)) return true;
+  return rollout->strategy == Strategy::blue_green && version == rollout->version && rollout->step == kBorn;
 }
 
 bool keeps_standby(const std::optional<Rollout>& rollout) {
@@ -403,21 +465,28 @@ void turn_back(Rollout& rollout, TimePoint at, std::string why) {
   rollout.waits.clear();
 }
 
-void weigh(double share, const std::vector<bool>& is_new, std::vector<Peer>& peers) {
-  const auto fresh = std::ranges::count(is_new, true);
-  const auto old = std::ranges::count(is_new, false);
-  if (fresh == 0 || old == 0) return;
-  // fresh * w / (fresh * w + old * W) <= share
-  const double ratio = share * static_cast<double>(old) / ((1 - share) * static_cast<double>(fresh));
-  int light = kMostWeight;
-  int heavy = kMostWeight;
-  if (ratio <= 1) {
-    light = std::max(1, static_cast<int>(std::floor(kMostWeight * ratio + 1e-9)));
-  } else {
-    heavy = std::max(1, static_cast<int>(std::ceil(kMostWeight / ratio - 1e-9)));
+void weigh(double share, const std::vector<bool>& is_meant, std::vector<Peer>& peers) {
+  const auto meant = std::ranges::count(is_meant, true);
+  double rest = 0;
+  int heaviest = 0;
+  for (std::size_t index = 0; index < peers.size(); ++index) {
+    if (is_meant[index]) continue;
+    rest += peers[index].weight;
+    heaviest = std::max(heaviest, peers[index].weight);
   }
-  const int common = std::gcd(light, heavy);
-  for (std::size_t index = 0; index < peers.size(); ++index) peers[index].weight = (is_new[index] ? light : heavy) / common;
+  if (meant == 0 || heaviest == 0) return;
+  // meant * w / (meant * w + rest) <= share
+  const double wanted = share * rest / ((1 - share) * static_cast<double>(meant));
+  const double scale = kMostWeight / std::max<double>(wanted, heaviest);
+  int common = 0;
+  for (std::size_t index = 0; index < peers.size(); ++index) {
+    int& weight = peers[index].weight;
+    // Rounded so that the share stays below.
+    weight = static_cast<int>(is_meant[index] ? std::floor(wanted * scale + 1e-9) : std::ceil(weight * scale - 1e-9));
+    weight = std::max(1, weight);
+    common = std::gcd(common, weight);
+  }
+  for (Peer& peer : peers) peer.weight /= common;
 }
 
 }  // namespace weir

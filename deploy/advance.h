@@ -21,6 +21,7 @@ struct Side {
   int ready = 0;     ///< healthy for as long, and held back from the traffic
   int leaving = 0;   ///< drained or being removed, and not kept as a way back
   int existing = 0;  ///< all that exist or may exist: those leaving and launches under way too
+  int kept = 0;      ///< of those that serve, may not be removed
 };
 
 /// What a deploy has to know of one instant.
@@ -36,6 +37,7 @@ struct Scene {
   std::optional<TimePoint> soaks_since;
   std::vector<std::string> hooks;  ///< tokens of those that run
   bool no_room = false;            ///< the provider has just refused a launch for want of room
+  bool blocked = false;            ///< a new server that serves is not known to get traffic from every balancer
 };
 
 /// What a deploy wants of one turn.
@@ -73,7 +75,13 @@ void hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout);
 /// True if servers of this version are the ones the deploy brings, or on its way back gets rid of.
 [[nodiscard]] bool is_fresh(const Rollout& rollout, std::string_view version);
 
-/// True while healthy servers of this version are kept out of the traffic.
+/// True if servers of this version are left of a deploy that another one took the place of.
+[[nodiscard]] bool is_replaced(const Rollout& rollout, std::string_view version);
+
+/// What all versions together that a deploy replaces may have of the traffic, if another one takes its place now; absent: no bound.
+[[nodiscard]] std::optional<double> replaced_share(const Rollout& rollout);
+
+/// True while healthy servers of this version are kept out of the traffic, unless they have some already.
 [[nodiscard]] bool holds_back(const std::optional<Rollout>& rollout, std::string_view version);
 
 /// True while old servers that left the traffic are kept as a way back.
@@ -82,8 +90,8 @@ void hook_ended(const Outcome& outcome, TimePoint at, Rollout& rollout);
 /// Goes back from here on. A bad version's failures do not hold the good one up: the caller forgets them.
 void turn_back(Rollout& rollout, TimePoint at, std::string why);
 
-/// Gives the peers weights so that those of the new version together get at most `share` of the traffic, as near as weights from 1
-/// to 100 come to it. `is_new[i]` says of which version peers[i] is. Without peers of both versions nothing changes.
-void weigh(double share, const std::vector<bool>& is_new, std::vector<Peer>& peers);
+/// Gives the peers weights so that those meant together get at most `share` of the traffic, as near as weights from 1 to 100 come
+/// to it; the others keep their proportions. `is_meant[i]` is about peers[i]. Where all or none are meant nothing changes.
+void weigh(double share, const std::vector<bool>& is_meant, std::vector<Peer>& peers);
 
 }  // namespace weir

@@ -137,18 +137,20 @@ struct Rollout {
   JudgeMemory judge;
   TimePoint started_at{};
   Direction direction = Direction::forward;
-  std::string why_back;                 ///< why it goes back, or went back
-  int step = 0;                         ///< how many checkpoints, canary steps or the switch (blue_green: 1) are behind it
-  double passed = 0;                    ///< percent of the last checkpoint or canary step behind it; those above are still to come
-  std::optional<TimePoint> reached_at;  ///< when what this step is about was reached; it soaks since then
-  std::optional<double> share;          ///< of the traffic that the new version may have at most now; absent: as its servers come
-  bool promoted = false;                ///< a person said to go on; used up by what it waits for now
-  std::optional<TimePoint> trusted_at;  ///< new servers that came before need no more soak, for a person said so
-  TimePoint progressed_at{};            ///< when it last moved
-  int moved = 0;                        ///< what it had come to then
-  int failures = 0;                     ///< of the new version
-  std::string last_failure;             ///< the last of them, for people
-  std::vector<HookRun> hooks;           ///< the last of each point, in the order of their start
+  std::string why_back;                  ///< why it goes back, or went back
+  int step = 0;                          ///< how many checkpoints, canary steps or the switch (blue_green: 1) are behind it
+  double passed = 0;                     ///< percent of the last checkpoint or canary step behind it; those above are still to come
+  std::optional<TimePoint> reached_at;   ///< when what this step is about was reached; it soaks since then
+  std::optional<double> share;           ///< of the traffic that the new version may have at most now; absent: as its servers come
+  std::optional<double> replaced_share;  ///< likewise all that were replaced, together
+  std::optional<TimePoint> blocked_at;   ///< when last a new server that serves was not known to get traffic from every balancer
+  bool promoted = false;                 ///< a person said to go on; used up by what it waits for now
+  std::optional<TimePoint> trusted_at;   ///< new servers that came before need no more soak, for a person said so
+  TimePoint progressed_at{};             ///< when it last moved
+  int moved = 0;                         ///< what it had come to then
+  int failures = 0;                      ///< of the new version
+  std::string last_failure;              ///< the last of them, for people
+  std::vector<HookRun> hooks;            ///< the last of each point, in the order of their start
   std::optional<TimePoint> ended_at;
   End end = End::none;
   std::string waits;           ///< what it waits for, for people; empty: nothing special

@@ -86,7 +86,7 @@ export const english = {
   "deploy.own": "The group's own",
   "deploy.confirm": "Deploy",
   "promote.title": "Promote {version}",
-  "promote.explain": "The deploy goes on, whatever it waits for. It waits for: {waits}",
+  "promote.explain": "Ends a wait for time, the judge, the gate or a person. It waits for: {waits}",
   "promote.confirm": "Promote",
   "abort.title": "Abort the deploy of {version}",
   "abort.explain": "All servers run {from} again. First the old capacity comes back, then the traffic moves.",

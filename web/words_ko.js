@@ -86,7 +86,7 @@ export const korean = {
   "deploy.own": "그룹 설정대로",
   "deploy.confirm": "배포",
   "promote.title": "{version} 계속 진행",
-  "promote.explain": "무엇을 기다리고 있든 배포를 다음으로 넘깁니다. 기다리는 것: {waits}",
+  "promote.explain": "시간, 판정, 게이트 또는 사람을 기다리는 것을 끝냅니다. 기다리는 것: {waits}",
   "promote.confirm": "계속 진행",
   "abort.title": "{version} 배포 중단",
   "abort.explain": "모든 서버를 다시 {from} 버전으로 되돌립니다. 예전 용량을 먼저 되살린 다음 트래픽을 옮깁니다.",

@@ -32,7 +32,7 @@ constexpr std::string_view kIndex =
     "/v1/groups/NAME/resume     POST: end both\n"
     "/v1/groups/NAME/deploys    POST {\"version\": \"v2\"}: bring all its servers to that version\n"
     "/v1/groups/NAME/deploys/current          the deploy under way, or the last one\n"
-    "/v1/groups/NAME/deploys/current/promote  POST: go on, whatever it waits for\n"
+    "/v1/groups/NAME/deploys/current/promote  POST: wait no longer\n"
     "/v1/groups/NAME/deploys/current/abort    POST: go back\n"
     "/                          all of this as a web page\n"
     "/metrics  /healthz  /readyz\n\n"

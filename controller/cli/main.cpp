@@ -304,7 +304,7 @@ void add_deploy_commands(CLI::App& app, Arguments& arguments, Command& chosen) {
   status->callback([&] { chosen = [&] { return weir::command_deploy_status(arguments.common, arguments.group); }; });
 
   CLI::App* promote = add_deploy_order(*deploy, arguments, weir::Order::Kind::promote, "promote",
-                                       "Let the deploy go on, whatever it waits for", chosen);
+                                       "End its wait for time, the judge, the gate or a person", chosen);
   promote->add_flag("--wait", arguments.order.wait, "Wait until it has ended. Exit status: 0 done, 1 it went back, or an error");
 
   CLI::App* abort = add_deploy_order(*deploy, arguments, weir::Order::Kind::abort, "abort",

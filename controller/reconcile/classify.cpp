@@ -39,6 +39,7 @@ void forget_future(TimePoint at, Memory& memory) {
   if (memory.rollout) {
     clamp(memory.rollout->reached_at);
     clamp(memory.rollout->trusted_at);
+    clamp(memory.rollout->blocked_at);
     memory.rollout->progressed_at = std::min(memory.rollout->progressed_at, at);
   }
   if (memory.help.trial) memory.help.trial->at = std::min(memory.help.trial->at, at);

@@ -64,9 +64,9 @@ Result<void> check_deploy(const Order& order, const Group& group, const Memory& 
                    fmt::format("group {} runs {} already, and no deploy is under way", group.name, order.version));
   }
   const Rollout& rollout = *memory.rollout;
-  const bool same = order.version == rollout.version;
-  const bool going_there = rollout.direction == Direction::back && order.version == rollout.from;
-  if (!same && !going_there) return {};
+  // Forward again is possible too: it may have been a mistake to go back.
+  const bool back = rollout.direction == Direction::back;
+  if (order.version != (back ? rollout.from : rollout.version)) return {};
   return failure(ErrorKind::invalid, fmt::format("group {}: {}", group.name, doing(rollout)));
 }
 
@@ -110,6 +110,7 @@ void deploy(const Order& order, const Group& group, TimePoint at, Memory& memory
   if (replaces) {
     rollout.from = memory.rollout->from;
     rollout.replaced = replaced_by(order.version, *memory.rollout);
+    rollout.replaced_share = replaced_share(*memory.rollout);
   }
   rollout.by = order.by;
   rollout.started_at = order.at;

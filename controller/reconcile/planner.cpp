@@ -283,7 +283,7 @@ class Planner {
     for (std::size_t index = 0; index < size(); ++index) {
       const Phase phase = server(index).phase;
       // A whole colour on its way is nobody's replacement.
-      if (holds_back(memory_.rollout, server(index).version)) continue;
+      if (holds_back(memory_.rollout, server(index).version) && !known(index).admitted_at) continue;
       const bool leaving = phase == Phase::draining || phase == Phase::terminating;
       if (phase == Phase::pending || phase == Phase::warming ||
           (leaving && known(index).drain_cause == DrainCause::unhealthy && known(index).drain_at)) {
@@ -352,6 +352,11 @@ class Planner {
       rollout.progressed_at = at_;
       rollout.judge.inconclusive_since.reset();
     }
+    drop_replaced(rollout);
+    if (is_blocked(rollout)) {
+      rollout.blocked_at = at_;
+      rollout.judge.inconclusive_since.reset();
+    }
     const Rollout::Direction direction = rollout.direction;
     Scene before = scene(rollout);
     if (is_judged(rollout, before)) before.verdict = judge(group_.deploy.judge, observation_, rollout);
@@ -366,13 +371,43 @@ class Planner {
     if (rollout.end == Rollout::End::done) memory_.version = rollout.version;
     if (course_->hook) run_hook(*course_->hook);
     if (course_->switches) switch_over();
+    if (course_->old > 0 && before.old.kept > 0 && holds_back(rollout, rollout.version)) note_protected(Part::old, before.old.kept);
     if (course_->revisit_at) revisit(*course_->revisit_at);
+  }
+
+  /// What another deploy began and never had traffic gets none any more: it is in the way of what takes its place.
+  void drop_replaced(const Rollout& rollout) {
+    for (std::size_t index = 0; index < size(); ++index) {
+      const Server& one = server(index);
+      const bool never_served = (one.phase == Phase::pending || one.phase == Phase::warming) && !known(index).found_serving;
+      if (!never_served || !is_replaced(rollout, one.version) || !one.protection.empty()) continue;
+      terminate(index, fmt::format("{} takes the place of {}", rollout.version, one.version));
+    }
+    for (LaunchIntent& intent : memory_.launches) {
+      if (!intent.abandoned_at && is_replaced(rollout, intent.version)) intent.abandoned_at = at_;
+    }
+    forget_unattempted_launches();
+  }
+
+  /// A new server has been let into the traffic in an earlier turn, and some balancer is not known to send it any.
+  [[nodiscard]] bool is_blocked(const Rollout& rollout) const {
+    for (std::size_t index = 0; index < size(); ++index) {
+      const Server& one = now_.servers[index];
+      const std::optional<TimePoint>& admitted_at = memory_.servers[index].admitted_at;
+      if (!is_fresh(rollout, one.version) || !can_serve(one, now_.probe_suspected) || !admitted_at || *admitted_at == at_) continue;
+      const bool everywhere = std::ranges::all_of(observation_.balancers, [&](const BalancerView& view) {
+        return view.known && view.in_force && has_address(view, one.address);
+      });
+      if (!everywhere) return true;
+    }
+    return false;
   }
 
   [[nodiscard]] Scene scene(const Rollout& rollout) const {
     Scene scene{.at = at_, .desired = *memory_.desired, .min = plan_.decision.min, .max = plan_.decision.max};
     scene.hooks = observation_.hooks;
     scene.no_room = no_room_;
+    scene.blocked = rollout.blocked_at == at_;
     for (std::size_t index = 0; index < size(); ++index) {
       const Server& one = now_.servers[index];
       Side& side = is_fresh(rollout, one.version) ? scene.fresh : scene.old;
@@ -383,6 +418,7 @@ class Planner {
       const bool soaked = has_soaked(memory_.servers[index], rollout);
       const bool serves = can_serve(one, now_.probe_suspected);
       if (serves) ++side.serving;
+      if (serves && !one.protection.empty()) ++side.kept;
       if (serves && one.health.status != HealthStatus::unhealthy) ++side.well;
       if (serves && soaked) ++side.soaked;
       const std::optional<TimePoint> since = soaks_since(memory_.servers[index]);
@@ -408,9 +444,11 @@ class Planner {
     return rollout.trusted_at && soaks_since(one) <= rollout.trusted_at;
   }
 
+  /// Without traffic nothing soaks.
   [[nodiscard]] bool has_soaked(const ServerMemory& one, const Rollout& rollout) const {
     const std::optional<TimePoint> since = soaks_since(one);
-    return since && (at_ - *since >= group_.deploy.soak || is_trusted(one, rollout));
+    if (!since || rollout.blocked_at == at_) return false;
+    return at_ - std::max(*since, rollout.blocked_at.value_or(*since)) >= group_.deploy.soak || is_trusted(one, rollout);
   }
 
   void run_hook(const HookRun& run) {
@@ -495,6 +533,7 @@ class Planner {
       const bool may_return = one.drain_cause == DrainCause::surplus || one.drain_cause == DrainCause::standby;
       if (server(index).phase != Phase::draining || !may_return || !is_of(part, server(index).version)) continue;
       if (server(index).health.status == HealthStatus::unhealthy) continue;
+      if (course_ && is_replaced(*memory_.rollout, server(index).version)) continue;
       readmit(index, "the load returned while it was draining");
       --missing;
     }
@@ -561,6 +600,10 @@ class Planner {
       intent->abandoned_at = at_;
       --count;
     }
+    forget_unattempted_launches();
+  }
+
+  void forget_unattempted_launches() {
     std::erase_if(memory_.launches, [](const LaunchIntent& intent) { return intent.abandoned_at && intent.attempts == 0; });
   }
 
@@ -605,8 +648,8 @@ class Planner {
         std::ranges::count_if(now_.servers, [&](const Server& one) { return can_serve(one, now_.probe_suspected); }));
   }
 
-  /// Whom to let go first: what serves nobody, then the unhealthy, then the overflow, then whose paid time ends soonest, then one
-  /// of the fullest zone, then the youngest.
+  /// Whom to let go first: what serves nobody, then the unhealthy, then what a deploy replaced, then the overflow, then whose paid
+  /// time ends soonest, then one of the fullest zone, then the youngest.
   [[nodiscard]] std::vector<std::size_t> victims(Part part = Part::all) const {
     std::vector<std::size_t> order;
     std::map<std::string_view, int> left_in_zone;
@@ -619,7 +662,8 @@ class Planner {
     const auto reason = [this](std::size_t index) {
       const Server& one = now_.servers[index];
       const int use = one.phase != Phase::in_service ? 0 : one.health.status == HealthStatus::unhealthy ? 1 : 2;
-      return std::tuple(use, one.overflow ? 0 : 1, one.paid_until.value_or(TimePoint::max()));
+      const bool replaced = course_ && is_replaced(*memory_.rollout, one.version);
+      return std::tuple(use, replaced ? 0 : 1, one.overflow ? 0 : 1, one.paid_until.value_or(TimePoint::max()));
     };
     // A deploy lets the oldest go first.
     const auto youth = [this, part](std::size_t index) {
@@ -819,7 +863,7 @@ class Planner {
       add_peer_if((can_serve(one, now_.probe_suspected) && !is_unheard_of(one)) || keeps_traffic(index), one);
     }
     if (plan_.peers.empty()) keep_last_peers();
-    if (course_ && course_->share) share_traffic(*course_->share);
+    if (course_) share_traffic();
     if (!std::ranges::is_sorted(plan_.peers, {}, &Peer::address)) std::ranges::sort(plan_.peers, {}, &Peer::address);
     // Nobody is known who could serve: what a balancer says may be better than nothing.
     const auto may_serve = [](const BalancerView& view) { return !view.known || !view.peers.empty(); };
@@ -829,20 +873,34 @@ class Planner {
     }
   }
 
-  void share_traffic(double share) {
-    std::vector<bool> fresh;
-    for (const Peer& peer : plan_.peers) {
-      const auto one = std::ranges::find(now_.servers, peer.server, &Server::id);
-      fresh.push_back(one != now_.servers.end() && is_new(one->version));
-    }
-    weigh(share, fresh, plan_.peers);
+  void share_traffic() {
+    const Rollout& rollout = *memory_.rollout;
+    const std::vector<bool> replaced = peers_that([&](const Server& one) { return is_replaced(rollout, one.version); });
+    const auto count = static_cast<double>(std::ranges::count(replaced, true));
+    // As the one that was replaced was held to it.
+    if (rollout.replaced_share && count > *rollout.replaced_share * static_cast<double>(replaced.size()))
+      weigh(*rollout.replaced_share, replaced, plan_.peers);
+    if (!course_->share) return;
+    const std::vector<bool> fresh = peers_that([&](const Server& one) { return is_new(one.version); });
+    weigh(*course_->share, fresh, plan_.peers);
     for (std::size_t index = 0; index < plan_.peers.size(); ++index) {
       const Peer& peer = plan_.peers[index];
       const auto one = std::ranges::find(now_.servers, peer.server, &Server::id);
-      if (!fresh[index] || one == now_.servers.end() || weighs_already(peer)) continue;
-      act(Action::Kind::set_weight, *one, fmt::format("{} may have {:g}% of the traffic", one->version, 100 * share));
+      if (!fresh[index] || weighs_already(peer)) continue;
+      act(Action::Kind::set_weight, *one, fmt::format("{} may have {:g}% of the traffic", one->version, 100 * *course_->share));
       plan_.actions.back().weight = peer.weight;
     }
+  }
+
+  /// For each peer whether its server is such a one.
+  template <typename Condition>
+  [[nodiscard]] std::vector<bool> peers_that(Condition is_such) const {
+    std::vector<bool> result;
+    for (const Peer& peer : plan_.peers) {
+      const auto one = std::ranges::find(now_.servers, peer.server, &Server::id);
+      result.push_back(one != now_.servers.end() && is_such(*one));
+    }
+    return result;
   }
 
   [[nodiscard]] bool weighs_already(const Peer& peer) const {

@@ -144,6 +144,8 @@ void write_deploy(JsonWriter& out, const Rollout& rollout) {
   if (rollout.passed > 0) out.field("passed", rollout.passed);
   out.field_if("reached_at", rollout.reached_at);
   out.field_if("share", rollout.share);
+  out.field_if("replaced_share", rollout.replaced_share);
+  out.field_if("blocked_at", rollout.blocked_at);
   if (rollout.promoted) out.field("promoted", true);
   out.field_if("trusted_at", rollout.trusted_at);
   out.field("progressed_at", rollout.progressed_at);

@@ -603,6 +603,8 @@ void read(Fields& in, Rollout& rollout) {
   in.read("passed", rollout.passed);
   in.read("reached_at", rollout.reached_at);
   in.read("share", rollout.share);
+  in.read("replaced_share", rollout.replaced_share);
+  in.read("blocked_at", rollout.blocked_at);
   in.read("promoted", rollout.promoted);
   in.read("trusted_at", rollout.trusted_at);
   in.read("progressed_at", rollout.progressed_at);

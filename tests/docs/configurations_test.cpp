@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <regex>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -41,6 +43,28 @@ TEST(ShownConfigurations, are_valid) {
     }
     for (const ConfigError& error : config.error()) ADD_FAILURE() << to_string(error);
   }
+}
+
+/// The text with each key in a comment (`# key: …`, `# - key: …`, `# - {…`) taken out of it.
+std::string uncommented(const std::string& text) {
+  static const std::regex kKey(R"(^( *)# ( *(?:- \{|(?:- )?[a-z_]+:).*)$)");
+  std::istringstream lines(text);
+  std::string all;
+  for (std::string line; std::getline(lines, line);) all += std::regex_replace(line, kKey, "$1$2") + "\n";
+  return all;
+}
+
+TEST(PackagedConfiguration, has_a_fleet_in_comments_that_gets_data_when_they_are_taken_away) {
+  const Catalogs catalogs = builtin_catalogs();
+  const std::string text = uncommented(read_text(std::filesystem::path(WEIR_SOURCE_DIR) / "packaging/weir.yaml"));
+  const ConfigResult config = parse_config(text, "weir.yaml", complete_environment(), catalogs);
+  ASSERT_TRUE(config) << to_string(config.error().front());
+  EXPECT_THAT(lint_config(*config), testing::IsEmpty());
+  ASSERT_EQ(config->groups.size(), 2U);
+  const Group& fleet = config->groups.back();
+  EXPECT_NE(text.find("{job=\"app\"}"), std::string::npos) << "the query picks servers by the label that file_sd is to write";
+  EXPECT_NE(text.find("labels: {job: app}"), std::string::npos);
+  EXPECT_TRUE(std::ranges::any_of(fleet.balancers, [](const BalancerSpec& balancer) { return balancer.type == "file_sd"; }));
 }
 
 bool has_one_of(const std::vector<std::string>& headings, const std::vector<std::string>& wanted) {

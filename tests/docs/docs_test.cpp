@@ -75,6 +75,19 @@ TEST(Documentation, names_commands_that_exist) {
   for (const std::string& file : markdown_files(kRoot)) EXPECT_THAT(unknown_dev_commands(file, read_text(kRoot / file)), IsEmpty());
 }
 
+/// Which shown commands a test runs, and why not the others, is said in CONTRIBUTING.md.
+TEST(Documentation, has_commands_only_on_pages_that_contributing_tells_of) {
+  const std::string told = read_text(kRoot / "CONTRIBUTING.md");
+  for (const std::string& file : markdown_files(kRoot)) {
+    const auto blocks = fenced_blocks(file, read_text(kRoot / file));
+    const bool commands = std::ranges::any_of(blocks, [](const Block& block) { return block.language == "sh"; });
+    const bool by_another_name =
+        file.starts_with("README.") || file.starts_with("docs/tutorial.") || file.starts_with("docs/migrate/");
+    if (!commands || by_another_name) continue;
+    EXPECT_THAT(told, testing::HasSubstr(std::filesystem::path(file).filename().string())) << file;
+  }
+}
+
 TEST(Documentation, shows_configurations) { EXPECT_THAT(shown_configurations(kRoot), SizeIs(testing::Ge(4U))); }
 
 TEST(Documentation, decisions_are_all_listed) {

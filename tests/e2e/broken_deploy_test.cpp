@@ -26,7 +26,7 @@ constexpr const char* kDeploy = R"(
   strategy: canary
   max_surge: 1
   failure_limit: 1
-  steps: [{weight: 10%, soak: 8s}, {weight: 50%, soak: 5s}]
+  steps: [{weight: 10%, soak: FIRST_SOAK}, {weight: 50%, soak: 5s}]
   judge:
     interval: 1s
     samples: 'sum(increase(app_requests_total{version="{version}"}[4s]))'
@@ -40,6 +40,13 @@ constexpr const char* kDeploy = R"(
         below_old: 2.5
 )";
 constexpr const char* kGood = "service-time=40ms\n";
+
+/// `short_one` in every run, `long_one` in a soak: what shows only after a while has to show within the first step.
+std::string with_time(std::string text, const std::string& name, const char* short_one, const char* long_one) {
+  const std::size_t at = text.find(name);
+  return at == std::string::npos ? text : text.replace(at, name.size(), soaking() ? long_one : short_one);
+}
+std::string rule() { return with_time(kDeploy, "FIRST_SOAK", "8s", "30s"); }
 
 struct Broken {
   const char* name;
@@ -56,8 +63,8 @@ class BrokenDeploy : public testing::TestWithParam<Broken> {};
 
 TEST_P(BrokenDeploy, goes_back_by_itself_and_users_see_at_most_the_share_of_the_canary) {
   std::map<std::string, std::string> versions{{"v1", kGood}};
-  if (GetParam().options != nullptr) versions["v2"] = GetParam().options;
-  const auto site = Site::start({.min = kServers, .app_options = {}, .deploy = kDeploy, .versions = versions});
+  if (GetParam().options != nullptr) versions["v2"] = with_time(GetParam().options, "WHILE", "5s", "20s");
+  const auto site = Site::start({.min = kServers, .app_options = {}, .deploy = rule(), .versions = versions});
   ASSERT_TRUE(site);
   Traffic traffic(site->stand(), kRequestsPerSecond / 2);
 
@@ -89,7 +96,7 @@ TEST_P(BrokenDeploy, goes_back_by_itself_and_users_see_at_most_the_share_of_the_
 
 constexpr Broken kBroken[] = {
     {"does_not_start", nullptr, "exited", Broken::Users::see_nothing},
-    {"sickens_after_a_while", "service-time=40ms\nunhealthy-after=5s\n", "GET /health: 503", Broken::Users::see_nothing},
+    {"sickens_after_a_while", "service-time=40ms\nunhealthy-after=WHILE\n", "GET /health: 503", Broken::Users::see_nothing},
     {"makes_errors", "service-time=40ms\nerror-rate=0.05\n", "error ratio", Broken::Users::see_failures},
     {"is_three_times_slower", "service-time=120ms\n", "p95 seconds", Broken::Users::see_nothing},
     {"dies_after_a_while", "service-time=40ms\ncrash-after-requests=40\n", "exited", Broken::Users::see_failures},
@@ -99,8 +106,7 @@ INSTANTIATE_TEST_SUITE_P(Versions, BrokenDeploy, testing::ValuesIn(kBroken),
                          [](const auto& tested) { return std::string(tested.param.name); });
 
 TEST(GoodDeploy, passes_the_judge_that_sends_broken_ones_back) {
-  const auto site =
-      Site::start({.min = kServers, .app_options = {}, .deploy = kDeploy, .versions = {{"v1", kGood}, {"v2", kGood}}});
+  const auto site = Site::start({.min = kServers, .app_options = {}, .deploy = rule(), .versions = {{"v1", kGood}, {"v2", kGood}}});
   ASSERT_TRUE(site);
   Traffic traffic(site->stand(), kRequestsPerSecond / 2);
   const CommandAnswer answer = site->deploy("v2", "canary");

@@ -20,9 +20,9 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr int kServers = 3;
-/// As short as the rules allow.
+/// As short as the rules allow, one server after the other.
 constexpr const char* kShortest =
-    R"({strategy: canary, max_surge: "100%", soak: 0s, steps: [{weight: 25%, soak: 100ms}, {weight: 50%, soak: 100ms}]})";
+    R"({strategy: canary, max_surge: 1, soak: 0s, steps: [{weight: 25%, soak: 100ms}, {weight: 50%, soak: 100ms}]})";
 
 class Deploy : public testing::TestWithParam<std::string> {
  protected:

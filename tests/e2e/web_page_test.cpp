@@ -268,7 +268,7 @@ TEST_F(WebPage, deploys_and_promotes) {
   EXPECT_TRUE(shows(".deploy-card .versions", "v2: 1 of 1 servers in service"));
   picture("deploy");
   click("[data-action=promote]");
-  EXPECT_TRUE(shows("dialog", "The deploy goes on, whatever it waits for."));
+  EXPECT_TRUE(shows("dialog", "Ends a wait for time, the judge, the gate or a person."));
   click("dialog .strong");
   EXPECT_TRUE(shows(".deploy-card", "v2 is on all servers since"));
   EXPECT_TRUE(shows(".tiles [data-key=version] .value", "v2"));

@@ -31,6 +31,7 @@ class World {
     std::string version = "v1";
     bool sick = false;                  ///< runs, but answers badly
     bool dead = false;                  ///< crashed; listed with a failure until removed
+    bool locked = false;                ///< the provider does not remove it
     std::optional<TimePoint> going_at;  ///< termination asked for: gone from then on
     int connections = 0;
     std::optional<TimePoint> out_since;  ///< not in the loaded peers since
@@ -70,6 +71,7 @@ class World {
   Duration boot{3000};
   Duration list_lag{0};
   bool connections_known = true;
+  std::optional<int> room;  ///< so many machines the provider has at most
   /// What becomes of servers of a version that is no good, from so long after their boot on.
   struct Fault {
     enum class Kind { never_boots, crashes, falls_sick };
@@ -172,7 +174,8 @@ class World {
                                  : machine.boots_at > now ? Phase::pending
                                                           : Phase::warming,
                         .launched_at = machine.launched_at,
-                        .failure = machine.dead ? "exited with status 1" : ""});
+                        .failure = machine.dead ? "exited with status 1" : "",
+                        .protection = machine.locked ? "locked" : ""});
     }
     std::ranges::sort(listed, {}, &Server::id);
     seen.servers = listed;
@@ -299,6 +302,10 @@ class World {
       outcomes.push_back({Outcome::Kind::launch, action.server, Error{*faults.launch_error, "fault"}});
       return;
     }
+    if (room && running() >= *room) {
+      outcomes.push_back({Outcome::Kind::launch, action.server, Error{ErrorKind::out_of_capacity, "quota"}});
+      return;
+    }
     const bool again = std::ranges::find(machines, action.server, &Machine::token) != machines.end();
     if (!again) {
       const int number = next_machine++;
@@ -344,7 +351,7 @@ class World {
   void terminate(const Faults& faults, const Action& action, const Turn& turn) {
     if (dies(faults)) return;
     const auto machine = std::ranges::find(machines, action.server, &Machine::id);
-    if (machine == machines.end() || faults.terminate_fails) return;
+    if (machine == machines.end() || faults.terminate_fails || machine->locked) return;
     if (!group.chooses_victim) return let_one_go(*machine, turn);
     check_termination(*machine, turn);
     if (!machine->going_at) machine->going_at = now + std::chrono::seconds(1);
@@ -387,6 +394,30 @@ class World {
     check_peers(plan);
     check_drains(seen, turn);
     check_replacements(turn);
+    check_versions(turn);
+  }
+
+  /// What a deploy holds back gets no traffic, and what it tries no more than its share.
+  void check_versions(const Turn& turn) {
+    const std::optional<Rollout>& rollout = turn.memory.rollout;
+    for (const Action& action : turn.plan.actions) {
+      if (action.kind == Action::Kind::admit && holds_back(rollout, action.version))
+        fail(action.server + " got traffic, and its version is held back");
+    }
+    if (!is_active(rollout) || !rollout->share) return;
+    double all = 0;
+    double tried = 0;
+    int lightest = 0;
+    for (const Peer& peer : turn.plan.peers) {
+      const auto server = std::ranges::find(turn.observation.servers, peer.server, &Server::id);
+      const bool is_tried = server != turn.observation.servers.end() && is_fresh(*rollout, server->version);
+      all += peer.weight;
+      if (is_tried) tried += peer.weight;
+      if (is_tried) lightest = peer.weight;
+    }
+    // Without others, or at the least weight there is, it cannot have less.
+    if (tried < all && lightest > 1 && tried / all > *rollout->share + 1e-9)
+      fail("more traffic for the new version than its share");
   }
 
   /// A trust gate was told that the data is too old.

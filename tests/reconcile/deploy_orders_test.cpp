@@ -77,6 +77,7 @@ TEST(DeployOrder, is_possible_from_any_other_version) {
   EXPECT_EQ(refusal(deploy("v3"), deploying()), "") << "it takes the place of the one under way";
   EXPECT_EQ(refusal(deploy("v1"), deploying()), "");
   EXPECT_EQ(refusal(deploy("v3"), going_back()), "");
+  EXPECT_EQ(refusal(deploy("v2"), going_back()), "") << "forward again";
 }
 
 TEST(DeployOrder, needs_a_group_whose_servers_weir_starts_and_ends) {
@@ -116,10 +117,7 @@ TEST(DeployOrder, of_what_runs_already_is_refused) {
 
 TEST(DeployOrder, of_what_is_being_deployed_is_refused_with_what_goes_on) {
   EXPECT_EQ(refusal(deploy("v2"), deploying()), "group app: the deploy of v2 is already under way");
-  for (const char* version : {"v2", "v1"}) {
-    EXPECT_EQ(refusal(deploy(version), going_back()),
-              "group app: the deploy of v2 is already going back to v1: p95 is not below 1 s");
-  }
+  EXPECT_EQ(refusal(deploy("v1"), going_back()), "group app: the deploy of v2 is already going back to v1: p95 is not below 1 s");
 }
 
 TEST(DeployOrder, has_a_plain_version) {
@@ -182,6 +180,36 @@ TEST(DeployObeyed, takes_the_place_of_one_under_way_and_remembers_its_versions) 
   EXPECT_THAT(instead_of_back.rollout->replaced, ElementsAre("v2"));
 }
 
+TEST(DeployObeyed, of_what_is_going_back_goes_forward_again_from_the_beginning) {
+  EXPECT_EQ(after({deploy("v2")}, going_back()).rollout, (Rollout{.version = "v2",
+                                                                  .from = "v1",
+                                                                  .strategy = Strategy::canary,
+                                                                  .by = "ann",
+                                                                  .started_at = kOrdered,
+                                                                  .progressed_at = kNow}));
+}
+
+TEST(DeployObeyed, what_it_replaces_keeps_to_the_share_it_had) {
+  const auto replacing = [](Strategy strategy, int step, std::optional<double> share) {
+    Memory memory = deploying();
+    memory.rollout->strategy = strategy;
+    memory.rollout->step = step;
+    memory.rollout->share = share;
+    return after({deploy("v3")}, memory);
+  };
+  EXPECT_EQ(replacing(Strategy::canary, 0, 0.05).rollout->replaced_share, 0.05);
+  EXPECT_EQ(replacing(Strategy::canary, 0, {}).rollout->replaced_share, 0) << "it had no traffic yet";
+  EXPECT_EQ(replacing(Strategy::canary, 2, {}).rollout->replaced_share, std::nullopt) << "through all its steps";
+  EXPECT_EQ(replacing(Strategy::rolling, 0, {}).rollout->replaced_share, std::nullopt);
+  EXPECT_EQ(replacing(Strategy::blue_green, 0, {}).rollout->replaced_share, 0);
+  EXPECT_EQ(replacing(Strategy::blue_green, 1, {}).rollout->replaced_share, std::nullopt);
+  Memory third = replacing(Strategy::canary, 0, 0.05);
+  third.rollout->share = 0.25;
+  EXPECT_NEAR(*after({deploy("v4")}, third).rollout->replaced_share, 0.3, 1e-9) << "both of them";
+  third = replacing(Strategy::rolling, 0, {});
+  EXPECT_EQ(after({deploy("v4")}, third).rollout->replaced_share, std::nullopt);
+}
+
 TEST(DeployObeyed, of_the_version_it_came_from_goes_back) {
   Memory memory = deploying();
   memory.launch_failures = 3;
@@ -220,7 +248,7 @@ TEST(DeployObeyed, what_makes_no_sense_by_then_is_passed_over) {
   EXPECT_EQ(after({promote(), abort_it(), deploy("v1")}, {.version = "v1"}), (Memory{.version = "v1"}));
   EXPECT_EQ(after({promote(), abort_it()}, deployed()), deployed());
   EXPECT_EQ(after({deploy("v2")}, deploying()), deploying());
-  EXPECT_EQ(after({abort_it(), deploy("v1"), deploy("v2"), promote()}, going_back()), going_back());
+  EXPECT_EQ(after({abort_it(), deploy("v1"), promote()}, going_back()), going_back());
   EXPECT_THAT(after({deploy("v2"), deploy("v2")}, {.version = "v1"}).rollout->replaced, IsEmpty());
   Group fixed = group();
   fixed.elastic = false;

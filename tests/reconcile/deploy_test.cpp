@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "controller/reconcile/orders.h"
 #include "deploy/advance.h"
 #include "tests/reconcile/story.h"
 
@@ -917,6 +918,269 @@ TEST(Rolling, where_the_list_tells_no_versions_what_was_launched_is_remembered) 
   EXPECT_EQ(story.listed.size(), 3U);
 }
 
+// ---- what a version gets that is on its way out ---------------------------------------------------------------------------------
+
+TEST(Canary, going_back_the_version_has_no_more_of_the_traffic_than_it_had) {
+  DeployStory story(10, 20);
+  story.group.deploy.steps = {{10, 5s}, {50, 5s}};
+  story.start("v2", Strategy::canary);
+  while (story.rollout().step == 0) story.second();
+  ASSERT_LE(story.share_of("v2"), 0.1);
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  for (int left = 600; left > 0 && is_active(story.memory.rollout); --left) {
+    story.second();
+    EXPECT_LE(story.share_of("v2"), 0.1 + 1e-9);
+  }
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back);
+}
+
+TEST(Canary, going_back_a_version_that_had_no_traffic_gets_hardly_any) {
+  DeployStory story(4, 20);
+  story.group.deploy.steps = {{50, 60s}};
+  story.start("v2", Strategy::canary);
+  while (story.count("v2") < 1) story.second();
+  story.memory.desired = 6;
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  story.second();
+  ASSERT_EQ(story.peers_of("v2"), 1);
+  EXPECT_LE(story.share_of("v2"), 0.01);
+}
+
+void replace_with(DeployStory& story, const std::string& version, Strategy strategy) {
+  const Order order{.kind = Order::Kind::deploy, .version = version, .strategy = strategy, .at = story.now, .by = "anna"};
+  ASSERT_TRUE(check_order(order, story.group, story.memory));
+  obey_orders(std::vector{order}, story.group, story.now, story.memory);
+}
+
+TEST(Replaced, a_colour_that_was_not_switched_to_gets_no_traffic) {
+  for (const Strategy strategy : {Strategy::rolling, Strategy::canary, Strategy::blue_green}) {
+    SCOPED_TRACE(to_string(strategy));
+    DeployStory story(3);
+    story.group.deploy.soak = 60s;
+    story.group.deploy.steps = {{34, 5s}};
+    story.start("v2", Strategy::blue_green);
+    story.seconds(5);
+    ASSERT_EQ(story.count("v2"), 3);
+    replace_with(story, "v3", strategy);
+    story.second();
+    EXPECT_EQ(story.count("v2"), 0) << "in its place v3 can come";
+    for (int left = 3600; left > 0 && is_active(story.memory.rollout); --left) {
+      story.second();
+      EXPECT_EQ(story.peers_of("v2"), 0);
+    }
+    EXPECT_EQ(story.rollout().end, Rollout::End::done);
+    EXPECT_EQ(story.count("v3"), 3);
+    EXPECT_EQ(story.least_serving, 3);
+  }
+}
+
+TEST(Replaced, a_canary_keeps_to_its_share_until_it_is_gone) {
+  for (const Strategy strategy : {Strategy::rolling, Strategy::canary, Strategy::blue_green}) {
+    SCOPED_TRACE(to_string(strategy));
+    DeployStory story(4, 20);
+    story.group.deploy.steps = {{5, 600s}};
+    story.start("v2", Strategy::canary);
+    while (story.peers_of("v2") < 1) story.second();
+    ASSERT_LE(story.share_of("v2"), 0.05);
+    story.group.deploy.hooks.before = Hook{.command = {"migrate"}};
+    story.group.deploy.steps = {{25, 5s}};
+    replace_with(story, "v3", strategy);
+    const auto expect_its_share = [&] { EXPECT_LE(story.share_of("v2"), 0.05 + 1e-9); };
+    story.second();
+    expect_its_share();
+    const std::string token = story.rollout().hooks.at(0).token;
+    story.outcomes.push_back({.kind = Outcome::Kind::hook, .subject = token});
+    for (int left = 3600; left > 0 && is_active(story.memory.rollout); --left) {
+      story.second();
+      expect_its_share();
+    }
+    EXPECT_EQ(story.rollout().end, Rollout::End::done) << story.rollout().why_back;
+    EXPECT_EQ(story.count("v3"), 4);
+  }
+}
+
+TEST(Replaced, a_version_that_was_going_back_leaves_before_the_one_it_came_from) {
+  DeployStory story(4);
+  story.start("v2");
+  while (story.peers_of("v2") < 2) story.second();
+  turn_back(story.rollout(), story.now, "p95 is not below 1 s");
+  story.second();
+  replace_with(story, "v3", Strategy::rolling);
+  const auto done = story.to_the_end();
+  std::vector<std::string> drained;
+  std::ranges::copy_if(done, std::back_inserter(drained), [](const std::string& one) { return one.starts_with("drain"); });
+  ASSERT_GE(drained.size(), 3U);
+  EXPECT_THAT(drained[0], StartsWith("drain v2"));
+  EXPECT_THAT(drained[1], StartsWith("drain v2"));
+  EXPECT_EQ(story.count("v3"), 4);
+  EXPECT_EQ(story.least_serving, 4);
+}
+
+TEST(Replaced, a_server_that_never_had_traffic_is_no_part_of_the_group) {
+  DeployStory story(4, 4);
+  story.group.deploy.max_surge = {0, false};
+  story.group.deploy.max_unavailable = {1, false};
+  story.start("v2");
+  while (story.count("v2") < 1) story.second();
+  story.health["v2-1"] = HealthStatus::unknown;
+  story.group.deploy.hooks.before = Hook{.command = {"migrate"}};
+  replace_with(story, "v3", Strategy::rolling);
+  story.seconds(30);
+  EXPECT_EQ(story.count("v2"), 0);
+  EXPECT_EQ(story.peers_of("v1"), 4) << "while the hook runs the group is whole";
+}
+
+TEST(Replaced, what_drains_of_it_does_not_come_back_for_more_load) {
+  DeployStory story(4, 10);
+  story.busy = 3;
+  story.group.drain_timeout = 600s;
+  story.start("v2");
+  while (story.peers_of("v2") < 1) story.second();
+  turn_back(story.rollout(), story.now, "p95 is not below 1 s");
+  while (story.peers_of("v2") > 0) story.second();
+  ASSERT_EQ(story.count("v2"), 1) << "it drains";
+  replace_with(story, "v3", Strategy::rolling);
+  story.memory.desired = 6;
+  EXPECT_THAT(story.seconds(60), Not(Contains("readmit v2-1")));
+}
+
+TEST(Replaced, by_itself_it_goes_forward_again) {
+  DeployStory story(4);
+  story.start("v2");
+  while (story.peers_of("v2") < 2) story.second();
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  story.wont_start = "v1";
+  story.seconds(5);
+  replace_with(story, "v2", Strategy::rolling);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  EXPECT_EQ(story.count("v2"), 4);
+}
+
+// ---- a full platform
+// --------------------------------------------------------------------------------------------------------------
+
+TEST(Rolling, back_where_there_is_room_for_the_group_and_no_more_one_makes_way_at_a_time) {
+  DeployStory story(4, 10);
+  story.group.deploy.pause_at = {50};
+  story.start("v2");
+  story.seconds(60);
+  ASSERT_EQ(story.count("v2"), 2);
+  ASSERT_EQ(story.count("v1"), 2);
+  turn_back(story.rollout(), story.now, "aborted by anna");
+  for (int left = 3600; left > 0 && is_active(story.memory.rollout); --left) story.second_with_room_for(4);
+  EXPECT_EQ(story.rollout().end, Rollout::End::went_back) << story.rollout().waits;
+  EXPECT_EQ(story.count("v1"), 4);
+  EXPECT_EQ(story.least_serving, 3);
+}
+
+TEST(Deploy, whose_old_servers_are_gone_is_done_at_its_deadline_though_growth_finds_no_room) {
+  for (const Strategy strategy : {Strategy::rolling, Strategy::canary, Strategy::blue_green}) {
+    SCOPED_TRACE(to_string(strategy));
+    DeployStory story(3, 10);
+    story.group.deploy.progress_deadline = 60s;
+    story.group.deploy.steps = {{50, 1s}};
+    story.busy = 3;
+    story.group.drain_timeout = 30s;
+    story.start("v2", strategy);
+    const int last_step = strategy == Strategy::blue_green ? 2 : 0;
+    while (story.peers_of("v2") < 3 || story.peers_of("v1") > 0 || story.rollout().step < last_step) story.second();
+    ASSERT_GT(story.count("v1"), 0) << "they drain";
+    story.memory.desired = 5;
+    for (int left = 3600; left > 0 && is_active(story.memory.rollout); --left) story.second_with_room_for(3);
+    EXPECT_EQ(story.rollout().end, Rollout::End::done) << story.rollout().waits << story.rollout().why_back;
+    EXPECT_EQ(story.peers_of("v2"), 3);
+    EXPECT_EQ(story.memory.version, "v2");
+  }
+}
+
+// ---- balancers that do not follow
+// -------------------------------------------------------------------------------------------------
+
+TEST(Deploy, nothing_soaks_while_a_balancer_does_not_send_the_new_servers_traffic) {
+  for (const Strategy strategy : {Strategy::rolling, Strategy::canary}) {
+    SCOPED_TRACE(to_string(strategy));
+    DeployStory story(4);
+    story.group.deploy.soak = 20s;
+    story.group.deploy.steps = {{25, 20s}};
+    story.start("v2", strategy);
+    story.balancers_obey = false;
+    const auto done = story.seconds(1200);
+    EXPECT_EQ(story.rollout().step, 0);
+    EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward);
+    EXPECT_EQ(story.rollout().waits, "until every balancer sends the new servers traffic");
+    EXPECT_THAT(done, Each(Not(StartsWith("terminate"))));
+    story.balancers_obey = true;
+    story.seconds(15);
+    EXPECT_EQ(story.rollout().step, 0) << "it soaks from when it has traffic";
+    EXPECT_GE(story.peers_of("v1"), strategy == Strategy::rolling ? 4 : 3);
+    story.to_the_end();
+    EXPECT_EQ(story.rollout().end, Rollout::End::done);
+  }
+}
+
+TEST(BlueGreen, the_old_servers_are_kept_from_when_the_traffic_has_followed) {
+  DeployStory story(3);
+  story.group.deploy.keep_old = 60s;
+  story.start("v2", Strategy::blue_green);
+  while (story.rollout().step == 0) {
+    story.balancers_obey = false;
+    story.second();
+  }
+  story.seconds(1200);
+  EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward);
+  EXPECT_EQ(story.count("v1"), 3);
+  story.balancers_obey = true;
+  story.seconds(55);
+  EXPECT_EQ(story.count("v1"), 3);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(BlueGreen, whose_old_servers_are_gone_is_done_at_its_deadline_though_growth_finds_no_room) {
+  DeployStory story(3, 10);
+  story.group.deploy.progress_deadline = 60s;
+  story.group.deploy.keep_old = 600s;
+  story.start("v2", Strategy::blue_green);
+  while (story.peers_of("v2") < 3) story.second();
+  for (const char* id : {"s1", "s2", "s3"}) story.vanish(id);
+  story.memory.desired = 5;
+  for (int left = 3600; left > 0 && is_active(story.memory.rollout); --left) story.second_with_room_for(3);
+  EXPECT_EQ(story.rollout().end, Rollout::End::done) << story.rollout().waits << story.rollout().why_back;
+}
+
+TEST(Canary, no_more_old_servers_leave_while_a_balancer_does_not_send_the_new_ones_traffic) {
+  DeployStory story(4);
+  story.group.deploy.max_surge = {2, false};
+  story.group.deploy.steps = {{50, 20s}};
+  story.start("v2", Strategy::canary);
+  story.second();
+  ASSERT_EQ(story.count("v2"), 2);
+  story.health["v2-2"] = HealthStatus::unknown;
+  story.balancers_obey = false;
+  story.seconds(5);
+  ASSERT_EQ(story.peers_of("v1"), 3) << "one made way for the first new one, in the same writing of the balancers";
+  story.health["v2-2"] = HealthStatus::healthy;
+  story.seconds(60);
+  EXPECT_EQ(story.peers_of("v1"), 3);
+  story.balancers_obey = true;
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(BlueGreen, does_not_switch_while_an_old_server_may_not_be_removed) {
+  DeployStory story(3);
+  story.find("s2")->protection = "protected from scale-in";
+  story.start("v2", Strategy::blue_green);
+  story.seconds(120);
+  EXPECT_EQ(story.rollout().step, 0);
+  EXPECT_EQ(story.rollout().waits, "until all servers of v1 may be removed");
+  EXPECT_TRUE(story.noted("while s2 of version v1 may not be removed: protected from scale-in"));
+  story.find("s2")->protection.clear();
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
 const Hook kHook{.command = {"migrate"}, .timeout = 60s};
 
 /// The token of the hook that the last plan starts; empty: it starts none.
@@ -1006,6 +1270,38 @@ TEST(Hooks, a_failure_after_the_first_new_servers_takes_them_back) {
     EXPECT_EQ(story.peers_of("v1"), 3);
     EXPECT_EQ(story.least_serving, 3);
   }
+}
+
+TEST(Hooks, of_a_canary_the_first_new_servers_are_looked_at_before_its_second_step) {
+  DeployStory story(10, 20);
+  story.group.deploy.steps = {{10, 5s}, {50, 5s}};
+  story.group.deploy.hooks.after_new_healthy = kHook;
+  story.start("v2", Strategy::canary);
+  const std::string token = until_hook(story);
+  ASSERT_THAT(token, StartsWith("after_new_healthy-"));
+  EXPECT_EQ(story.rollout().step, 0);
+  story.rollout().promoted = true;
+  story.seconds(600);
+  EXPECT_EQ(story.rollout().step, 0) << "a promotion skips waits, and not what has to be done";
+  end_hook(story, token);
+  story.to_the_end();
+  EXPECT_EQ(story.rollout().end, Rollout::End::done);
+}
+
+TEST(Hooks, one_of_the_deploy_before_is_waited_for) {
+  DeployStory story(3);
+  story.group.deploy.hooks.before = kHook;
+  story.start("v2");
+  const std::string token = until_hook(story);
+  replace_with(story, "v3", Strategy::rolling);
+  for (int second = 0; second < 1200; ++second) {
+    story.second();
+    EXPECT_EQ(started_hook(story), "");
+  }
+  EXPECT_EQ(story.rollout().direction, Rollout::Direction::forward);
+  EXPECT_EQ(story.rollout().waits, "for a hook that still runs");
+  end_hook(story, token);
+  EXPECT_THAT(until_hook(story), StartsWith("before-"));
 }
 
 TEST(Hooks, the_last_one_ends_the_deploy_and_its_failure_is_only_told) {

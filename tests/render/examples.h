@@ -25,6 +25,8 @@ namespace weir {
           .passed = 10,
           .reached_at = at - 12s,
           .share = 0.25,
+          .replaced_share = 0.1,
+          .blocked_at = at - 14s,
           .promoted = true,
           .trusted_at = at - 13s,
           .progressed_at = at - 12s,

@@ -202,7 +202,8 @@ TEST(StatusJson, shows_the_deploy_under_way_and_the_last_one) {
   const json deploy = json::parse(status_json(status)).at("deploy");
   EXPECT_EQ(deploy, json::parse(R"({"version": "v3", "from": "v1", "replaced": ["v2", "v2.1"], "strategy": "canary", "by": "ops",
       "started_at": "2026-03-01T09:28:00.250Z", "direction": "back", "why_back": "aborted by ops", "step": 2,
-      "passed": 10, "reached_at": "2026-03-01T09:29:48.250Z", "share": 0.25, "promoted": true,
+      "passed": 10, "reached_at": "2026-03-01T09:29:48.250Z", "share": 0.25, "replaced_share": 0.1,
+      "blocked_at": "2026-03-01T09:29:46.250Z", "promoted": true,
       "trusted_at": "2026-03-01T09:29:47.250Z", "progressed_at": "2026-03-01T09:29:48.250Z", "moved": 3,
       "failures": 1, "last_failure": "v3-2: exited with status 1",
       "judge": {"judged_at": "2026-03-01T09:29:57.250Z", "inconclusive_since": "2026-03-01T09:29:51.250Z", "bad": 1,
