@@ -12,7 +12,7 @@ export class Problem extends Error {
 }
 
 const problemOf = async (response) => {
-  const document = await response.json().catch(() => ({}));
+  const document = await response.json().catch(() => null) ?? {};
   return new Problem(response.status, document.title ?? response.statusText, document.detail ?? '');
 };
 

@@ -1,12 +1,13 @@
 // The charts of a group over time: one place in time for all of them, read with the pointer, and a table of the same numbers.
 import {HOUR, MINUTE, after, html, svg, timeTicks, valueTicks} from './draw.js';
-import {clock, compact, dayText, money, number, shortTime, t, zone} from './words.js';
+import {clock, compact, dayText, money, number, shortTime, speaks, t, zone} from './words.js';
 
 const MOST_ROWS = 100;
 const SHORTEST = 2 * MINUTE;
 const LEFT = 44, RIGHT = 8, TOP = 8, BOTTOM = 22;
 let charts = 0;
 
+const valueText = (panel, value) => (value ?? null) === null ? '–' : panel.text(value);
 const known = (values) => values.some((value) => value !== null);
 
 /** What is drawn of a series: panels with their lines, each {name, label, values, stepped}. */
@@ -29,6 +30,9 @@ const panelsOf = (series) => {
   return panels;
 };
 
+/** How far the clocks here are before UTC. */
+const offsetAt = (time) => -new Date(time).getTimezoneOffset() * MINUTE;
+
 /** Where turns are further apart than they usually are, weir did not run or has forgotten them. */
 const gapsOf = (at) => {
   const apart = at.slice(1).map((time, index) => time - at[index]).sort((one, other) => one - other);
@@ -48,6 +52,9 @@ export class Charts {
 
   /** `series`: as weir tells it; `range`: milliseconds to the last turn. */
   show(series, range) {
+    const shown = [series, range, speaks()];
+    if (this.series && shown.every((each, index) => each === this.shown[index])) return;
+    this.shown = shown;
     this.series = series;
     this.at = series.at.map((time) => Date.parse(time));
     const end = this.at.at(-1) ?? Date.now();
@@ -134,10 +141,12 @@ export class Charts {
       parts.push(svg('line', {class: tick ? 'grid' : 'axis', x1: LEFT, x2: width - RIGHT, y1: y, y2: y}),
         svg('text', {x: LEFT - 6, y: y + 4, 'text-anchor': 'end', text: compact(tick)}));
     }
-    const offset = -new Date(this.view[1]).getTimezoneOffset() * MINUTE;
+    const offset = offsetAt(this.view[1]);
     let free = LEFT - 14;       // labels do not run into each other
     for (const tick of timeTicks(this.view[0], this.view[1], (width - LEFT - RIGHT) / 70, offset, dayText)) {
-      const x = this.x(plot, tick.time);
+      // Before a change of the clocks the same reading of them was another time.
+      const x = this.x(plot, tick.time + offset - offsetAt(tick.time));
+      if (x < LEFT || x > width - RIGHT) continue;
       parts.push(svg('line', {class: 'grid', x1: x, x2: x, y1: TOP, y2: height - BOTTOM}));
       const half = tick.text.length * 3.4;
       if (x - half < free + 6 || x + half > width) continue;
@@ -176,7 +185,8 @@ export class Charts {
     const values = main.values.slice(this.first).filter((value) => value !== null);
     const title = panel.unit ? `${panel.title}, ${panel.unit}` : `${panel.title}, ${main.label}`;
     if (!values.length) return t('charts.summary_empty', {title, from, to});
-    return t('charts.summary', {title, from, to, now: panel.text(values.at(-1)), low: panel.text(Math.min(...values)), high: panel.text(Math.max(...values))});
+    const first = t('charts.summary', {title, from, to, now: panel.text(values.at(-1)), low: panel.text(Math.min(...values)), high: panel.text(Math.max(...values))});
+    return [first, ...panel.lines.slice(1).map((line) => t('charts.summary_also', {line: line.label, now: valueText(panel, line.values.at(-1))}))].join('; ');
   }
 
   /** What the lines are called, and what they are at where the pointer is, or else last. */
@@ -185,9 +195,8 @@ export class Charts {
     const index = this.cursor === undefined ? this.at.length - 1 : Math.max(after(this.at, this.cursor) - 1, this.first);
     for (const plot of this.plots) {
       const items = plot.panel.lines.map((line) => {
-        const value = line.values[index] ?? null;
         return html('li', {}, svg('svg', {'aria-hidden': 'true', viewBox: '0 0 18 12'}, svg('line', {class: `line ${line.name}`, x1: 0, y1: 6, x2: 18, y2: 6})),
-          html('span', {text: line.label}), ' ', html('b', {text: value === null ? '–' : plot.panel.text(value)}));
+          html('span', {text: line.label}), ' ', html('b', {text: valueText(plot.panel, line.values[index])}));
       });
       if (this.cursor !== undefined && index >= 0) items.push(html('li', {class: 'at', text: clock(this.at[index])}));
       plot.legend.replaceChildren(...items);
@@ -204,11 +213,11 @@ export class Charts {
 /** The same numbers, for those who cannot or will not look at pictures. */
 export const chartTable = (series) => {
   const columns = panelsOf(series).flatMap((panel) => panel.lines.map((line) => ({
-    title: panel.key === 'servers' || panel.key === 'cost' ? line.label : `${panel.title}, ${line.label}`, values: line.values, text: panel.text})));
+    title: panel.key === 'servers' || panel.key === 'cost' ? line.label : `${panel.title}, ${line.label}`, values: line.values, panel})));
   const rows = [];
   for (let index = series.at.length - 1; index >= 0 && rows.length < MOST_ROWS; --index) {
     rows.push(html('tr', {'data-key': series.at[index]}, html('th', {scope: 'row', text: shortTime(series.at[index])}),
-      ...columns.map((column) => html('td', {text: column.values[index] === null ? '–' : column.text(column.values[index])}))));
+      ...columns.map((column) => html('td', {text: valueText(column.panel, column.values[index])}))));
   }
   return [html('p', {class: 'small dim', text: `${t('charts.table_note', {n: MOST_ROWS})} ${t('charts.zone', {zone: zone()})}`}),
     html('div', {class: 'scroll tall', tabindex: '0', role: 'region', 'aria-label': t('charts.table')},

@@ -17,9 +17,9 @@ const messageOf = (error) => error instanceof Problem ? `${error.status} ${error
 
 /**
  * `send(values)` does what is asked; what it throws is shown, and the dialog stays. `extra`: a further button with what it does. `denied`:
- * fields that are asked for in addition once it was not allowed.
+ * fields that are asked for in addition once it was not allowed. `unheard(text)`: what was to be shown when the dialog was closed already.
  */
-export const ask = ({title, text, fields = [], confirm, danger, send, extra, denied = () => []}) => {
+export const ask = ({title, text, fields = [], confirm, danger, send, extra, denied = () => [], unheard = () => {}}) => {
   document.querySelector('dialog')?.remove();
   const problem = html('p', {class: 'problem', role: 'alert'});
   const sending = html('p', {class: 'dim', role: 'status'});
@@ -31,22 +31,27 @@ export const ask = ({title, text, fields = [], confirm, danger, send, extra, den
   const dialog = html('dialog', {'aria-labelledby': 'dialog-title', 'aria-describedby': 'dialog-text'}, form);
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (accept.disabled) return;
-    accept.disabled = true;
+    if (accept.hasAttribute('aria-disabled')) return;
+    accept.setAttribute('aria-disabled', 'true');     // not `disabled`: that would take the focus away
     problem.textContent = '';
     sending.textContent = t('dialog.working');
     try {
       await send(Object.fromEntries(new FormData(form)));
       close();
     } catch (error) {
+      if (!dialog.isConnected) unheard(messageOf(error));
       problem.textContent = messageOf(error);
-      const more = error.status === 401 ? denied().filter((field) => !form.elements.namedItem(field.name)) : [];
+      const more = [401, 403].includes(error.status) ? denied().filter((field) => !form.elements.namedItem(field.name)) : [];
       problem.before(...more.map(fieldOf));
     }
     sending.textContent = '';
-    accept.disabled = false;
+    accept.removeAttribute('aria-disabled');
   });
-  dialog.addEventListener('close', () => dialog.remove());
+  dialog.addEventListener('close', () => {
+    dialog.remove();
+    // It gives the focus back, unless what had it is gone.
+    if (document.activeElement === document.body) document.getElementById('group-heading')?.focus({preventScroll: true});
+  });
   document.body.append(dialog);
   dialog.showModal();
 };

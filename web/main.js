@@ -4,6 +4,7 @@ import {Charts, RANGES, chartTable} from './chart.js';
 import {decisionsCard} from './decisions.js';
 import {ask} from './dialog.js';
 import {DAY, HOUR, html} from './draw.js';
+import {tab} from './keep.js';
 import {morph} from './morph.js';
 import {deployCard, groupList, head, isUnderWay, serversCard} from './view.js';
 import {LANGUAGES, clock, duration, number, plural, speak, speaks, t, zone} from './words.js';
@@ -14,17 +15,22 @@ const BACKOFF = [1000, 2000, 4000, 8000, 15000, 30000];
 const FIRST_TURNS = 60, MORE_TURNS = 100, MOST_TURNS = 1000, MOST_POINTS = 1500;
 
 const state = {
-  groups: [], loaded: false, group: '', gone: false, filter: '', all: false, range: RANGES[1],
+  groups: [], loaded: false, group: '', filter: '', all: new Set(), range: RANGES[1],
   contact: {at: undefined, failures: 0, problem: undefined, next: 0},
   decisions: {group: '', turns: [], older: false, error: ''},
   series: {group: '', range: 0, data: undefined, error: ''},
-  open: new Set(), said: '', said_at: 0,
+  open: new Set(), said: {text: '', kind: '', at: 0}, forgotten: false,
 };
 
 // --- the token: in this tab only -------------------------------------------------------------------------------------------
-const token = () => sessionStorage.getItem('weir.token') ?? '';
-const who = () => sessionStorage.getItem('weir.who') ?? '';
-const remember = (key, value) => value ? sessionStorage.setItem(key, value) : sessionStorage.removeItem(key);
+const token = () => tab.get('weir.token');
+const who = () => tab.get('weir.who');
+/** A token that is wrong, or is so by now. Showing it again would only count as another attempt. */
+const forget = (shown) => {
+  if (token() !== shown) return;
+  tab.set('weir.token', '');
+  state.forgotten = true;
+};
 
 // --- drawing ---------------------------------------------------------------------------------------------------------------
 const current = () => state.groups.find((group) => group.name === state.group);
@@ -52,7 +58,7 @@ const trouble = () => {
   const detail = problem ? t('contact.refused', {detail: problem.message}) : t('contact.lost_detail', {wait: duration(state.contact.wait)});
   return html('div', {role: 'alert', class: 'banner'}, html('p', {},
     html('b', {text: problem ? contactText() : at ? t('contact.lost', {time: clock(at)}) : t('contact.never')}), '. ',
-    problem?.status === 401 ? t('contact.needs_token') : detail),
+    problem?.status === 401 ? `${state.forgotten ? `${t('error.wrong_token')} ` : ''}${t('contact.needs_token')}` : detail),
   html('button', {type: 'button', 'data-action': problem?.status === 401 ? 'token' : 'retry', text: problem?.status === 401 ? t('token.title') : t('contact.retry')}));
 };
 
@@ -66,7 +72,7 @@ const chartsCard = () => {
       html('div', {class: 'switch', role: 'group', 'aria-label': t('charts.range')}, ...RANGES.map((range) =>
         html('button', {type: 'button', 'data-action': 'range', 'data-value': String(range), 'aria-pressed': String(state.range === range), text: rangeText(range)})))),
     error ? html('p', {class: 'problem', text: t('error.load', {detail: error})}) : '',
-    empty ? html('p', {class: 'empty', text: t('charts.none')}) : !data ? html('p', {class: 'empty', text: t('charts.loading')}) : '',
+    empty ? html('p', {class: 'empty', text: t('charts.none')}) : !data && !error ? html('p', {class: 'empty', text: t('charts.loading')}) : '',
     html('div', {class: 'charts', 'data-keep': 'charts', 'data-key': 'plots'}),
     html('details', {'data-open': 'table', 'data-key': 'table', open}, html('summary', {text: t('charts.table')}), ...(open && data ? chartTable(data) : [])));
 };
@@ -76,12 +82,12 @@ const groupPage = () => {
   if (!group) return state.loaded && state.group ? [html('p', {class: 'card empty', text: t('group.gone', {group: state.group})})] : [];
   const now = Date.now();
   const last = state.decisions.group === group.name ? state.decisions.turns[0] : undefined;
-  return [head(group, now), deployCard(group), chartsCard(), serversCard(group, last?.actions ?? [], now), decisionsCard(state)];
+  return [head(group, now), deployCard(group), chartsCard(), serversCard(group, last?.actions ?? [], now, state.all.has('servers')), decisionsCard(state)];
 };
 
 const page = () => html('div', {id: 'page'}, topBar(), trouble(),
-  html('p', {class: state.said ? 'said' : 'hidden', role: 'status', text: state.said}),
-  html('main', {class: state.groups.length > 1 ? 'many' : 'one'},
+  html('p', {class: state.said.text ? `said ${state.said.kind}` : 'hidden', role: 'status', text: state.said.text}),
+  html('main', {class: state.loaded && !(state.groups.length === 1 && current()) ? 'many' : 'one'},
     html('section', {class: 'groups', 'aria-labelledby': 'groups-heading'}, html('h2', {id: 'groups-heading', class: 'overline', text: t('groups')}), groupList(state)),
     html('div', {class: 'detail'}, ...groupPage())),
   html('footer', {class: 'small dim'}, t('footer'), ' ', html('a', {href: 'v1', text: t('footer.list')})));
@@ -90,7 +96,10 @@ let charts;
 const render = () => {
   document.documentElement.lang = speaks();
   document.title = state.group ? t('title.group', {group: state.group}) : 'weir';
+  const focused = document.activeElement;
   morph(document.getElementById('page'), page());
+  // Who is led by the keyboard need not begin at the top when the button is gone.
+  if (focused?.isConnected === false) document.getElementById('group-heading')?.focus({preventScroll: true});
   const host = document.querySelector('.charts');
   if (host !== charts?.host) charts = host ? new Charts(host) : undefined;
   const {data, group, range} = state.series;
@@ -102,13 +111,16 @@ const render = () => {
 let asking = new AbortController();
 const ask_weir = (path) => request(path, {token: token(), signal: asking.signal});
 
+const turnsOf = (group) => state.decisions.group === group.name ? state.decisions.turns : [];
+
 const loadDecisions = async (group) => {
-  const known = state.decisions.group === group.name ? state.decisions.turns : [];
+  let known = turnsOf(group);
   if (known.length && known[0].at === group.last_turn) return;
   let decisions = [], meets = -1;
   for (const limit of known.length ? [12, 200] : [FIRST_TURNS]) {
     if (meets >= 0) break;
     ({decisions} = await ask_weir(`${groupPath(group.name)}/decisions?limit=${limit}`));
+    known = turnsOf(group);             // older ones may have come meanwhile
     meets = decisions.findIndex((turn) => turn.at === known[0]?.at);
   }
   const older = meets < 0 ? decisions.length >= FIRST_TURNS : state.decisions.older;
@@ -154,6 +166,7 @@ const part = async (load, where) => {
 
 const look = async () => {
   const {groups} = await ask_weir('v1/groups');
+  if (!Array.isArray(groups)) throw new TypeError('this is not weir');
   state.groups = groups;
   state.loaded = true;
   if (!state.group && groups.length) state.group = groups[0].name;
@@ -169,10 +182,12 @@ const lookAgainIn = (wait) => {
   if (!document.hidden) timer = setTimeout(turn, wait);
 };
 
+const say = (text, kind = '') => { state.said = {text, kind, at: performance.now()}; };
+
 const turn = async () => {
   asking.abort();
   const mine = asking = new AbortController();
-  const begin = performance.now();
+  const begin = performance.now(), shown = token();
   try {
     await look();
     state.contact = {at: Date.now(), failures: 0, problem: undefined};
@@ -182,8 +197,9 @@ const turn = async () => {
     state.contact = {at: error instanceof Problem ? Date.now() : state.contact.at, failures, problem: error instanceof Problem ? error : undefined};
   }
   if (mine.signal.aborted) return;
-  if (performance.now() - state.said_at > SAID_FOR) state.said = '';
-  const {failures} = state.contact;
+  if (performance.now() - state.said.at > SAID_FOR) say('');
+  const {failures, problem} = state.contact;
+  if (problem?.status === 401 && shown) forget(shown);
   // A large answer over a slow line is not asked for all the time.
   lookAgainIn(failures ? BACKOFF[Math.min(failures, BACKOFF.length) - 1] : Math.max(EVERY, 5 * (performance.now() - begin)));
   render();
@@ -193,11 +209,12 @@ const turn = async () => {
 const needed = (value) => value === '' || value === undefined ? undefined : value;
 
 const order = async (group, path, body) => {
+  const shown = token();
   try {
-    await request(`${groupPath(group)}${path}`, {token: token(), order: {...body, by: who() || 'web'}});
+    await request(`${groupPath(group)}${path}`, {token: shown, order: {...body, by: who() || 'web'}});
   } catch (error) {
     if (error instanceof Problem && error.status === 401) {
-      remember('weir.token', '');
+      forget(shown);
       render();
       error.message += `. ${t('error.wrong_token')}`;
     }
@@ -211,11 +228,14 @@ const orderDialog = ({path, body = () => ({}), done, ...question}) => {
   const {group} = state;
   const fields = [...(question.fields ?? [])];
   if (!token()) fields.push(...tokenFields());
-  ask({...question, fields, denied: tokenFields, send: async (values) => {
+  const unheard = (text) => {
+    say(`${question.title}: ${text}`, 'warn');
+    render();
+  };
+  ask({...question, fields, denied: tokenFields, unheard, send: async (values) => {
     keepToken(values);
     await order(group, path, body(values));
-    state.said = done(values, group);
-    state.said_at = performance.now();
+    say(done(values, group));
     render();
     turn();
   }});
@@ -224,8 +244,11 @@ const orderDialog = ({path, body = () => ({}), done, ...question}) => {
 const tokenFields = () => [{name: 'token', label: t('token.field'), type: 'password', required: true, hint: t('token.explain')},
   {name: 'who', label: t('token.who'), value: who()}];
 const keepToken = (values) => {
-  if (values.token) remember('weir.token', values.token.trim());
-  if (values.who !== undefined) remember('weir.who', values.who.trim());
+  if (values.token) {
+    tab.set('weir.token', values.token.trim());
+    state.forgotten = false;
+  }
+  if (values.who !== undefined) tab.set('weir.who', values.who.trim());
 };
 
 const forField = () => ({name: 'for', label: t('for'), hint: t('for.hint')});
@@ -261,19 +284,20 @@ const actions = {
   },
   token: () => ask({title: t('token.title'), text: t('token.explain'), confirm: t('token.save'),
     fields: [{name: 'token', label: t('token.field'), type: 'password', required: true}, {name: 'who', label: t('token.who'), value: who()}],
-    extra: token() ? {text: t('token.forget'), act: () => { remember('weir.token', ''); render(); }} : undefined,
+    extra: token() ? {text: t('token.forget'), act: () => { tab.set('weir.token', ''); render(); }} : undefined,
     send: async (values) => { keepToken(values); turn(); render(); }}),
   language: (value) => { speak(value); render(); },
   range: (value) => { state.range = Number(value); turn(); render(); },
   retry: () => turn(),
-  all: () => { state.all = true; render(); },
+  all: (what) => { state.all.add(what); render(); },
   skip: () => document.getElementById('group-heading')?.focus(),
   older: async () => {
     const {group, turns} = state.decisions;
     await part(async () => {
       const {decisions} = await request(`${groupPath(group)}/decisions?limit=${MORE_TURNS}&before=${encodeURIComponent(turns.at(-1).at)}`, {token: token()});
       const now = state.decisions;
-      if (now.group === group) state.decisions = {...now, turns: [...now.turns, ...decisions], older: decisions.length === MORE_TURNS && now.turns.length < MOST_TURNS};
+      // Pressed twice, they come twice.
+      if (now.group === group && now.turns.at(-1)?.at === turns.at(-1).at) state.decisions = {...now, turns: [...now.turns, ...decisions], older: decisions.length === MORE_TURNS && now.turns.length < MOST_TURNS};
     }, state.decisions).catch(() => turn());
     render();
   },
@@ -283,7 +307,7 @@ document.addEventListener('click', (event) => {
   const target = event.target.closest?.('[data-action]');
   if (!target) return;
   if (target.dataset.action === 'skip') event.preventDefault();
-  state.said = '';
+  say('');
   actions[target.dataset.action](target.dataset.value);
 });
 document.addEventListener('input', (event) => {
@@ -301,15 +325,15 @@ document.addEventListener('toggle', (event) => {
 
 const follow = () => {
   const match = /^#\/(.+)$/.exec(location.hash);
-  if (!match) return;
   try {
-    state.group = decodeURIComponent(match[1]);
+    state.group = match ? decodeURIComponent(match[1]) : '';      // '': the first one
   } catch {
     return;                     // somebody has typed it
   }
   state.decisions = {group: '', turns: [], older: false, error: ''};
   state.series = {group: '', range: 0, data: undefined, error: ''};
-  state.said = '';
+  state.all.delete('servers');
+  say('');
 };
 addEventListener('hashchange', () => {
   follow();

@@ -27,6 +27,9 @@ export const morph = (old, fresh) => {
 };
 
 const morphChildren = (old, fresh) => {
+  // First those that go: where they stay until the end, what follows has to move, and what is moved loses the focus.
+  const wanted = new Set([...fresh.childNodes].map(keyOf));
+  for (const child of [...old.childNodes]) if (keyOf(child) !== undefined && !wanted.has(keyOf(child))) child.remove();
   const byKey = new Map();
   for (const child of old.childNodes) if (keyOf(child) !== undefined) byKey.set(keyOf(child), child);
   let place = old.firstChild;

@@ -2,7 +2,8 @@
 import {html} from './draw.js';
 import {clock, duration, fullTime, money, name, number, plural, shortTime, t} from './words.js';
 
-const MOST_CARDS = 60;
+const MOST_CARDS = 60, MOST_SERVERS = 100;
+const inOrder = new Intl.Collator('en', {numeric: true}).compare;
 export const PHASES = ['in_service', 'warming', 'pending', 'draining', 'terminating'];
 
 export const when = (time) => html('time', {datetime: time, title: fullTime(time), text: shortTime(time)});
@@ -51,6 +52,8 @@ const fleet = (group) => {
   return bar;
 };
 
+const showAll = (what, n) => html('button', {type: 'button', 'data-action': 'all', 'data-value': what, text: t('show_all', {n: number(n)})});
+
 // --- the list of groups ----------------------------------------------------------------------------------------------------
 const card = (group, selected) => html('li', {'data-key': group.name},
   html('a', {class: 'card group', href: `#/${encodeURIComponent(group.name)}`, 'aria-current': selected ? 'true' : undefined},
@@ -68,7 +71,7 @@ export const groupList = (state) => {
   if (!state.groups.length) return html('p', {class: 'empty', text: t('groups.none')});
   const words = state.filter.toLowerCase();
   const found = state.groups.filter((group) => group.name.toLowerCase().includes(words));
-  const shown = state.all ? found : found.slice(0, MOST_CARDS);
+  const shown = state.all.has('groups') ? found : found.slice(0, MOST_CARDS);
   const section = html('nav', {'aria-label': t('groups')});
   if (state.groups.length > 6) {
     section.append(html('input', {type: 'search', class: 'filter', 'data-key': 'filter', 'data-input': 'filter', 'aria-label': t('groups.filter'), placeholder: t('groups.filter')}));
@@ -76,7 +79,7 @@ export const groupList = (state) => {
   if (!found.length) section.append(html('p', {class: 'empty', text: t('groups.no_match')}));
   section.append(html('ul', {class: 'cards', 'data-key': 'cards'}, ...shown.map((group) => card(group, group.name === state.group))));
   if (shown.length < found.length) {
-    section.append(html('button', {type: 'button', 'data-action': 'all', text: t('groups.more', {n: number(found.length)})}));
+    section.append(showAll('groups', found.length));
   }
   return section;
 };
@@ -196,21 +199,26 @@ const serverRow = (server, because, now) => {
   return html('tr', {role: 'row', 'data-key': server.id},
     html('th', {scope: 'row', role: 'rowheader'}, server.id, address),
     cell(t('server.phase'), html('span', {class: `phase ${server.phase}`, text: name('phase', server.phase)})),
-    cell(t('server.version'), server.version),
+    cell(t('server.version'), html('span', {class: 'version-name', text: server.version})),
     cell(t('server.health'), html('span', {class: `health ${server.health}`, text: name('health', server.health)})),
     cell(t('server.age'), html('span', {title: fullTime(server.launched_at), text: duration(now - Date.parse(server.launched_at))})),
     cell(t('server.note'), notes(server, because)));
 };
 
-/** `actions`: of the last turn. */
-export const serversCard = (group, actions, now) => {
+const needsALook = (server) => notes(server) !== '' || server.health === 'unhealthy';
+
+/** `actions`: of the last turn; `all`: however many there are. */
+export const serversCard = (group, actions, now, all) => {
   const because = new Map(actions.map((action) => [action.server, action.why]));
-  const sorted = [...group.servers].sort((one, other) => PHASES.indexOf(one.phase) - PHASES.indexOf(other.phase) || one.id.localeCompare(other.id, 'en', {numeric: true}));
+  const sorted = [...group.servers].sort((one, other) => PHASES.indexOf(one.phase) - PHASES.indexOf(other.phase) || inOrder(one.id, other.id));
+  const few = all || sorted.length <= MOST_SERVERS;
+  const shown = few ? sorted : [...sorted.filter(needsALook), ...sorted.filter((server) => !needsALook(server))].slice(0, MOST_SERVERS);
   const heading = (text) => html('th', {scope: 'col', role: 'columnheader', text});
   return html('section', {class: 'card', 'aria-labelledby': 'servers-heading', 'data-key': 'servers'},
     html('h3', {id: 'servers-heading', text: t('servers')}),
     group.servers.length ? html('table', {class: 'stacked', role: 'table', 'aria-labelledby': 'servers-heading'},
       html('thead', {role: 'rowgroup'}, html('tr', {role: 'row'}, ...['id', 'phase', 'version', 'health', 'age', 'note'].map((each) => heading(t(`server.${each}`))))),
-      html('tbody', {role: 'rowgroup'}, ...sorted.map((server) => serverRow(server, server.phase === 'in_service' ? '' : because.get(server.id), now))))
-      : html('p', {class: 'empty', text: t('servers.none')}));
+      html('tbody', {role: 'rowgroup'}, ...shown.map((server) => serverRow(server, server.phase === 'in_service' ? '' : because.get(server.id), now))))
+      : html('p', {class: 'empty', text: t('servers.none')}),
+    ...(few ? [] : [html('p', {class: 'small dim', text: t('servers.of', {shown: number(shown.length), n: number(sorted.length)})}), showAll('servers', sorted.length)]));
 };

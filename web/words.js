@@ -1,16 +1,17 @@
 // In which language the page speaks. All it says is in the tables words_*.js.
 import {english} from './words_en.js';
 import {korean} from './words_ko.js';
+import {browser} from './keep.js';
 
 const TABLES = {en: english, ko: korean};
 export const LANGUAGES = [['en', 'English'], ['ko', '한국어']];
 const REMEMBERED = 'weir.language';
 
 const preferred = () => {
-  const chosen = localStorage.getItem(REMEMBERED);
-  if (chosen in TABLES) return chosen;
+  const chosen = browser.get(REMEMBERED);
+  if (Object.hasOwn(TABLES, chosen)) return chosen;
   const spoken = navigator.languages ?? [navigator.language];
-  return spoken.map((each) => each.slice(0, 2).toLowerCase()).find((each) => each in TABLES) ?? 'en';
+  return spoken.map((each) => each.slice(0, 2).toLowerCase()).find((each) => Object.hasOwn(TABLES, each)) ?? 'en';
 };
 
 let language = preferred();
@@ -20,7 +21,7 @@ export const speaks = () => language;
 export const speak = (chosen) => {
   language = chosen;
   rules = new Intl.PluralRules(chosen);
-  localStorage.setItem(REMEMBERED, chosen);
+  browser.set(REMEMBERED, chosen);
 };
 
 /** The text with this key; `{name}` in it becomes values.name. */
@@ -30,17 +31,34 @@ export const plural = (key, n, values = {}) => t(`${key}.${rules.select(n) === '
 /** The text with this key, or what it was asked about: names of phases, stages … of a newer weir. */
 export const name = (family, word) => TABLES[language][`${family}.${word}`] ?? word;
 
-export const number = (value) => new Intl.NumberFormat(language, {maximumSignificantDigits: 4}).format(value);
-export const compact = (value) => new Intl.NumberFormat('en', {notation: 'compact', maximumSignificantDigits: 3}).format(value);
+/** What `make` makes, once for each language: formats are dear, and there is one in every cell of a table. */
+const once = (make) => {
+  const made = new Map();
+  return (...of) => {
+    const key = [language, ...of].join();
+    if (!made.has(key)) made.set(key, make(...of));
+    return made.get(key);
+  };
+};
+
+const counts = once(() => new Intl.NumberFormat(language));
+const measures = once(() => new Intl.NumberFormat(language, {maximumSignificantDigits: 4}));
+export const number = (value) => (Number.isInteger(value) ? counts() : measures()).format(value);
+const short = new Intl.NumberFormat('en', {notation: 'compact', maximumSignificantDigits: 3});
+export const compact = (value) => short.format(value);
+const prices = once((currency, digits) => new Intl.NumberFormat(language, {style: 'currency', currency, maximumFractionDigits: digits}));
 export const money = (value, currency) => {
   try {
-    return new Intl.NumberFormat(language, {style: 'currency', currency, maximumFractionDigits: Math.abs(value) < 1 ? 4 : 2}).format(value);
+    return prices(currency, Math.abs(value) < 1 ? 4 : 2).format(value);
   } catch {
     return `${number(value)} ${currency}`;
   }
 };
 
-const format = (options) => (time) => new Intl.DateTimeFormat(language, {hourCycle: 'h23', ...options}).format(new Date(time));
+const format = (options) => {
+  const times = once(() => new Intl.DateTimeFormat(language, {hourCycle: 'h23', ...options}));
+  return (time) => times().format(new Date(time));
+};
 export const clock = format({hour: '2-digit', minute: '2-digit', second: '2-digit'});
 export const dayText = format({month: 'short', day: 'numeric', timeZone: 'UTC'});
 export const fullTime = format({year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', timeZoneName: 'short'});

@@ -1,4 +1,4 @@
-// weir's web page in a real browser, over a site with a real weir. Pictures of it stay in build/screenshots.
+// weir's web page in a real browser, over a site with a real weir. Pictures of it stay where pictures_folder() says.
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,10 +8,11 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "controller/state/sqlite_store.h"
 #include "platform/file.h"
 #include "tests/docs/documents.h"
 #include "tests/e2e/site.h"
-#include "tests/support/browser.h"
+#include "tests/support/browser_test.h"
 
 namespace weir {
 namespace {
@@ -28,14 +29,32 @@ using testing::Not;
 using testing::StartsWith;
 
 constexpr const char* kToken = "token-of-the-stand";
+/// A load that rises and falls by itself, and what a policy is asked to expect of it.
+constexpr const char* kForecastQuery = "6 + 2 * sin(vector(time() / 10))";
 constexpr const char* kHostileName = "<img src=x onerror=alert(1)>";
-const std::filesystem::path kPictures = std::filesystem::path(WEIR_SOURCE_DIR) / "build/screenshots";
 const std::filesystem::path kAxe = std::filesystem::path(WEIR_SOURCE_DIR) / "build/axe/node_modules/axe-core/axe.min.js";
 
 const std::string kLive = "document.querySelector('.contact.live')";
 const std::string kDrawn = kLive + " && document.querySelector('.plot > svg path.in_service')?.getBBox().width > 20";
 
-class WebPage : public testing::Test {
+/// A forecast is believed after half a day of keeping score. Here weir finds that it has done so: the load came about twice as high
+/// as it was, each time.
+Result<void> leave_a_score(const std::filesystem::path& state) {
+  Result<std::unique_ptr<SqliteStore>> store = SqliteStore::open({.path = state});
+  if (!store) return std::unexpected(store.error());
+  Result<Memory> memory = (*store)->load("batch");
+  if (!memory) return std::unexpected(memory.error());
+  PolicyMemory policy{.policy = "tomorrow"};
+  std::vector<double> errors(48);
+  errors.back() = 1000;
+  policy.forecast = {.load = kForecastQuery, .errors = {errors}};
+  memory->policies = {policy};
+  Record record{.group = "batch", .at = std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now())};
+  record.plan.decision = {.previous = 3, .desired = 3, .min = 3, .max = 9, .steps = {{"votes", 3, 3, "all content"}}};
+  return (*store)->save("batch", *memory, record, Store::Durability::durable);
+}
+
+class WebPage : public BrowserTest {
  protected:
   static void SetUpTestSuite() {
     if (!Browser::is_installed()) return;
@@ -45,66 +64,32 @@ class WebPage : public testing::Test {
     // A second group, of servers that do not exist: their health checks fail.
     site_->rewrite_config("  local: {type: process}", "  local: {type: process}\n  dream: {type: memory}");
     site_->rewrite_config("groups:\n",
-                          "groups:\n  - {name: batch, provider: dream, version: v7, server: {}, min: 3, max: 9,\n"
-                          "     policies: [{name: size, type: fixed, servers: 3}]}\n");
+                          fmt::format("groups:\n  - {{name: batch, provider: dream, version: v7, server: {{}}, min: 3, max: 9,\n"
+                                      "     policies: [{{name: size, type: fixed, servers: 3}},\n"
+                                      "                {{name: tomorrow, type: predictive, query: \"{}\", target: 10}}]}}\n",
+                                      kForecastQuery));
+    const Result<void> left = leave_a_score(site_->stand().state_directory() / "state.db");
+    ASSERT_TRUE(left) << left.error().message;
     ASSERT_TRUE(site_->begin());
-    auto started = Browser::start();
-    ASSERT_TRUE(started) << started.error().message;
-    browser_ = *std::move(started);
-    std::filesystem::create_directories(kPictures);
+    start_browser();
   }
   static void TearDownTestSuite() {
-    browser_.reset();
+    BrowserTest::TearDownTestSuite();
     site_.reset();
   }
   void SetUp() override {
-    if (!Browser::is_installed())
-      GTEST_SKIP() << "there is no chromium on PATH; ./dev test e2e installs it where the system has it";
-    ASSERT_TRUE(browser_ && site_);
-    browser_->show(1360, 1000);
-    browser_->speak("en-US");
+    BrowserTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    ASSERT_TRUE(site_);
     open();
     (void)evaluate("(sessionStorage.clear(), localStorage.clear())");
     open();
   }
-  /// Whatever a test did, the page asked nobody but weir, and complained of nothing but what the test has brought about.
-  void TearDown() override {
-    if (!browser_) return;
-    std::vector<std::string> complaints = browser_->complaints();
-    std::erase_if(complaints, [this](const std::string& each) { return !expected_.empty() && each.contains(expected_); });
-    EXPECT_THAT(complaints, IsEmpty());
-    EXPECT_THAT(browser_->requests(), Each(StartsWith(place_.empty() ? site_->stand().weir_url() : place_)));
-    EXPECT_EQ(browser_->trouble(), "");
-  }
+  [[nodiscard]] std::string place() const override { return place_.empty() ? site_->stand().weir_url() + "/" : place_; }
 
   void open(const std::string& group = "app") {
-    browser_->open_url((place_.empty() ? site_->stand().weir_url() + "/" : place_) + "#/" + group);
+    browser_->open_url(place() + "#/" + group);
     ASSERT_TRUE(browser_->comes_true(kLive)) << text("document.body.innerText");
-  }
-  void picture(const std::string& name) { browser_->save_picture(kPictures / (name + ".png")); }
-  [[nodiscard]] json evaluate(const std::string& expression) { return browser_->evaluate(expression); }
-  [[nodiscard]] std::string text(const std::string& expression) {
-    const json value = evaluate(expression);
-    return value.is_string() ? value.get<std::string>() : value.dump();
-  }
-  [[nodiscard]] double number(const std::string& expression) {
-    const json value = evaluate(expression);
-    return value.is_number() ? value.get<double>() : -1e9;
-  }
-  static std::string element(const std::string& selector) { return fmt::format("document.querySelector('{}')", selector); }
-  [[nodiscard]] std::string text_of(const std::string& selector) { return text(element(selector) + "?.innerText ?? 'none'"); }
-  [[nodiscard]] bool shows(const std::string& selector, const std::string& part) {
-    const bool shown = browser_->comes_true(fmt::format("{}?.innerText.includes({})", element(selector), json(part).dump()));
-    EXPECT_TRUE(shown) << selector << " does not show " << part << " but " << text_of(selector);
-    return shown;
-  }
-  void click(const std::string& selector) {
-    EXPECT_TRUE(browser_->comes_true(element(selector))) << "there is no " << selector;
-    browser_->click(element(selector));
-  }
-  void fill(const std::string& field, const std::string& value) {
-    (void)evaluate(element("#field-" + field) + ".select()");
-    browser_->type(value);
   }
   void give_token() {
     click("[data-action=token]");
@@ -124,12 +109,9 @@ class WebPage : public testing::Test {
   }
 
   static std::unique_ptr<Site> site_;
-  static std::unique_ptr<Browser> browser_;
-  std::string place_;     ///< where the page is, if not where weir listens
-  std::string expected_;  ///< what complaints the test brings about have in them
+  std::string place_;  ///< where the page is, if not where weir listens
 };
 std::unique_ptr<Site> WebPage::site_;
-std::unique_ptr<Browser> WebPage::browser_;
 
 TEST_F(WebPage, shows_groups_servers_charts_costs_and_decisions) {
   ASSERT_TRUE(browser_->comes_true(kDrawn));
@@ -163,6 +145,36 @@ TEST_F(WebPage, says_why_a_server_is_not_in_service) {
   EXPECT_TRUE(shows(".stacked tbody tr", "Gets no traffic before it has answered enough health checks in a row."));
   EXPECT_TRUE(shows(".stacked tbody tr", "Last failed check:"));
   EXPECT_EQ(text("document.querySelector('.group[aria-current] .group-name').textContent"), "batch");
+}
+
+TEST_F(WebPage, draws_what_a_policy_expects_and_tells_it_to_those_who_do_not_see_it) {
+  const std::string plot =
+      "[...document.querySelectorAll('.plot')].find(each => each.querySelector('.panel-name').textContent === 'tomorrow')";
+  const std::string drawn = plot + "?.querySelector('svg[role=img] path.forecast')?.getBBox().width > 20";
+  const std::string legend = "[..." + plot + ".querySelectorAll('.legend li span')].map(each => each.textContent)";
+  const std::string said = plot + ".querySelector('svg[role=img]').getAttribute('aria-label')";
+  browser_->move_to(0, 0);  // a legend tells the last turn, unless somebody points at another
+  open("batch");
+  ASSERT_TRUE(browser_->comes_true(drawn)) << text(plot + "?.outerHTML");
+  // Twice the load is above it.
+  EXPECT_LT(number(plot + ".querySelector('path.line.forecast').getBBox().y"),
+            number(plot + ".querySelector('path.line.value').getBBox().y"));
+  EXPECT_EQ(evaluate(legend), json({"value", "forecast"}));
+  EXPECT_EQ(evaluate("[..." + plot + ".querySelectorAll('.legend svg line')].map(each => each.getAttribute('class'))"),
+            json({"line value", "line forecast"}));
+  EXPECT_THAT(
+      number(plot + ".querySelectorAll('.legend b')[1].textContent - " + plot + ".querySelectorAll('.legend b')[0].textContent"),
+      Ge(3));
+  EXPECT_THAT(text(said), AllOf(StartsWith("tomorrow, value the policy saw (predictive): now "), HasSubstr("; forecast: now ")));
+  EXPECT_THAT(text(said), Not(HasSubstr("forecast: now –")));
+  click("[data-open=table] summary");
+  EXPECT_TRUE(shows(".numbers thead", "tomorrow, forecast"));
+  picture("forecast");
+  browser_->speak("ko-KR");
+  open("batch");
+  ASSERT_TRUE(browser_->comes_true(drawn)) << text(plot + "?.outerHTML");
+  EXPECT_EQ(evaluate(legend), json({"값", "예측"}));
+  EXPECT_THAT(text(said), AllOf(StartsWith("tomorrow, 정책이 본 값(predictive): 현재 "), HasSubstr("; 예측: 현재 ")));
 }
 
 TEST_F(WebPage, follows_what_happens_and_leaves_open_what_is_open) {
@@ -386,9 +398,6 @@ TEST_F(WebPage, moves_nothing_for_those_who_want_it_calm) {
 }
 
 TEST_F(WebPage, is_led_by_the_keyboard_alone) {
-  const auto focused = [this](const std::string& selector) {
-    return evaluate(fmt::format("document.activeElement.matches('{}')", selector)) == true;
-  };
   const auto tab_to = [&](const std::string& selector) {
     for (int stop = 0; stop < 40 && !focused(selector); ++stop) browser_->key("Tab");
     EXPECT_TRUE(focused(selector)) << selector << " is not reached; the focus is on " << text("document.activeElement.outerHTML");

@@ -16,6 +16,8 @@
 #include <cstring>
 #include <fstream>
 
+#include "platform/file.h"
+
 namespace weir {
 namespace {
 
@@ -164,6 +166,14 @@ void Browser::speak(const std::string& language) {
   (void)call("Emulation.setUserAgentOverride", {{"userAgent", user_agent_}, {"acceptLanguage", language}});
 }
 
+void Browser::run_first(const std::string& script) {
+  if (!first_script_.empty()) (void)call("Page.removeScriptToEvaluateOnNewDocument", {{"identifier", first_script_}});
+  first_script_.clear();
+  if (script.empty()) return;
+  const json added = call("Page.addScriptToEvaluateOnNewDocument", {{"source", script}});
+  if (added.is_object()) first_script_ = added.value("identifier", "");
+}
+
 void Browser::cut_network(bool cut) {
   (void)call("Network.emulateNetworkConditions",
              {{"offline", cut}, {"latency", 0}, {"downloadThroughput", -1}, {"uploadThroughput", -1}});
@@ -235,7 +245,8 @@ void Browser::key(const std::string& name) {
 
 void Browser::save_picture(const std::filesystem::path& path) {
   const json picture = call("Page.captureScreenshot", {{"format", "png"}, {"captureBeyondViewport", true}});
-  std::ofstream(path, std::ios::binary) << decode_base64(picture.is_object() ? picture.value("data", "") : "");
+  const Result<void> saved = replace_file(path, decode_base64(picture.is_object() ? picture.value("data", "") : ""));
+  if (!saved) trouble_ = saved.error().message;
 }
 
 std::vector<std::string> Browser::complaints() {

@@ -38,6 +38,10 @@ class Browser {
   void calm();
   /// The languages that the user reads, as a browser tells them: "ko-KR".
   void speak(const std::string& language);
+  /// Where the clocks of the user are: "Europe/Berlin". Empty: as at first, in Asia/Seoul.
+  void live_in(const std::string& zone) { (void)call("Emulation.setTimezoneOverride", {{"timezoneId", zone}}); }
+  /// What runs first in every page that is opened from now on; empty: nothing any more.
+  void run_first(const std::string& script);
   /// While it is cut, nothing reaches the network.
   void cut_network(bool cut);
   /// The value of an expression in the page, of a promise what it comes to; {"exception": …} if it throws.
@@ -62,7 +66,7 @@ class Browser {
   /// A key by its DOM name: "Tab", "ArrowRight", "Escape" …
   void key(const std::string& name);
   void type(const std::string& text) { (void)call("Input.insertText", {{"text", text}}); }
-  /// PNG of the whole page.
+  /// PNG of the whole page. The file is there in one step: who collects pictures finds no half of one.
   void save_picture(const std::filesystem::path& path);
 
   /// What the page complained of since open(): exceptions, console errors, violations of its content security policy.
@@ -93,6 +97,7 @@ class Browser {
   std::vector<nlohmann::json> events_;  ///< since open()
   std::string trouble_;
   std::string user_agent_;
+  std::string first_script_;  ///< the name of what runs first
 };
 
 }  // namespace weir
