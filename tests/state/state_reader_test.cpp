@@ -146,6 +146,8 @@ TEST_F(StateReaderTest, turns_that_got_the_rows_of_old_ones_lead_to_no_younger_o
   open({.age = std::chrono::days{1}});
   constexpr int kLater = 2 * 86'400;
   for (int turn = 1; turn <= 12; ++turn) save(quiet_turn("app", turn));
+  store_.reset();
+  open({.age = std::chrono::days{1}});
   save(changing_turn("app", kLater));
   for (int turn = 1; turn <= 20; ++turn) save(quiet_turn("app", kLater + turn));
   const auto kept = numbers(reader().history("app", 100));
