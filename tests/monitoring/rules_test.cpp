@@ -107,6 +107,19 @@ TEST(Rules, name_metrics_that_weir_has) {
   EXPECT_GT(named, 30);
 }
 
+TEST(Rules, are_called_by_their_names_wherever_a_page_tells_of_them) {
+  const std::regex name(R"re(\b(?:Weir|Site)[A-Z]\w*)re");
+  std::set<std::string> told;
+  for (const std::string& page : docs::markdown_files(kRoot)) {
+    const std::string text = docs::read_text(kRoot / page);
+    for (auto at = std::sregex_iterator(text.begin(), text.end(), name); at != std::sregex_iterator(); ++at) {
+      EXPECT_THAT(names_of_alerts(), Contains(at->str())) << page;
+      told.insert(at->str());
+    }
+  }
+  EXPECT_EQ(told.size(), names_of_alerts().size()) << "the runbook has them all";
+}
+
 TEST(Runbook, has_a_section_for_each_alert_and_no_other) { EXPECT_THAT(sections(), UnorderedElementsAreArray(names_of_alerts())); }
 
 TEST(Runbook, each_section_says_what_it_means_what_weir_does_what_to_look_at_and_what_to_do) {

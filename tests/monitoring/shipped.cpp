@@ -3,6 +3,7 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
+#include <regex>
 #include <sstream>
 
 #include "tests/docs/documents.h"
@@ -66,6 +67,29 @@ std::vector<PanelQuery> panel_queries() {
     for (const auto& target : panel.at("targets")) queries.push_back({panel.at("title"), target.at("expr")});
   }
   return queries;
+}
+
+std::vector<PanelQuery> annotation_queries() {
+  std::vector<PanelQuery> queries;
+  const nlohmann::json board = dashboard();
+  for (const auto& mark : board.at("annotations").at("list")) {
+    if (mark.at("datasource").at("type") == "prometheus") queries.push_back({mark.at("name"), mark.at("expr")});
+  }
+  return queries;
+}
+
+std::vector<Variable> variables() {
+  const std::regex label_values(R"re(label_values\((.+), (\w+)\))re");
+  std::vector<Variable> found;
+  const nlohmann::json board = dashboard();
+  for (const auto& variable : board.at("templating").at("list")) {
+    if (variable.at("type") != "query") continue;
+    const auto query = variable.at("query").at("query").get<std::string>();
+    std::smatch parts;
+    std::regex_match(query, parts, label_values);
+    found.push_back({variable.at("name"), parts.str(1), parts.str(2)});
+  }
+  return found;
 }
 
 std::vector<ShownPolicy> shown_policies() {

@@ -32,6 +32,16 @@ struct PanelQuery {
 /// The dashboard.
 [[nodiscard]] nlohmann::json dashboard();
 [[nodiscard]] std::vector<PanelQuery> panel_queries();
+/// What marks moments in every panel, by the name it has there.
+[[nodiscard]] std::vector<PanelQuery> annotation_queries();
+
+/// A variable of the dashboard whose values Prometheus knows.
+struct Variable {
+  std::string name;
+  std::string series;  ///< its values are those of the label of these
+  std::string label;   ///< empty: it is asked for in a way that is not known here
+};
+[[nodiscard]] std::vector<Variable> variables();
 
 /// A policy or guard as docs/queries.md shows it.
 struct ShownPolicy {
