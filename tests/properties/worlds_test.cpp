@@ -350,10 +350,14 @@ void expect_deploy_to_end(World& world) {
   for (auto& machine : world.machines) machine.sick = machine.locked = false;
   world.orders.push_back({.kind = Order::Kind::resume, .at = world.now});
   world.load = std::clamp(world.load, 0.0, 0.6 * world.group.max);
-  for (int turn = 0; turn < 1800; ++turn) {
+  // Longer than any pause between two launches, or two steps of a policy that thinks twice.
+  constexpr int kAtRest = 700;
+  int at_rest = 0;
+  for (int turn = 0; turn < 7200 && at_rest < kAtRest; ++turn) {
     if (turn % 10 == 0) world.orders.push_back({.kind = Order::Kind::promote, .at = world.now, .by = "anna"});
     world.turn({});
     tell(world);
+    at_rest = world.last->plan.actions.empty() && !is_active(world.last->memory.rollout) ? at_rest + 1 : 0;
     world.pass(1s);
   }
   const Turn& turn = *world.last;
