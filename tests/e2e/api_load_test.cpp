@@ -128,7 +128,7 @@ std::vector<Attack> malformed() {
       {"broken path", "GET /v1/groups/%zz" + host + "\r\n", "400"},
       {"ambiguous body", post + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "400"},
       {"body of no length", post + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "411"},
-      {"TLS where there is none", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), "closed"},
+      {"TLS where there is none", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), "400"},
   };
 }
 
@@ -152,7 +152,10 @@ class Attackers {
   }
   /// All thousand have come, and as many as may stay are left of them.
   [[nodiscard]] bool are_all_there() const { return few_left_; }
-  void stop() { threads_.clear(); }
+  void stop() {
+    for (std::jthread& thread : threads_) thread.request_stop();
+    threads_.clear();
+  }
   [[nodiscard]] const Outcomes& outcomes() const { return outcomes_; }
 
  private:
