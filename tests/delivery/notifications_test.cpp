@@ -5,6 +5,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <iterator>
+#include <mutex>
 #include <nlohmann/json.hpp>
 
 #include "controller/loop/loop.h"
@@ -127,6 +130,37 @@ TEST_F(NotificationsTest, what_a_group_suffered_ends_when_nobody_configures_it_a
   EXPECT_THAT(heard(stub).back(), HasSubstr("ended"));
 }
 
+/// Knows when each turn began.
+class TimedStore final : public Store {
+ public:
+  Result<Memory> load(const std::string& group) override { return store_.load(group); }
+  Result<void> save(const std::string& group, const Memory& memory, const Record& record, Durability durability) override {
+    {
+      const std::lock_guard lock(mutex_);
+      turns_.push_back(record.at);
+    }
+    return store_.save(group, memory, record, durability);
+  }
+  /// The largest time between two turns, or between one and either end of this time.
+  [[nodiscard]] Duration largest_gap(TimePoint begin, TimePoint end) const {
+    std::vector<TimePoint> times{begin, end};
+    const std::lock_guard lock(mutex_);
+    std::ranges::copy_if(turns_, std::back_inserter(times), [&](TimePoint at) { return at > begin && at < end; });
+    std::ranges::sort(times);
+    Duration largest{0};
+    for (std::size_t turn = 1; turn < times.size(); ++turn) largest = std::max(largest, times[turn] - times[turn - 1]);
+    return largest;
+  }
+
+ private:
+  FakeStore store_;
+  mutable std::mutex mutex_;
+  std::vector<TimePoint> turns_;
+};
+
+constexpr Duration kInterval{20};
+constexpr Duration kLateAtMost{2'000};  ///< beyond the interval, on a machine of two cores that compiles meanwhile
+
 /// A loop over a cloud in memory, with notifications.
 class NotifiedLoop : public NotificationsTest {
  protected:
@@ -135,7 +169,7 @@ class NotifiedLoop : public NotificationsTest {
   }
   void start() {
     Managed managed;
-    managed.group = {.name = "app", .provider = "cloud", .version = "v1", .min = 2, .max = 5, .interval = 20ms};
+    managed.group = {.name = "app", .provider = "cloud", .version = "v1", .min = 2, .max = 5, .interval = kInterval};
     managed.group.server = with_defaults(memory_provider_type().server_keys);
     managed.policies = make_policies(managed.group);
     managed.provider = std::make_shared<GatedProvider>(make_memory_provider(std::make_shared<MemoryCloud>()));
@@ -161,8 +195,16 @@ class NotifiedLoop : public NotificationsTest {
     return loop_->order("app", {.kind = Order::Kind::scale, .servers = servers, .at = clock_.now(), .by = "ann"}, {});
   }
 
+  /// Since then no turn was late.
+  void expect_no_late_turn(TimePoint begin, std::size_t turns) const {
+    const Duration largest = store_.largest_gap(begin, clock_.now());
+    std::printf("%zu turns: interval %lld ms, largest gap %lld ms\n", loop_->turns() - turns,
+                static_cast<long long>(kInterval.count()), static_cast<long long>(largest.count()));
+    EXPECT_LE(largest, kInterval + kLateAtMost);
+  }
+
   FakeProbe probe_;
-  FakeStore store_;
+  TimedStore store_;
   std::unique_ptr<Loop> loop_;
 };
 
@@ -189,11 +231,14 @@ TEST_F(NotifiedLoop, turns_go_on_while_a_receiver_accepts_and_never_answers) {
   ASSERT_TRUE(order(3));
   ASSERT_TRUE(wait_until(kPatience, [&] { return !silent.requests().empty(); })) << "it has been told and says nothing";
   // The first request is still open: every turn from here on is taken while the receiver hangs.
+  const TimePoint begin = clock_.now();
+  const std::size_t turns = loop_->turns();
   for (int servers : {4, 5, 2, 3, 4, 5}) {
     ASSERT_TRUE(order(servers));
     ASSERT_TRUE(wait_until(kPatience, [&] { return desired() == servers; })) << servers;
   }
   EXPECT_TRUE(goes_on(50));
+  expect_no_late_turn(begin, turns);
   EXPECT_THAT(silent.requests(), SizeIs(1)) << "still the first one";
   EXPECT_EQ(silent.open_connections(), 1);
 }
@@ -204,8 +249,11 @@ TEST_F(NotifiedLoop, turns_go_on_when_no_more_messages_can_be_kept) {
   never.routes.front().group_by = Route::GroupBy::nothing;
   notifications_.configure(never, sources_);
   start();
+  const TimePoint begin = clock_.now();
+  const std::size_t turns = loop_->turns();
   for (int i = 0; i < 400; ++i) ASSERT_TRUE(order(2 + i % 4));
   EXPECT_TRUE(goes_on(50));
+  expect_no_late_turn(begin, turns);
   EXPECT_THAT(silent.requests(), SizeIs(testing::Le(1U)));
 }
 

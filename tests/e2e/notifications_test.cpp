@@ -2,10 +2,14 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "controller/state/state_reader.h"
 #include "tests/e2e/site.h"
+#include "tests/e2e/turns.h"
 #include "tests/receivers/alertmanager_server.h"
 
 namespace weir {
@@ -13,6 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 using nlohmann::json;
+
+constexpr Duration kInterval{250};  ///< of a Site
 
 class NotifiedSite : public testing::Test {
  protected:
@@ -101,13 +107,23 @@ TEST_F(NotifiedSite, a_receiver_that_never_answers_slows_no_turn) {
   HttpStub silent(HttpStub::Answer{.delay = 1h});
   ASSERT_NO_FATAL_FAILURE(begin(webhook(silent)));
   ASSERT_TRUE(Stand::eventually([&] { return !silent.requests().empty(); }, 60s));
+  const auto now = [] { return std::chrono::time_point_cast<Duration>(std::chrono::system_clock::now()); };
+  const TimePoint begin = now();
   for (const int servers : {4, 2, 3}) {
     site_->want(servers);
     EXPECT_TRUE(site_->settles_at(servers)) << site_->story();
   }
+  const TimePoint end = now();
   EXPECT_EQ(site_->metric("weir_notifications_total", R"(result="delivered")"), 0);
   site_->stand().weir().signal(SIGTERM);
   EXPECT_TRUE(Stand::eventually([&] { return !site_->stand().weir().running(); }, 60s)) << "it stops all the same";
+  const auto reader = StateReader::open(site_->stand().state_directory() / "state.db");
+  ASSERT_TRUE(reader) << reader.error().message;
+  const Turns turns = turns_between(**reader, "app", begin, end);
+  std::printf("%zu turns while a receiver never answers: interval %lld ms, largest gap %lld ms, median %lld ms\n", turns.count,
+              static_cast<long long>(kInterval.count()), static_cast<long long>(turns.largest.count()),
+              static_cast<long long>(turns.median.count()));
+  EXPECT_LE(turns.largest, kInterval + kLateAtMost);
 }
 
 TEST_F(NotifiedSite, a_real_alertmanager_sees_what_fires_and_that_it_ends) {

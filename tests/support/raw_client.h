@@ -14,18 +14,22 @@
 
 namespace weir {
 
-/// A connection to a server on this machine, for bytes as they come.
+/// A connection to a server on this machine, for bytes as they come. `from` is any address of the loopback network, 127.0.0.0/8.
 class RawClient {
  public:
-  explicit RawClient(int port) : file_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    connected_ = ::connect(file_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+  explicit RawClient(int port, const char* from = "127.0.0.1") : file_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
     const timeval limit{20, 0};  // a server that hangs fails the test, not the whole run
     (void)::setsockopt(file_, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     (void)::setsockopt(file_, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    const int port_later = 1;  // when it connects: the same one may serve another server's connection
+    (void)::setsockopt(file_, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &port_later, sizeof port_later);
+    const bool bound = ::inet_pton(AF_INET, from, &address.sin_addr) == 1 &&
+                       ::bind(file_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    connected_ = bound && ::connect(file_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
   }
   ~RawClient() { ::close(file_); }
   RawClient(const RawClient&) = delete;
