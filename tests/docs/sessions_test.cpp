@@ -223,7 +223,11 @@ void check_line(const std::string& line, Help& help, std::vector<std::string>& w
   std::istringstream in(without_comment(line));
   std::string command;
   bool program_next = true;
+  bool in_docker = false;
   for (std::string word; in >> word;) {
+    in_docker = in_docker || word == "docker";
+    // In which container comes before the program.
+    if (in_docker && word == "exec" && in >> word) word = "exec";
     const bool is_weir = program_next && word == "weir";
     program_next = precedes_program(word) && (command.empty() || !word.contains('='));
     if (program_next) command.clear();

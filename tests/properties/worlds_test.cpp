@@ -351,9 +351,9 @@ void expect_deploy_to_end(World& world) {
   world.orders.push_back({.kind = Order::Kind::resume, .at = world.now});
   world.load = std::clamp(world.load, 0.0, 0.6 * world.group.max);
   // Longer than any pause between two launches, or two steps of a policy that thinks twice.
-  constexpr int kAtRest = 700;
+  constexpr int kAtRest = 1000;
   int at_rest = 0;
-  for (int turn = 0; turn < 7200 && at_rest < kAtRest; ++turn) {
+  for (int turn = 0; turn < 14'400 && at_rest < kAtRest; ++turn) {
     if (turn % 10 == 0) world.orders.push_back({.kind = Order::Kind::promote, .at = world.now, .by = "anna"});
     world.turn({});
     tell(world);

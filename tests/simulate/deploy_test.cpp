@@ -202,7 +202,7 @@ TEST(SimulatedDeploys, a_newer_version_takes_the_place_of_one_under_way) {
 
 TEST(SimulatedDeploys, what_the_group_cannot_do_then_is_refused_and_told) {
   Rehearsal rehearsal;
-  rehearsal.options.model.deploys = {{"v2", 10min}, {"v1", 15min}, {"v2", 15min + 10s}};
+  rehearsal.options.model.deploys = {{"v2", 10min}, {"v1", 15min}, {"v1", 15min + 10s}};
   const std::vector<SimulatedDeploy> deploys = rehearsal.over(steady(300, 1h)).deploys;
   ASSERT_EQ(deploys.size(), 2U);
   EXPECT_EQ(deploys[0].end, End::went_back);
@@ -222,7 +222,7 @@ TEST(SimulatedDeploys, servers_that_boot_too_slowly_send_it_back) {
 
 TEST(SimulatedDeploys, are_told_in_text_json_and_page) {
   Rehearsal rehearsal;
-  rehearsal.options.model.deploys = {{"v2", 10min}, {"v1", 15min}, {"v2", 15min + 10s}};
+  rehearsal.options.model.deploys = {{"v2", 10min}, {"v1", 15min}, {"v1", 15min + 10s}};
   Simulation result = rehearsal.over(steady(300, 1h));
   result.name = "weir.yaml";
   EXPECT_THAT(simulation_text({&result, 1}, Colour::off), AllOf(HasSubstr("\nDeploys\n"), HasSubstr("rolling v1 → v2"),
