@@ -96,7 +96,7 @@ Finding examine(const JudgeCheck& check, const Sample& answer, const Sample* of_
   if (!value) return unclear("", problem_of(answer));
   if (check.below && *value >= *check.below) return bad("below", *check.below);
   if (check.above && *value <= *check.above) return bad("above", *check.above);
-  const Finding good{Kind::good, fmt::format("{} is {:.6g}", check.name, *value)};
+  Finding good{Kind::good, fmt::format("{} is {:.6g}", check.name, *value)};
   if (of_old == nullptr) return good;
   const std::optional<double> old = number_of(*of_old);
   if (!old) return unclear("of the old version, ", problem_of(*of_old));

@@ -91,7 +91,7 @@ struct StateReader::Impl {
 
   /// The turn before the one that find_turn has just found; 0: none. When all old rows are gone their ids are given anew, so one
   /// that is not smaller is no older turn but a younger one.
-  std::int64_t older(std::int64_t id) {
+  [[nodiscard]] std::int64_t older(std::int64_t id) const {
     const std::int64_t previous = find_turn.integer(2);
     return previous < id ? previous : 0;
   }
