@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "receivers/post.h"
 #include "receivers/text.h"
@@ -83,7 +84,7 @@ Json payload_of(const Message& message) {
 
 class Discord final : public Receiver {
  public:
-  Discord(const ReceiverSpec& spec, Network& network) : spec_(spec), network_(network) {}
+  Discord(ReceiverSpec spec, Network& network) : spec_(std::move(spec)), network_(network) {}
 
   Attempt send(const Message& message, const std::stop_token& stop) override {
     return post(network_, json_request(spec_.settings, spec_.settings.text("url"), payload_of(message)), "discord " + spec_.name,

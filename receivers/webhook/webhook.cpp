@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "receivers/post.h"
 #include "receivers/webhook/body.h"
@@ -29,7 +30,7 @@ constexpr Key kKeys[] = {
 
 class Webhook final : public Receiver {
  public:
-  Webhook(const ReceiverSpec& spec, Network& network) : spec_(spec), network_(network) {}
+  Webhook(ReceiverSpec spec, Network& network) : spec_(std::move(spec)), network_(network) {}
 
   Attempt send(const Message& message, const std::stop_token& stop) override {
     const Settings& settings = spec_.settings;
