@@ -488,6 +488,7 @@ class World {
     const auto fresh = [&](const Server& server) { return deploys && is_fresh(*turn.memory.rollout, server.version); };
     int others = 0;
     int unhealthy_others = 0;
+    bool keeps_sick = false;
     for (const Server& server : turn.observation.servers) {
       const int sick = server.health.status == HealthStatus::unhealthy ? 1 : 0;
       if (is_standby(turn.memory, server) && !fresh(server)) {
@@ -497,13 +498,15 @@ class World {
       if (server.phase != Phase::in_service) continue;
       ++in_service;
       unhealthy += sick;
+      keeps_sick = keeps_sick || (sick > 0 && !server.protection.empty());
       if (fresh(server)) continue;
       ++others;
       unhealthy_others += sick;
     }
     // A version on trial is no witness as long as the others do well.
     const bool blames_version = others > 0 && unhealthy_others * 2 <= others;
-    const bool suspected = unhealthy >= 2 && unhealthy * 2 > in_service && !blames_version;
+    // This looks at what is left: where a sick one may not be removed, it may be most of that and was not before.
+    const bool suspected = unhealthy >= 2 && unhealthy * 2 > in_service && !blames_version && !keeps_sick;
     bool replaces = false;
     for (const Action& action : turn.plan.actions) {
       if (action.kind != Action::Kind::drain) continue;
