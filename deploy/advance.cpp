@@ -35,7 +35,7 @@ class Advance {
   Course run() {
     rollout_.waits.clear();
     rollout_.at_checkpoint = false;
-    if (now_.blocked) wait_for_balancers();
+    if (is_blocked()) wait_for_balancers();
     if (rollout_.direction == Rollout::Direction::forward && has_to_go_back()) return course_;
     if (rollout_.direction == Rollout::Direction::back) {
       go_back();
@@ -54,6 +54,8 @@ class Advance {
 
  private:
   [[nodiscard]] int serving() const { return now_.old.serving + now_.fresh.serving; }
+  /// Some balancer does not send the new servers traffic now.
+  [[nodiscard]] bool is_blocked() const { return rollout_.blocked_at == now_.at; }
   /// So many have to serve at any time.
   [[nodiscard]] int floor() const { return floor_of(rule_, now_.desired, now_.min); }
   [[nodiscard]] int surge() const { return surge_of(rule_, rollout_, now_.desired, now_.min); }
@@ -274,7 +276,7 @@ class Advance {
     course_.room = now_.desired + surge();
     course_.fresh = std::clamp(share_of(step.percent, now_.desired), 1, std::max(1, now_.desired));
     course_.old = share_of(100 - step.percent, now_.desired);
-    const bool reached = now_.fresh.serving >= course_.fresh && !now_.blocked;
+    const bool reached = now_.fresh.serving >= course_.fresh && !is_blocked();
     if (!reached) rollout_.reached_at.reset();
     if (reached && !rollout_.reached_at) rollout_.reached_at = now_.at;
     // No more than the new ones can carry, and the old ones give way only as far as that goes.
@@ -283,7 +285,7 @@ class Advance {
     if (share > 0 && share < 1) course_.share = share;
     course_.spare_old = std::min(now_.old.serving - share_of(100 - 100 * share, now_.desired), serving() - floor());
     course_.spare_fresh = serving() - floor();
-    if (course_.spare_old > 0 && (now_.blocked || !has_run(HookPoint::before_switch))) course_.spare_old = 0;
+    if (course_.spare_old > 0 && (is_blocked() || !has_run(HookPoint::before_switch))) course_.spare_old = 0;
     if (!reached) {
       // Said before there was anything to skip.
       (void)is_promoted();
@@ -324,7 +326,7 @@ class Advance {
   }
 
   void keep_old() {
-    if (now_.blocked) {
+    if (is_blocked()) {
       rollout_.reached_at = now_.at;
       return;
     }

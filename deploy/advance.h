@@ -37,7 +37,6 @@ struct Scene {
   std::optional<TimePoint> soaks_since;
   std::vector<std::string> hooks;  ///< tokens of those that run
   bool no_room = false;            ///< the provider has just refused a launch for want of room
-  bool blocked = false;            ///< a new server that serves is not known to get traffic from every balancer
 };
 
 /// What a deploy wants of one turn.

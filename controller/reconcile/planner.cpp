@@ -407,7 +407,6 @@ class Planner {
     Scene scene{.at = at_, .desired = *memory_.desired, .min = plan_.decision.min, .max = plan_.decision.max};
     scene.hooks = observation_.hooks;
     scene.no_room = no_room_;
-    scene.blocked = rollout.blocked_at == at_;
     for (std::size_t index = 0; index < size(); ++index) {
       const Server& one = now_.servers[index];
       Side& side = is_fresh(rollout, one.version) ? scene.fresh : scene.old;
